@@ -18,7 +18,7 @@ from dnasweep.motifs.permutation_tests import (
     p_at_least,
     p_two_sided,
 )
-from dnasweep.sweeps.statistics import half_width
+from dnasweep.sweeps.row_tests import half_width
 from nulls import Check, Floats, Simulate
 
 SEQUENCES, PLACES, WINDOW = 120, 60, 6

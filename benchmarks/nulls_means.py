@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from dnasweep.attribution.intervals import mean_over
-from dnasweep.sweeps.statistics import spread
+from dnasweep.sweeps.row_tests import spread
 from nulls import Check, Floats, Simulate
 
 

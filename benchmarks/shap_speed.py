@@ -109,7 +109,9 @@ def measure(options: Options, preset: str, trained: Trained, console: Console) -
     model = load_classifier(trained.directory)
     peak = matmul_peak("fp32")
     tokens = len(Explainer(trained.directory).tokenizer.encode(sequences[:1]).ids)
-    table = Table("", "shap, s/sequence", "ours", "ratio", "target", "rows per sequence", "of peak")
+    table = Table(
+        "", "shap, s/sequence", "ours", "ratio", "target", "rows per sequence", "of peak"
+    )
     table.add_column("largest difference")
     for name, max_evals, rounds in (
         ("default", 500, options.rounds),

@@ -92,7 +92,8 @@ SEARCHED = """(() => {
   const find = place.querySelector("input"), name = place.querySelector("h4").textContent;
   find.value = name;
   find.dispatchEvent(new Event("input"));
-  return place.querySelectorAll("article").length === 1;
+  const found = [...place.querySelectorAll("article h4")];
+  return found.length > 0 && found.length < 5 && found.some(one => one.textContent === name);
 })()"""
 CUT = """[...document.querySelectorAll(".scroll")].filter(
   one => one.scrollWidth > one.clientWidth + 1).map(one => one.firstElementChild.id)"""

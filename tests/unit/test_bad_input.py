@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 from dnasweep.data.dataset_config import DatasetConfig
 from dnasweep.data.datasets import build_dataset
+from dnasweep.data.leak_policy import check_lengths, find_copies
 from dnasweep.data.reading import read_rows
-from dnasweep.data.screening import check_lengths, find_copies
 from dnasweep.data.table import crop_table, make_table
 from dnasweep.errors import InputError
 from dnasweep.formats.rejects import REJECTS

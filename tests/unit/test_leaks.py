@@ -9,7 +9,7 @@ import pytest
 from dnasweep.data.audit import audit
 from dnasweep.data.dataset_config import DatasetConfig
 from dnasweep.data.datasets import build_dataset
-from dnasweep.data.screening import find_copies, rejected_copies
+from dnasweep.data.leak_policy import find_copies, rejected_copies
 from dnasweep.data.splits import split_table
 from dnasweep.data.table import make_table
 from dnasweep.errors import InputError

@@ -10,6 +10,7 @@ from dnasweep.data.labels import Labels
 from dnasweep.sweeps.cell_results import TestScores
 from dnasweep.sweeps.mean_differences import compare_means
 from dnasweep.sweeps.pairs import paired_test
+from dnasweep.sweeps.row_tests import delong_test
 from dnasweep.sweeps.seed_tests import (
     Side,
     Stratum,
@@ -17,7 +18,6 @@ from dnasweep.sweeps.seed_tests import (
     over_seeds,
     stratum,
 )
-from dnasweep.sweeps.statistics import delong_test
 from dnasweep.tasks.influence import auroc_influence, mcc, mcc_influence
 from scipy import stats
 from sklearn.metrics import matthews_corrcoef, roc_auc_score

@@ -12,9 +12,9 @@ from dnasweep.data.catalogue import Catalogue
 from dnasweep.data.clustering import LOWEST_IDENTITY
 from dnasweep.data.column_names import ColumnOptions
 from dnasweep.data.labels import TaskChoice
+from dnasweep.data.leak_policy import LeakPolicy
 from dnasweep.data.negatives import NegativeKind
 from dnasweep.data.own_species import read_catalogue
-from dnasweep.data.screening import LeakPolicy
 from dnasweep.data.source import source_digest
 from dnasweep.data.sources import find_sources
 from dnasweep.data.species import resolve

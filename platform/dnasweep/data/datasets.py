@@ -19,10 +19,10 @@ from dnasweep.data.fewer_rows import fewer_rows
 from dnasweep.data.findings import READ_AS, Finding, info
 from dnasweep.data.label_checks import check_rare
 from dnasweep.data.labels import ZERO_AND_ONE, Labels
+from dnasweep.data.leak_policy import check_lengths, find_copies, rejected_copies
 from dnasweep.data.negatives import generate_negatives
 from dnasweep.data.profiles import with_profiles
 from dnasweep.data.reading import read_rows
-from dnasweep.data.screening import check_lengths, find_copies, rejected_copies
 from dnasweep.data.simulate import simulate
 from dnasweep.data.splits import resolve_method, split_table, told_of_splits
 from dnasweep.data.table import SPLITS, check_table, crop_table, make_table, outputs_of
@@ -109,7 +109,7 @@ def build_dataset(config: DatasetConfig, *, rejects: str | Path | None = None) -
     ------
     InputError
         For input that cannot be used; see :func:`read_rows`, :func:`split_table` and
-        :mod:`dnasweep.data.screening`.
+        :mod:`dnasweep.data.leak_policy`.
     """
     elements = None
     notes: tuple[Finding, ...] = ()

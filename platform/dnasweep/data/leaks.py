@@ -1,7 +1,8 @@
 """Rows that are the same, or nearly, in two splits, in two species, or with two labels.
 
 A sequence and its reverse complement are two readings of the same molecule. Rows whose coordinates
-share a base of a genome have these bases in common, however different their sequences look.
+share a base of a genome have these bases in common, however different their sequences look. The audit
+warns of them; which rows are refused or dropped is decided in :mod:`.leak_policy`.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from dnasweep.attribution.summaries import ALL, rank_tokens
 from dnasweep.motifs.promoter_elements import STRICT
 from dnasweep.report.attribution_summary import Summary
 from dnasweep.report.drawing import COLOURS, Drawing, band, common_legend, ink, style
-from dnasweep.sweeps.statistics import half_width
+from dnasweep.sweeps.row_tests import half_width
 
 
 def label_name(summary: Summary, label: int) -> str:

@@ -102,7 +102,7 @@ def region_picture(region: RegionTrack) -> Drawing:
             one.tick_params(bottom=False)
         axes[0].set_title(
             f"{region.chrom}:{region.start + 1:,}-{region.end:,}"
-            f" ({EngFormatter('b')(region.end - region.start)})"
+            f" ({EngFormatter('b', places=1)(region.end - region.start)})"
         )
 
     return Drawing(draw, (10.5, 2.6 + 0.42 * len(bands)))

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from dnasweep.sweeps.row_tests import bootstrap_mcc, delong_test
 from dnasweep.sweeps.seed_tests import Side, Stratum
-from dnasweep.sweeps.statistics import bootstrap_mcc, delong_test
 from dnasweep.tasks.task import Task
 
 _VERDICT = ("a", "b", "difference", "low", "high", "p")

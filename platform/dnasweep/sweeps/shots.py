@@ -15,9 +15,9 @@ from dnasweep.stages.scores import TestScores
 from dnasweep.sweeps.cell_results import BaselineResult, CellResult, bare
 from dnasweep.sweeps.checkpoint_names import short_names
 from dnasweep.sweeps.comparison import ShotComparison
+from dnasweep.sweeps.row_tests import spread
 from dnasweep.sweeps.shots_findings import shot_findings
 from dnasweep.sweeps.shots_tests import RANDOM, paired_tests
-from dnasweep.sweeps.statistics import spread
 from dnasweep.sweeps.tables import higher_is_better
 from dnasweep.tasks.registry import task_of
 

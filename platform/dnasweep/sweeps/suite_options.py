@@ -9,8 +9,8 @@ from tyro.conf import Suppress
 
 from dnasweep.config.ranges import Between, Fraction, Range, Seed, Whole
 from dnasweep.data.dataset_config import DECOY_RATE, Bins
+from dnasweep.data.leak_policy import LeakPolicy
 from dnasweep.data.negatives import NegativeKind
-from dnasweep.data.screening import LeakPolicy
 from dnasweep.data.splits import SplitMethod
 from dnasweep.sweeps.axes import Axes, SweepOptions
 from dnasweep.sweeps.data_options import SimulatedRows

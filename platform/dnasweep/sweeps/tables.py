@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dnasweep.sweeps.cell_results import BaselineResult, CellResult, bare
-from dnasweep.sweeps.statistics import spread
+from dnasweep.sweeps.row_tests import spread
 from dnasweep.tasks.metrics import direction
 
 

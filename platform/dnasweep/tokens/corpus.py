@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from dnasweep.errors import InputError
-from dnasweep.tokens.definition import CLS_ID, SEP_ID
+from dnasweep.tokens.tokenizer_kinds import CLS_ID, SEP_ID
 
 _ARRAYS = ("ids", "offsets", "starts", "ends")
 

@@ -1,6 +1,6 @@
 """k-mer ids by arithmetic: each k-mer is a number in base 4.
 
-The result is that of the tokenizer object of :mod:`dnasweep.tokens.definition`, with the bases of
+The result is that of the tokenizer object of :mod:`dnasweep.tokens.tokenizer_kinds`, with the bases of
 each token, some tens of times faster.
 """
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dnasweep.tokens.alphabet import chunks, digits, lengths_of, window_codes
 from dnasweep.tokens.corpus import Corpus, concatenate, with_special_tokens
-from dnasweep.tokens.definition import CLS_ID, SEP_ID, SPECIAL_TOKENS, UNK_ID
+from dnasweep.tokens.tokenizer_kinds import CLS_ID, SEP_ID, SPECIAL_TOKENS, UNK_ID
 
 # Bases worked on at once; the arrays of a chunk then stay in the cache.
 _CHUNK = 1 << 17

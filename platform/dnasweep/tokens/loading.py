@@ -13,10 +13,10 @@ from tokenizers import Tokenizer
 
 from dnasweep.config import TokenizerConfig
 from dnasweep.errors import InputError
-from dnasweep.tokens.definition import SPECIAL_TOKENS, define, enumerated_kmers
 from dnasweep.tokens.model_files import read_json, read_text, reading
 from dnasweep.tokens.pretrained import reopen
 from dnasweep.tokens.recognition import read_pretrained
+from dnasweep.tokens.tokenizer_kinds import SPECIAL_TOKENS, define, enumerated_kmers
 from dnasweep.tokens.tokenizers import CONFIG_FILE, DnaTokenizer
 from dnasweep.tokens.vocabulary import ROLES_FILE, open_tokenizer
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dnasweep.tokens.alphabet import BASES, chunks, digits, lengths_of
 from dnasweep.tokens.corpus import Corpus, concatenate, with_special_tokens
-from dnasweep.tokens.definition import UNK_ID
+from dnasweep.tokens.tokenizer_kinds import UNK_ID
 
 _DEPTH = 7
 _CHUNK = 1 << 17

@@ -19,8 +19,8 @@ from tokenizers import Tokenizer
 from dnasweep.config import TokenizerConfig
 from dnasweep.tokens.alphabet import chunks, lengths_of, normalise
 from dnasweep.tokens.corpus import Corpus, concatenate
-from dnasweep.tokens.definition import ROLES, enumerated_kmers, tokenizer_files
 from dnasweep.tokens.model_files import read_json, reading
+from dnasweep.tokens.tokenizer_kinds import ROLES, enumerated_kmers, tokenizer_files
 from dnasweep.tokens.tokenizers import DnaTokenizer
 from dnasweep.tokens.vocabulary import ROLES_FILE
 

@@ -16,8 +16,8 @@ from tokenizers import Tokenizer, models
 
 from dnasweep.config import TokenizerConfig
 from dnasweep.errors import InputError
-from dnasweep.tokens.definition import enumerated_tokenizer, with_row_ends
 from dnasweep.tokens.pretrained import PretrainedTokenizer
+from dnasweep.tokens.tokenizer_kinds import enumerated_tokenizer, with_row_ends
 from dnasweep.tokens.vocabulary import Vocabulary, read_vocabulary
 
 _PROBES = (

@@ -1,6 +1,6 @@
 """Tokenizers for DNA: fitted, applied, saved and reported as one object.
 
-:mod:`dnasweep.tokens.definition` states the rules and makes the `tokenizers.Tokenizer` that is
+:mod:`dnasweep.tokens.tokenizer_kinds` states the rules and makes the `tokenizers.Tokenizer` that is
 saved for `transformers.AutoTokenizer`. :meth:`DnaTokenizer.encode` gives the same ids from raw DNA,
 and the bases of each token, at the speed of arrays.
 """
@@ -21,7 +21,9 @@ from tokenizers import Tokenizer
 from dnasweep.config import TokenizerConfig, save_json
 from dnasweep.tokens.alphabet import chunks, lengths_of, normalise
 from dnasweep.tokens.corpus import Corpus, concatenate, with_special_tokens
-from dnasweep.tokens.definition import (
+from dnasweep.tokens.kmers import encode_greedy_kmers, encode_kmer_windows, encode_kmers
+from dnasweep.tokens.longest_match import LongestMatch
+from dnasweep.tokens.tokenizer_kinds import (
     CLS_ID,
     MASK_ID,
     PAD_ID,
@@ -32,8 +34,6 @@ from dnasweep.tokens.definition import (
     tokenizer_files,
     tokens_by_id,
 )
-from dnasweep.tokens.kmers import encode_greedy_kmers, encode_kmer_windows, encode_kmers
-from dnasweep.tokens.longest_match import LongestMatch
 
 CONFIG_FILE = "dnasweep_tokenizer.json"
 """The file beside `tokenizer.json` that holds the :class:`~dnasweep.config.TokenizerConfig`."""
@@ -75,7 +75,7 @@ class DnaTokenizer:
     config
         How DNA is cut.
     tokenizer
-        The definition, as :func:`dnasweep.tokens.definition.define` makes it.
+        The definition, as :func:`dnasweep.tokens.tokenizer_kinds.define` makes it.
     """
 
     pad_id, unk_id, cls_id, sep_id, mask_id = PAD_ID, UNK_ID, CLS_ID, SEP_ID, MASK_ID

@@ -15,8 +15,8 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from dnasweep.errors import InputError
-from dnasweep.tokens.definition import ROLES, tokens_by_id
 from dnasweep.tokens.model_files import AGAIN, read_json, read_text, reading
+from dnasweep.tokens.tokenizer_kinds import ROLES, tokens_by_id
 
 ROLES_FILE = "dnasweep_vocabulary.json"
 """Written beside a vocabulary that is not our own: its special tokens by role."""

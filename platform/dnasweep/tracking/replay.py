@@ -20,7 +20,14 @@ from dnasweep.storage import StorageLock
 from dnasweep.tracking.client import connect, database_path
 from dnasweep.tracking.models import register
 from dnasweep.tracking.saved_view import VIEW_TAG
-from dnasweep.tracking.tags import KEY_TAG, KIND_TAG, MODEL_TRAINING, PARENT_TAG
+from dnasweep.tracking.tags import (
+    EXPERIMENT_NOTE,
+    KEY_TAG,
+    KIND_TAG,
+    MODEL_TRAINING,
+    NOTE_TAG,
+    PARENT_TAG,
+)
 from dnasweep.tracking.write_ahead_log import Record
 
 if TYPE_CHECKING:
@@ -137,7 +144,7 @@ class Replayer:
                     self._experiment_id = self.client.create_experiment(
                         self._experiment,
                         artifact_location=location,
-                        tags={KIND_TAG: MODEL_TRAINING},
+                        tags={KIND_TAG: MODEL_TRAINING, NOTE_TAG: EXPERIMENT_NOTE},
                     )
                 else:
                     if found.lifecycle_stage == "deleted":

@@ -22,6 +22,9 @@ VIEW_TAG = "mlflow.sharedViewState."
 LOCAL_PAGE = "http://127.0.0.1:5000"
 """Where `mlflow ui` shows a store of this machine."""
 
+HEALTHY = "attributes.status != 'FAILED'"
+"""Trials that failed or collapsed have numbers too, which would stand among the best."""
+
 log = logging.getLogger("dnasweep.tracking")
 
 
@@ -45,7 +48,7 @@ def trials_view(sweep: str, *, parameters: Sequence[str], metrics: Sequence[str]
     columns = [f"metrics.`{name}`" for name in metrics]
     return json.dumps(
         {
-            "searchFilter": f"tags.stage = 'trial' and tags.{SWEEP_TAG} = '{sweep}'",
+            "searchFilter": f"tags.stage = 'trial' and tags.{SWEEP_TAG} = '{sweep}' and {HEALTHY}",
             "orderByKey": columns[0],
             "orderByAsc": direction(metrics[0]) == "min",
             "startTime": "ALL",

@@ -24,6 +24,11 @@ MODEL_TRAINING = "custom_model_development"
 """The kind of experiment that opens with its runs, not with traces of language models."""
 SWEEP_TAG = "sweep"
 """Tag of a trial that has the `trial_key` of its sweep's run."""
+EXPERIMENT_NOTE = (
+    "Trainings by dnasweep: choose Model training at the top left, then Runs. The filter "
+    "tags.stage = 'trial' shows the trials of all sweeps."
+)
+"""What an experiment says of itself: MLflow's page opens on a mode in which trainings are not shown."""
 NOTE_TAG = "mlflow.note.content"
 """Tag that MLflow shows as the description of a run, in Markdown."""
 CHECKPOINT_TAG = "checkpoint"

@@ -56,7 +56,9 @@ def announce_suite(
         console.print(f"[bold]checkpoints[/] {escape(' '.join(options.checkpoints))}")
     there = [published(request.storage, one.sweep.plan)["trials"] for one in request.planned]
     found, number = (sum(counts) for counts in zip(*there, strict=True))
-    console.print(f"[bold]plan[/] {number} trials ({found} done before), test rows opened once per task")
+    console.print(
+        f"[bold]plan[/] {number} trials ({found} done before), test rows opened once per task"
+    )
     if request.draw:
         console.print(f"[yellow]not all rows: {escape(request.draw)}; all test rows[/]")
     if request.seconds is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from dnasweep.sweeps.statistics import (
+from dnasweep.sweeps.row_tests import (
     bootstrap_mcc,
     delong_test,
     spread,
