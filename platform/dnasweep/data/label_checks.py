@@ -10,7 +10,7 @@ from dnasweep.data.labels import Labels
 from dnasweep.data.table import SPLITS, check_classes
 from dnasweep.errors import InputError
 
-_OTHER = {"regression": "numbers", "multilabel": "several a row", "token": "of every base"}
+_OTHER = {"regression": "numbers", "multilabel": "several per row", "token": "of every base"}
 _OTHER["profile"] = "signals along a row"
 
 

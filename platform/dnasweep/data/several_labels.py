@@ -89,7 +89,7 @@ def _numbers(
     return LabelReading(
         Labels(task="multilabel" if flags and task != "regression" else "regression", names=names),
         None,
-        f"the labels are {each} {'labels, each 0 or 1,' if flags else 'numbers'} a row"
+        f"the labels are {each} {'labels, each 0 or 1,' if flags else 'numbers'} per row"
         + (f": {listed(columns)}" if columns else ""),
         f"{each} numbers with {separator} between them",
         "Write them as in the other rows.",
