@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from dnasweep.errors import InputError
 from dnasweep.models.pretrained.config_file import read_config
+from dnasweep.models.pretrained.vocabulary_match import check_own_vocabulary
 from dnasweep.models.row_checks import encoded_rows
 from dnasweep.storage import Storage
 from dnasweep.tokens.loading import load_tokenizer

@@ -18,6 +18,7 @@ from dnasweep.models.encoder.capacity import capacity
 from dnasweep.models.encoder.precision import Precision
 from dnasweep.models.pretrained.config_file import CONFIG_FILE, read_config
 from dnasweep.models.pretrained.heads import check_head, kind_of
+from dnasweep.models.pretrained.vocabulary_match import check_own_vocabulary
 from dnasweep.models.strands import strands_of
 from dnasweep.plain import write_csv
 from dnasweep.storage import Storage, try_writing
@@ -66,6 +67,7 @@ class Predictor:
         self._batch_size, self._precision = batch_size, precision
         config = read_config(directory)
         check_head(kind_of(directory), "classifier", directory)
+        check_own_vocabulary(directory)
         self.tokenizer = load_tokenizer(directory)
         with reading(directory / CONFIG_FILE):
             self.task = task_of_model(config)

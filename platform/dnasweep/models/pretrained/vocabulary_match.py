@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from dnasweep.errors import InputError
 from dnasweep.models.families.family import Family
 from dnasweep.models.families.registry import family_of
 from dnasweep.models.pretrained.config_file import read_settings
-from dnasweep.models.pretrained.settings import settings_of
 from dnasweep.tokens.loading import has_tokenizer, load_tokenizer
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
@@ -17,7 +17,13 @@ from dnasweep.tokens.tokenizers import DnaTokenizer
 def check_own_vocabulary(directory: Path) -> None:
     """Refuse a model directory with a tokenizer that is not its model's; one without a tokenizer passes."""
     if has_tokenizer(directory):
-        settings = settings_of(read_settings(directory), directory)
+        found = read_settings(directory)
+        settings: Any = SimpleNamespace(**found, to_dict=lambda: found)
+        if family_of(found) is not None or not {"vocab_size", "pad_token_id"} <= found.keys():
+            # Imported here because most models say both themselves, and a plan does without transformers.
+            from dnasweep.models.pretrained.settings import settings_of
+
+            settings = settings_of(found, directory)
         check_vocabulary(settings, load_tokenizer(directory), directory)
 
 
