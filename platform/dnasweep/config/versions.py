@@ -8,6 +8,9 @@ When the result stays the same, leave it alone, or finished work is computed a s
 
 from __future__ import annotations
 
+STORAGE = 1
+"""How artefacts are found and locked; versions of different numbers do not share one
+(`storage.layout`)."""
 DATASET = 8
 """Data sets: reading, simulation, negatives, splits and audit (`data.dataset_config`)."""
 STAGES = 3

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from dnasweep.storage.artefacts import Storage
+from dnasweep.storage.layout import check_layout
 
 
 def usable_storage(root: str, *, dry_run: bool = False) -> Storage:
@@ -25,11 +26,13 @@ def usable_storage(root: str, *, dry_run: bool = False) -> Storage:
     Raises
     ------
     InputError
-        If it cannot be written to.
+        If it cannot be written to, or is laid out by another version.
     """
     storage = Storage(root)
     if not dry_run or storage.is_remote or storage.local.exists():
         storage.check_writable()
+        if not dry_run:
+            check_layout(storage)
         return storage
     above = next(parent for parent in storage.local.parents if parent.exists())
     if above != Path("/"):

@@ -1,0 +1,66 @@
+"""Which versions may work in one storage at a time: those that lay it out, and lock it, alike.
+
+Keys keep apart what two versions compute differently (:mod:`dnasweep.config.versions`). Two that find or
+lock artefacts in different ways would not see what the other is at, so the second one is refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+
+from dnasweep import __version__
+from dnasweep.config import versions
+from dnasweep.errors import InputError
+from dnasweep.storage.artefacts import Storage
+
+FILE = "work/layout.json"
+"""Names the layout of a storage, and the version that began it."""
+
+
+def check_layout(storage: Storage) -> None:
+    """Write down the layout of a storage that has none, or refuse one of another layout.
+
+    Parameters
+    ----------
+    storage
+        A storage that can be written to.
+
+    Raises
+    ------
+    InputError
+        If the storage was begun by a version that lays it out differently.
+    """
+    own = json.dumps({"layout": versions.STORAGE, "dnasweep": __version__})
+    if storage.bucket is None:
+        found = _begun(storage.local / FILE, own)
+    elif storage.bucket.size(FILE) is None:
+        storage.bucket.write(FILE, own.encode())
+        return
+    else:
+        found = storage.bucket.read(FILE).decode()
+    layout, version = versions.STORAGE, ""
+    # A file that was cut short by a full disk says nothing, and is no reason to stop.
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        said = json.loads(found)
+        layout, version = said["layout"], str(said["dnasweep"])
+    if layout != versions.STORAGE:
+        raise InputError(
+            f"the storage was begun by dnasweep {version} with layout {layout}, and this is {__version__} "
+            f"with layout {versions.STORAGE}: neither would see what the other is at",
+            file=storage.root,
+            remedy="Give another folder with --storage, or use the same version of dnasweep for all that "
+            "work in this one.",
+        )
+
+
+def _begun(path: Path, own: str) -> str:
+    """Return what the file says, which is made if it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("x") as file:
+            file.write(own)
+    except FileExistsError:
+        return path.read_text(errors="replace")
+    return own
