@@ -187,6 +187,7 @@ def test_the_self_test_says_of_coarse_gradients_that_they_are_coarse(
     settings = ExplainConfig(estimator="integrated_gradients", max_evals=asked)
     explainer = Explainer(model, settings, tokenizer=tokenizer, device="cpu")
     monkeypatch.setattr(selftest, "GRADIENT_GAP", 0.0)
+    monkeypatch.setattr(selftest, "ROUNDING", 0.0)
     with pytest.raises(InputError, match=rf"sum to .*--max-evals {spent},") as caught:
         self_test(explainer, SEQUENCE)
     assert "label" not in str(caught.value)

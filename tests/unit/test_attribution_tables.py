@@ -326,7 +326,7 @@ def changed(model: Path, folder: Path, **config: object) -> Path:
     [
         ({"architectures": ["RobertaForMaskedLM"]}, "RobertaForMaskedLM, which has no class"),
         ({"id2label": {"0": "x"}}, "names 1 class in id2label"),
-        ({"vocab_size": 20}, r"73 tokens and the model 20"),
+        ({"vocab_size": 20}, r"ids up to 72 and the model has 20"),
         ({"id2label": {"0": "a", "1": "b", "2": "c"}}, r"none is named.*--target: a, b, c"),
     ],
 )

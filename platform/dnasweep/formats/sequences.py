@@ -92,18 +92,19 @@ def read_lines(data: bytes) -> pd.DataFrame:
     return frame[(text != "") & ~text.str.startswith("#")].reset_index(drop=True)
 
 
-_BLOCK = 3
-_APART = 0.9
-"""Share of rows whose words have to be apart, so that all are blocks."""
+_BLOCK, _LONG_BLOCK = 3, 10
+_NEARLY_ALL = 0.9
+"""Share of rows that have to be blocks, so that short words, or two of them, are; and whose words have to
+be apart."""
 
 
 def join_wrapped(sequences: pd.Series) -> tuple[pd.Series, list[str]]:
     """Return sequences with the breaks within them undone, and what was undone.
 
     A cell of several lines without blanks is one sequence, wrapped. Words of 3 letters or more, all
-    equally long but the last, are blocks of a sequence, as GenBank prints it or as k-mers that do not
-    overlap, where they do not continue one another in nearly all rows. Overlapping k-mers stay as they
-    are.
+    equally long but the last, are blocks of a sequence where nearly all rows have them, as k-mers that do
+    not overlap; three words or more of 10 letters, as GenBank prints them, also in single rows. One blank
+    in a row is none of them: a base may be lost there. Overlapping k-mers stay as they are.
 
     Parameters
     ----------
@@ -114,7 +115,9 @@ def join_wrapped(sequences: pd.Series) -> tuple[pd.Series, list[str]]:
     spaced = text[text.str.contains(r"\s")]
     wrapped = spaced[spaced.str.contains(r"[\r\n]") & ~spaced.str.contains(r"[^\S\r\n]")]
     blocks = spaced[spaced.map(_are_blocks)].drop(wrapped.index, errors="ignore")
-    if len(blocks) and blocks.map(_are_apart).mean() < _APART:
+    if len(blocks) < _NEARLY_ALL * (text != "").sum():
+        blocks = blocks[blocks.map(_are_long)]
+    if len(blocks) and blocks.map(_are_apart).mean() < _NEARLY_ALL:
         blocks = blocks[:0]
     joined = pd.concat([wrapped, blocks])
     if joined.empty:
@@ -139,6 +142,11 @@ def _are_blocks(text: str) -> bool:
     *words, last = text.split()
     widths = {len(word) for word in words}
     return len(widths) == 1 and len(last) <= min(widths)
+
+
+def _are_long(text: str) -> bool:
+    words = text.split()
+    return len(words) > 2 and len(words[0]) >= _LONG_BLOCK
 
 
 def _are_apart(text: str) -> bool:

@@ -227,8 +227,9 @@ def _answer(summary: Summary, settings: Mapping[str, Any], say: Texts) -> Answer
     hits, misses = looked_at(summary)
     # Attributions of the front door need no folder.
     where = settings.get("attributions")
-    motifs = f"dnasweep discover-motifs --attributions {where}"
-    typed = as_typed(motifs) if where else "dnasweep.discover_motifs(attributions)"
+    typed = "dnasweep.discover_motifs(attributions)"
+    if where:
+        typed = as_typed(f"dnasweep discover-motifs --attributions {where}")
     steps = [("Find the motifs in these attributions", typed)]
     if (name := settings.get("model name")) and (data := settings.get("data")):
         files = shlex.join(map(str, data))

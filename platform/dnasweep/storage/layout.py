@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+from importlib.metadata import version
 from pathlib import Path
 
-from dnasweep import __version__
 from dnasweep.config import versions
 from dnasweep.errors import InputError
 from dnasweep.storage.artefacts import Storage
@@ -32,7 +32,8 @@ def check_layout(storage: Storage) -> None:
     InputError
         If the storage was begun by a version that lays it out differently.
     """
-    own = json.dumps({"layout": versions.STORAGE, "dnasweep": __version__})
+    own_version = version("dnasweep")
+    own = json.dumps({"layout": versions.STORAGE, "dnasweep": own_version})
     if storage.bucket is None:
         found = _begun(storage.local / FILE, own)
     elif storage.bucket.size(FILE) is None:
@@ -40,14 +41,14 @@ def check_layout(storage: Storage) -> None:
         return
     else:
         found = storage.bucket.read(FILE).decode()
-    layout, version = versions.STORAGE, ""
+    layout, other = versions.STORAGE, ""
     # A file that was cut short by a full disk says nothing, and is no reason to stop.
     with contextlib.suppress(ValueError, TypeError, KeyError):
         said = json.loads(found)
-        layout, version = said["layout"], str(said["dnasweep"])
+        layout, other = said["layout"], str(said["dnasweep"])
     if layout != versions.STORAGE:
         raise InputError(
-            f"the storage was begun by dnasweep {version} with layout {layout}, and this is {__version__} "
+            f"the storage was begun by dnasweep {other} with layout {layout}, and this is {own_version} "
             f"with layout {versions.STORAGE}: neither would see what the other is at",
             file=storage.root,
             remedy="Give another folder with --storage, or use the same version of dnasweep for all that "
