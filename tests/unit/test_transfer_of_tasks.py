@@ -15,6 +15,7 @@ from dnasweep.sweeps.in_process import InProcessExecutor
 from dnasweep.sweeps.transfer_options import TransferOptions
 from dnasweep.workflows.sweep import run_sweep
 from dnasweep.workflows.transfer import end_transfer, find_targets, transfer_cells
+from profile_toys import write_signal
 from rich.console import Console
 from toy_data import write_measured, write_sets, write_three_classes
 
@@ -26,8 +27,15 @@ WRITERS: dict[str, Callable[[Path], Path]] = {
 }
 
 
+def write_bins(path: Path) -> tuple[Path, dict[str, object]]:
+    toy = write_signal(path.parent)
+    names = ["chrom", "start", "end", "name", "score", "strand"]
+    pd.read_csv(toy.rows, sep="\t", names=names).drop(columns="score").to_csv(path, index=False)
+    return path, {"genome": str(toy.genome), "tracks": (str(toy.track),), "bins": 4}
+
+
 def of_two_species(path: Path, task: str) -> Path:
-    frame = pd.read_csv(WRITERS[task](path))
+    frame = pd.read_csv(path if task == "profile" else WRITERS[task](path))
     frame["species"] = np.where(np.arange(len(frame)) // 12 % 2, "mouse", "human")
     frame.to_csv(path, index=False)
     return path
@@ -65,11 +73,14 @@ def transferred(data: Path, **options: object) -> Transfer:
     return found[0]
 
 
-@pytest.mark.parametrize("task", WRITERS)
+@pytest.mark.parametrize("task", [*WRITERS, "profile"])
 def test_transfer_is_measured_and_tested_by_the_task(tmp_path: Path, task: str) -> None:
     learns = task in ("regression", "multilabel")
+    path = tmp_path / f"{task}.csv"
+    signal = write_bins(path)[1] if task == "profile" else {}
     found = transferred(
-        of_two_species(tmp_path / f"{task}.csv", task),
+        of_two_species(path, task),
+        **signal,
         strategies=("random", "zero-shot"),
         seeds=(0, 1),
         finetune_epochs=8.0 if learns else 1.0,
