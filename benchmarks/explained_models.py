@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,6 +41,33 @@ class Trained(NamedTuple):
     """Held-out sequences with labels."""
     elements: pd.DataFrame
     """Where the promoters' elements were planted."""
+
+
+def explained_models(
+    folders: Sequence[str],
+    tokenizers: Sequence[str],
+    storage: str,
+    console: Console,
+    *,
+    per_species: int,
+    epochs: int,
+) -> dict[Path, pd.DataFrame]:
+    """Return the held-out sequences of each model by its folder.
+
+    Parameters
+    ----------
+    folders
+        Classifiers with a table `held_out.csv`; where there are some, none is trained.
+    tokenizers
+        Of the tiny classifiers that are trained otherwise, by name.
+    storage, console, per_species, epochs
+        As for :func:`trained_classifier`.
+    """
+    if folders:
+        return {Path(name): pd.read_csv(Path(name) / "held_out.csv") for name in folders}
+    sizes = {"per_species": per_species, "epochs": epochs}
+    trained = [trained_classifier(storage, "tiny", one, console, **sizes) for one in tokenizers]
+    return {one.directory: one.table for one in trained}
 
 
 def trained_classifier(

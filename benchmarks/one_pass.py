@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 import tyro
 from dnasweep.attribution.engine import Explainer
 from dnasweep.attribution.settings import ExplainConfig
-from explained_models import trained_classifier
+from explained_models import explained_models
 from one_pass_rules import RULES, DeepLift
 from rich.console import Console
 from rich.table import Table
@@ -137,17 +136,14 @@ def mean(scores: list[dict[str, float]]) -> dict[str, float]:
 def main(options: Options) -> None:
     """Measure every model."""
     console = Console()
-    found = {Path(name): pd.read_csv(Path(name) / "held_out.csv") for name in options.models}
-    for tokenizer in () if options.models else options.tokenizers:
-        trained = trained_classifier(
-            options.storage,
-            "tiny",
-            tokenizer,
-            console,
-            per_species=options.per_species,
-            epochs=options.epochs,
-        )
-        found[trained.directory] = trained.table
+    found = explained_models(
+        options.models,
+        options.tokenizers,
+        options.storage,
+        console,
+        per_species=options.per_species,
+        epochs=options.epochs,
+    )
     for folder, held in found.items():
         drawn = held.sample(min(options.sequences, len(held)), random_state=5)
         measure(folder, drawn["sequence"].tolist(), console)

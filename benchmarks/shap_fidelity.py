@@ -24,7 +24,7 @@ import tyro
 from dnasweep.attribution.engine import Explainer
 from dnasweep.attribution.intervals import NORMAL
 from dnasweep.attribution.settings import ExplainConfig
-from explained_models import trained_classifier
+from explained_models import explained_models
 from fidelity_games import Found, Game, Reference, Shapiq, by_default, ours, references
 from rich.console import Console
 from rich.progress import track
@@ -74,21 +74,17 @@ class Options:
 
 def classifiers(options: Options, console: Console) -> dict[Path, list[str]]:
     """Return the sequences to explain by the folder of the classifier."""
-    found: dict[Path, list[str]] = {}
-    for name in options.models:
-        found[Path(name)] = pd.read_csv(Path(name) / "held_out.csv")["sequence"].tolist()
-    for tokenizer in () if options.models else options.tokenizers:
-        trained = trained_classifier(
-            options.storage,
-            "tiny",
-            tokenizer,
-            console,
-            per_species=options.per_species,
-            epochs=options.epochs,
-        )
-        found[trained.directory] = trained.table["sequence"].tolist()
-    for folder, sequences in found.items():
-        known = [one for one in dict.fromkeys(sequences) if "N" not in one]
+    found = {}
+    tables = explained_models(
+        options.models,
+        options.tokenizers,
+        options.storage,
+        console,
+        per_species=options.per_species,
+        epochs=options.epochs,
+    )
+    for folder, table in tables.items():
+        known = [one for one in dict.fromkeys(table["sequence"]) if "N" not in one]
         order = np.random.default_rng(123).permutation(len(known))
         chosen = order[options.skip : options.skip + options.sequences]
         found[folder] = [known[i] for i in chosen]

@@ -89,8 +89,8 @@ def test_two_tasks_of_an_array_on_one_node_share_the_trials_of_a_sweep(slurm: Sl
 def test_scancel_leaves_nothing(slurm: Slurm) -> None:
     longer = "--seeds 0 1 2 --finetune-epochs 5000 --evaluations 500"
     job = slurm.submit(f"--nodes=3 {SHAPE} --time=60 {SCRIPT} {sweep('cancelled', longer)}")
-    trials = slurm.project / "cancelled/work/trials"
-    slurm.await_look(job, lambda: len(list(trials.glob("*/step-*"))) == 3)
+    runs = slurm.project / "cancelled"
+    slurm.await_look(job, lambda: len(list(runs.glob("work/trials/*/step-*"))) == 3)
     slurm.on_login(f"scancel {job}")
     assert slurm.wait(job, timeout=120) == "CANCELLED"
     slurm.await_nothing_left()

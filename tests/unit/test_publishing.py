@@ -66,7 +66,7 @@ def test_a_registered_model_has_a_card_of_what_is_on_record(place: Path, tmp_pat
     metric = sweep.metric
     head = huggingface_hub.ModelCard(card).data
     assert head.license == "mit"
-    assert head.library_name == "transformers"
+    assert head.to_dict()["library_name"] == "transformers"
     (shown,) = [one for one in head.eval_results if one.metric_type == metric]
     assert shown.metric_value == pytest.approx(row[f"test_{metric}"], abs=1e-4)
     assert shown.dataset_name == "promoters.csv"
