@@ -11,7 +11,7 @@ from dnasweep.attribution.bounds import look_level, lower_bound
 from dnasweep.attribution.positions import AttributionTables
 from dnasweep.attribution.summaries import token_table
 from dnasweep.genomics.peak_overlap import enrich, shuffle
-from dnasweep.motifs.enriched_kmers import enrichment
+from dnasweep.motifs.enrichment import enrichment
 from dnasweep.motifs.permutation_tests import (
     compare_same_kmer,
     compare_same_position,

@@ -11,9 +11,9 @@ from dnasweep.formats.motifs import Motif
 from dnasweep.genomics.binding_sites import SiteScanner
 from dnasweep.genomics.peak_overlap import enrich, shuffle
 from dnasweep.genomics.variant_effects import against_background
+from dnasweep.motifs.motif_tests import validate
 from dnasweep.motifs.patterns import Pattern
 from dnasweep.motifs.tomtom import match
-from dnasweep.motifs.validation import validate
 from nulls import Check, Floats, Simulate
 
 TAILS = {

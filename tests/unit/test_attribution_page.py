@@ -16,7 +16,7 @@ from dnasweep.motifs.element_hits import find_element_hits
 from dnasweep.motifs.metaprofile import metaprofile_at_hits, samples
 from dnasweep.motifs.promoter_elements import tata_sites
 from dnasweep.report import attribution_figures as figures
-from dnasweep.report import files, html
+from dnasweep.report import files, render
 from dnasweep.report.attribution_findings import attribution_findings, warnings
 from dnasweep.report.attribution_page import PAGE, write_report
 from dnasweep.report.attribution_summary import ReportConfig, Summary, summarise
@@ -65,7 +65,7 @@ def sketched(monkeypatch: pytest.MonkeyPatch) -> None:
         drawing.draw(Figure(figsize=drawing.size))
         return Markup("<svg></svg>")
 
-    monkeypatch.setattr(html, "picture", sketch)
+    monkeypatch.setattr(render, "picture", sketch)
     monkeypatch.setattr(files, "png", lambda drawing: b"")
 
 

@@ -16,7 +16,7 @@ from dnasweep.method_comparison.comparing import Explanations, MethodComparison,
 from dnasweep.method_comparison.curves import KINDS, RANDOM
 from dnasweep.method_comparison.recovery import EVERY
 from dnasweep.method_comparison.sanity import FLIP
-from dnasweep.report import files, html
+from dnasweep.report import files, render
 from dnasweep.report.explanations_findings import across, explanation_findings, warnings
 from dnasweep.report.explanations_page import NUMBERS, PAGE, explanation_tables, write_comparison
 from dnasweep.workflows.explanation_comparison import metrics_of
@@ -230,7 +230,7 @@ def test_several_models_have_a_page_together(
     comparison: MethodComparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Drawn once already, by the test before.
-    monkeypatch.setattr(html, "picture", lambda drawing, **how: Markup("<svg></svg>"))
+    monkeypatch.setattr(render, "picture", lambda drawing, **how: Markup("<svg></svg>"))
     monkeypatch.setattr(files, "png", lambda drawing: b"")
     other = replace(comparison, name="bpe-64 (n)", tokenizer="bpe-64", recovery=None)
     page = write_comparison(tmp_path, [comparison, other], settings=SETTINGS)

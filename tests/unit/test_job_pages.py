@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from dnasweep.data.audit import Audit, Finding
 from dnasweep.formats.rejects import RejectedRow
+from dnasweep.genomics.bigwig import TrackRegion
 from dnasweep.genomics.peak_evaluation import TrackEvaluation
-from dnasweep.genomics.tracks import TrackRegion
 from dnasweep.report.audit_page import audit_page
-from dnasweep.report.html import render
 from dnasweep.report.page import Page
+from dnasweep.report.render import render
 from dnasweep.report.scan_figures import RegionTrack
 from dnasweep.report.scan_page import scan_page
 from dnasweep.report.variant_page import MAX_SHOWN, variant_page

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from dnasweep.data.suites import find_suite
 from dnasweep.report.drawing import png
-from dnasweep.report.html import render
+from dnasweep.report.render import render
 from dnasweep.report.suite_figures import critical_differences, scores_by_task
 from dnasweep.report.suite_page import SuiteFrame, leaderboard_tables, suite_page
 from dnasweep.sweeps.leaderboard import Leaderboard, make_leaderboard

@@ -6,7 +6,7 @@ import pytest
 from dnasweep.data.audit import audit
 from dnasweep.data.dataset_config import DatasetConfig
 from dnasweep.data.datasets import build_dataset
-from dnasweep.data.duplicates import SharedDna, locus_groups, row_loci
+from dnasweep.data.same_dna import SharedDna, locus_groups, row_loci
 from dnasweep.data.splits import split_table
 from dnasweep.data.table import make_table
 from dnasweep.errors import InputError

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from dnasweep.formats.bases import UNKNOWN
+from dnasweep.motifs.motif_tests import interval_p, validate
 from dnasweep.motifs.patterns import Pattern
-from dnasweep.motifs.validation import interval_p, validate
 from scipy.stats import binom
 
 

@@ -21,17 +21,17 @@ from dnasweep.motifs.enriched_kmers import (
     HighRegion,
     Member,
     align,
-    enrichment,
     high_bases,
     high_regions,
     merge,
 )
+from dnasweep.motifs.enrichment import enrichment
 from dnasweep.motifs.hit_thresholds import convolved_threshold
 from dnasweep.motifs.modisco import find_modisco, hypothetical
 from dnasweep.motifs.motif_data import MotifConfig, MotifData, load_motif_data, split_clusters
+from dnasweep.motifs.motif_tests import centres_of
 from dnasweep.motifs.patterns import Pattern, matrix_of
 from dnasweep.motifs.tomtom import COLUMNS, match
-from dnasweep.motifs.validation import centres_of
 from dnasweep.report.motif_page import write_report
 
 CLASSES = {"classes": ["background", "promoter"], "target": "promoter"}

@@ -8,8 +8,8 @@ import re
 import pandas as pd
 import pytest
 from dnasweep.data.audit import Audit, Finding
-from dnasweep.report.html import render
 from dnasweep.report.provenance import SweepFrame
+from dnasweep.report.render import render
 from dnasweep.report.sweep_page import sweep_page
 from dnasweep.sweeps.cell_results import CellResult
 from dnasweep.sweeps.comparison import Comparison

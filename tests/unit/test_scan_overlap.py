@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+from dnasweep.genomics.bigwig import Piece
 from dnasweep.genomics.peak_overlap import (
     agree,
     distances_to_tss,
@@ -15,7 +16,6 @@ from dnasweep.genomics.peak_overlap import (
     widened,
 )
 from dnasweep.genomics.precision_recall import Curve
-from dnasweep.genomics.tracks import Piece
 from sklearn.metrics import average_precision_score
 
 CHROMS = ("chr1", "chr2")

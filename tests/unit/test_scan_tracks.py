@@ -7,10 +7,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from dnasweep.errors import InputError
+from dnasweep.genomics.bigwig import Piece, Tile, make_track
 from dnasweep.genomics.peak_evaluation import Scanned
 from dnasweep.genomics.peaks import PeakCaller
 from dnasweep.genomics.scan_plan import PeakConfig, ScanConfig, TrackConfig, plan_scan
-from dnasweep.genomics.tracks import Piece, Tile, make_track
 
 LENGTH = 997
 SHAPES = [(30, 10), (30, 7), (30, 30), (10, 25), (5, 1), (31, 30)]

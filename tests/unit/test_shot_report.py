@@ -13,8 +13,8 @@ import shot_toys
 from dnasweep.config import ModelConfig
 from dnasweep.data.audit import Audit, Finding
 from dnasweep.report.few_shot_page import few_shot_page, means_by_shots, shot_tables
-from dnasweep.report.html import render
 from dnasweep.report.provenance import SweepFrame
+from dnasweep.report.render import render
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.stages.specs import PretrainedCheckpoint
 from dnasweep.storage import Storage

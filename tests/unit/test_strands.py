@@ -1,7 +1,7 @@
 """A sequence and its reverse complement are one molecule."""
 
 import numpy as np
-from dnasweep.data.duplicates import canonical, first_readings, pair_strands
+from dnasweep.data.same_dna import canonical, first_readings, pair_strands
 from dnasweep.formats.bases import decode, reverse_complement
 
 

@@ -13,8 +13,8 @@ from dnasweep.config import TrainingConfig
 from dnasweep.data.species import SPECIES, close_relatives
 from dnasweep.data.species_sets import species_set
 from dnasweep.errors import InputError
-from dnasweep.report.html import render
 from dnasweep.report.provenance import SweepFrame
+from dnasweep.report.render import render
 from dnasweep.report.transfer_page import transfer_page, transfer_tables
 from dnasweep.stages.plan import make_plan
 from dnasweep.stages.recipe import Recipe

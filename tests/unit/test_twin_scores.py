@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
-from dnasweep.report.html import render
 from dnasweep.report.provenance import SweepFrame
+from dnasweep.report.render import render
 from dnasweep.report.sweep_page import sweep_page
 from dnasweep.stages.scores import TestScores
 from dnasweep.sweeps.selection import compare, select

@@ -151,7 +151,7 @@ class Tracks:
         InputError
             For a record that was not scanned, or bases that it does not have.
         """
-        from dnasweep.genomics.tracks import read_intervals
+        from dnasweep.genomics.bigwig import read_intervals
 
         parts = []
         for chrom, start, end in self._spans(region):
@@ -173,7 +173,7 @@ class Tracks:
         region
             chrom:first-last, counted from 1, or chrom. None: around the highest peak.
         """
-        from dnasweep.genomics.tracks import read_track
+        from dnasweep.genomics.bigwig import read_track
         from dnasweep.report.drawing import plot
         from dnasweep.report.scan_figures import RegionTrack, region_picture
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from dnasweep.data.alignment import banded_identity
 from dnasweep.data.candidates import likely_pairs
-from dnasweep.data.duplicates import canonical, pair_strands
+from dnasweep.data.same_dna import canonical, pair_strands
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import encode_flat, reverse_complement
 

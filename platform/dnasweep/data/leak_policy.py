@@ -13,8 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dnasweep.data.composition import separation
-from dnasweep.data.duplicates import SharedDna
 from dnasweep.data.findings import Finding, info
+from dnasweep.data.same_dna import SharedDna
 from dnasweep.data.table import SPLITS
 from dnasweep.errors import InputError
 from dnasweep.formats.rejects import RejectedRow

@@ -14,8 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dnasweep.data.clustering import SimilarPairs, cluster_rows
-from dnasweep.data.duplicates import Molecules, SharedDna, pair_strands, row_loci
 from dnasweep.data.findings import Finding, info, warning
+from dnasweep.data.same_dna import Molecules, SharedDna, pair_strands, row_loci
 
 Rows = NDArray[np.bool_]
 

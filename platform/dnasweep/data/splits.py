@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dnasweep.data.clustering import SimilarPairs, cluster_rows, similar_pairs
-from dnasweep.data.duplicates import first_readings, locus_groups
+from dnasweep.data.same_dna import first_readings, locus_groups
 from dnasweep.data.table import SPLITS
 from dnasweep.errors import InputError
 from dnasweep.formats.chromosomes import chromosome_keys

@@ -16,9 +16,9 @@ import pandas as pd
 import pyBigWig
 from numpy.typing import NDArray
 
+from dnasweep.genomics.bigwig import Piece
 from dnasweep.genomics.peaks import PeakCaller, peaks_frame
 from dnasweep.genomics.scan_plan import Combine, PeakConfig, Strands
-from dnasweep.genomics.tracks import Piece
 
 READ: dict[Strands, tuple[str, ...]] = {
     "both": ("plus", "minus"),

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dnasweep.genomics.bigwig import Piece
 from dnasweep.genomics.peak_overlap import (
     INTERVAL,
     Agreement,
@@ -24,7 +25,6 @@ from dnasweep.genomics.peak_overlap import (
 from dnasweep.genomics.peaks import Peak, PeakCaller, peaks_frame
 from dnasweep.genomics.precision_recall import Curve, CurveSummary
 from dnasweep.genomics.scan_plan import PeakConfig
-from dnasweep.genomics.tracks import Piece
 
 NEAR = (50, 100, 500, 1000)
 """Bases from a transcription start within which peaks are counted."""

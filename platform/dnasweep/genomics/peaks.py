@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from dnasweep.genomics.bigwig import Piece
 from dnasweep.genomics.scan_plan import PeakConfig
-from dnasweep.genomics.tracks import Piece
 
 BED, NARROW_PEAK = "peaks.bed", "peaks.narrowPeak"
 

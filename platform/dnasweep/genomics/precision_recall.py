@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dnasweep.genomics.bigwig import DECIMALS, Piece
 from dnasweep.genomics.peak_overlap import INTERVAL
-from dnasweep.genomics.tracks import DECIMALS, Piece
 
 VALUES = 10**DECIMALS
 """Steps of a probability in tracks, from 0 to 1."""

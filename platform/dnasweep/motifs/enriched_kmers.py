@@ -13,50 +13,16 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import hypergeom
 
 from dnasweep.formats.bases import UNKNOWN, Codes, decode_rows
+from dnasweep.motifs.enrichment import enrichment
 from dnasweep.motifs.motif_data import MotifConfig, MotifData
 from dnasweep.motifs.patterns import Pattern, matrix_of
-from dnasweep.tasks.multiple_tests import benjamini_hochberg
 
 TIMES_MINIMUM = 10.0
 """Attention is high where it exceeds this many times the minimum of its sequence."""
 DEVIATIONS = 1.0
 """Signed values are high this many standard deviations above the mean of their sequence."""
-
-
-class KmerEnrichment(NamedTuple):
-    """How much more often sequences of the class have each k-mer."""
-
-    p_values: NDArray[np.float64]
-    """Hypergeometric: of at least as many sequences of the class among those with the k-mer."""
-    q_values: NDArray[np.float64]
-    """Adjusted (Benjamini-Hochberg)."""
-
-
-def enrichment(
-    with_it: NDArray[np.int64], positives_with_it: NDArray[np.int64], num: int, num_positive: int
-) -> KmerEnrichment:
-    """Return hypergeometric p-values of enrichment among positives, and adjusted ones.
-
-    Parameters
-    ----------
-    with_it
-        Number of sequences that have each k-mer, of either class.
-    positives_with_it
-        Those of the class among them.
-    num, num_positive
-        Number of sequences, and of those of the class.
-
-    Examples
-    --------
-    >>> found = enrichment(np.array([10, 10]), np.array([9, 5]), num=100, num_positive=50)
-    >>> found.p_values.round(4).tolist()
-    [0.0078, 0.6297]
-    """
-    p_values = hypergeom.sf(positives_with_it - 1, num, num_positive, with_it)
-    return KmerEnrichment(p_values, benjamini_hochberg(p_values))
 
 
 def find_enriched(data: MotifData, config: MotifConfig, *, signed: bool) -> list[Pattern]:

@@ -9,8 +9,8 @@ import pandas as pd
 
 from dnasweep.plain import write_csv
 from dnasweep.report.drawing import png
-from dnasweep.report.html import render
 from dnasweep.report.page import Page
+from dnasweep.report.render import render
 
 
 def write_page(

@@ -14,9 +14,9 @@ from rich.console import RenderableType
 from dnasweep.motifs.discovery import DiscoveredMotifs
 from dnasweep.motifs.enriched_kmers import TIMES_MINIMUM
 from dnasweep.motifs.motif_data import MotifConfig, MotifData
+from dnasweep.motifs.motif_tests import Validation
 from dnasweep.motifs.patterns import Pattern
 from dnasweep.motifs.tomtom import FEW_TARGETS
-from dnasweep.motifs.validation import Validation
 from dnasweep.report.drawing import COLOURS, Drawing, ink
 from dnasweep.report.files import write_page
 from dnasweep.report.logos import letter_heights, motif_logo

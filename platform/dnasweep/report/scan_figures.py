@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, StrMethodFormatter
 
+from dnasweep.genomics.bigwig import TrackRegion
 from dnasweep.genomics.peak_evaluation import TrackEvaluation
-from dnasweep.genomics.tracks import TrackRegion
 from dnasweep.report.drawing import COLOURS, DASHES, MARKERS, Drawing
 
 _MAX_ROWS = 6

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from dnasweep.config import content_key
-from dnasweep.models.pretrained.pickled import convert_pickled, pickled_files
+from dnasweep.models.pretrained.pickled_checkpoints import convert_pickled, pickled_files
 from dnasweep.storage import Storage
 from dnasweep.tokens.model_files import TEXT_FILES, raise_missing, refuse_pointer
 
@@ -28,7 +28,7 @@ def as_safetensors(directory: Path, storage: Storage | None, scratch: str | Path
     Raises
     ------
     InputError
-        As :func:`~dnasweep.models.pretrained.pickled.convert_pickled`.
+        As :func:`~dnasweep.models.pretrained.pickled_checkpoints.convert_pickled`.
     """
     names = pickled_files(directory)
     if not names:

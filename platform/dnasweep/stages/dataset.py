@@ -10,7 +10,7 @@ import pandas as pd
 
 from dnasweep.data.dataset_config import DatasetConfig, dataset_key
 from dnasweep.data.datasets import Dataset, build_dataset
-from dnasweep.data.duplicates import first_readings
+from dnasweep.data.same_dna import first_readings
 from dnasweep.errors import InputError
 from dnasweep.formats.rejects import REJECTS
 from dnasweep.plain import csv_text

@@ -10,7 +10,7 @@ import pandas as pd
 
 from dnasweep.config import content_key, versions
 from dnasweep.data.clustering import similar_pairs
-from dnasweep.data.duplicates import SharedDna
+from dnasweep.data.same_dna import SharedDna
 from dnasweep.stages.dataset import Rows, load_dataset, rows_of
 from dnasweep.storage import Storage
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from dnasweep.config import TrainingConfig, published_training
 from dnasweep.config.training import SHOTS
-from dnasweep.data.duplicates import first_readings
+from dnasweep.data.same_dna import first_readings
 from dnasweep.errors import InputError
 from dnasweep.stages.dataset import draw_shots, rows_of
 from dnasweep.stages.plan import SweepPlan

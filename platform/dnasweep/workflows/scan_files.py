@@ -13,9 +13,9 @@ import pyarrow as pa
 
 from dnasweep.config import content_key, versions
 from dnasweep.formats.rejects import REJECTS, write_rejects
+from dnasweep.genomics.bigwig import Piece, Tile, TrackWriter, make_track, read_track
 from dnasweep.genomics.peak_evaluation import EvaluationConfig, TrackEvaluation, evaluate
 from dnasweep.genomics.peaks import write_peaks
-from dnasweep.genomics.tracks import Piece, Tile, TrackWriter, make_track, read_track
 from dnasweep.jobs.scan_request import KIND, GenomeRegion, ScanRequest
 from dnasweep.jobs.shards.store import Shards
 from dnasweep.jobs.shards.tables import read_tables

@@ -16,7 +16,10 @@ def _any_length(config: Mapping[str, Any]) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """Models of one architecture: how their rows are built, read and masked.
+    """Models of one architecture: how their rows have to be built, read and masked.
+
+    The rows are built by :mod:`dnasweep.tokens.recognition`, and a tokenizer that builds other rows is refused by
+    :mod:`dnasweep.models.pretrained.vocabulary_match`.
 
     A row has a place before its first and behind its last token of DNA. Where a family has no special token
     for one of them, the padding token stands there, which no model of the family reads.

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dnasweep.errors import InputError
-from dnasweep.models.pretrained.pickled import PICKLED_PATTERNS
+from dnasweep.models.pretrained.pickled_checkpoints import PICKLED_PATTERNS
 from dnasweep.tokens.model_files import INDEX_FILE, TEXT_FILES, first_line, weight_files
 
 _NAME = re.compile(r"(?P<repository>[\w-][\w.-]*/[\w.-]+?)(?:@(?P<revision>[\w./-]+))?")

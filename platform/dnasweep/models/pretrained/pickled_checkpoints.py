@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from dnasweep.errors import InputError
-from dnasweep.models.pretrained import unpickle
+from dnasweep.models.pretrained import unpickle_process
 from dnasweep.tokens.model_files import (
     AGAIN,
     INDEX_FILE,
@@ -104,7 +104,7 @@ def _unpickle(path: Path, target: Path) -> None:
         converted = Path(empty) / WEIGHTS_FILE
         done = subprocess.run(
             [
-                *(sys.executable, "-I", unpickle.__file__),
+                *(sys.executable, "-I", unpickle_process.__file__),
                 *(str(path.resolve()), str(converted)),
             ],
             cwd=empty,
@@ -121,7 +121,7 @@ def _unpickle(path: Path, target: Path) -> None:
 
 def _refuse(path: Path, status: int, said: str) -> NoReturn:
     last = said.splitlines()[-1][:200] if said else f"exit status {status}"
-    if status == unpickle.REFUSED:
+    if status == unpickle_process.REFUSED:
         raise InputError(
             f"{path.name} holds more than weights ({last}), and was not read",
             file=path.parent,

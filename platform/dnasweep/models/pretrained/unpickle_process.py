@@ -1,6 +1,6 @@
 """Pickled weights as safetensors: a program of its own, run in a process that has nothing to lose.
 
-    python -I unpickle.py FILE TARGET
+    python -I unpickle_process.py FILE TARGET
 
 torch's restricted unpickler makes tensors and plain containers and nothing else; a file that asks for anything
 else is refused before it is done. The process that runs this has no environment, no secrets and an empty folder.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import poisson_binom
 
-from dnasweep.motifs.enriched_kmers import enrichment
+from dnasweep.motifs.enrichment import enrichment
 from dnasweep.motifs.hit_thresholds import convolved_threshold
 from dnasweep.motifs.motif_data import MotifData
 from dnasweep.motifs.patterns import Pattern
