@@ -7,6 +7,7 @@ pinned memory, and nothing is read from it in a step or a batch that need not be
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -14,9 +15,16 @@ if TYPE_CHECKING:
 
 ACCELERATORS = ["cuda"]
 """Device types, as torch names them; `cuda` is also what torch calls AMD's."""
+DRIVERS = ("/dev/nvidiactl", "/proc/driver/nvidia/version", "/dev/dxg", "/dev/kfd")
+"""Where none of these exists, there is no GPU."""
 NUMBERS_READ = 1 << 22
 """Numbers that results of batches have before they are read from an accelerator: 32 MB."""
 Key = TypeVar("Key")
+
+
+def has_gpu_driver() -> bool:
+    """Return whether this machine has the driver of a GPU, without importing torch."""
+    return any(Path(driver).exists() for driver in DRIVERS)
 
 
 def is_accelerator(device: torch.device) -> bool:

@@ -1,4 +1,4 @@
-"""The time of a plan, by earlier trainings or a few steps, and what a log says while it passes."""
+"""The time of a plan, by earlier trainings or the speed of this machine, and what a log says while it passes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import io
 from pathlib import Path
 
 import pytest
+from dnasweep import stages
 from dnasweep.config import ModelConfig, TokenizerConfig, TrainingConfig
 from dnasweep.stages.outcome import OUTCOME, StageOutcome
 from dnasweep.stages.specs import ClassifierSpec, TokenizerSpec
 from dnasweep.stages.speed import measure_speed, tokens_per_base
+from dnasweep.stages.timed_steps import time_steps
 from dnasweep.storage import Storage
 from dnasweep.sweeps.cost import Cost, estimate
 from dnasweep.sweeps.progress import Display, StepTimer
@@ -73,10 +75,27 @@ def test_what_was_never_trained_is_measured_once_a_kind(tmp_path: Path) -> None:
     assert estimate(Storage(tmp_path), [], measure) == Cost(0.0, 0)
 
 
-def test_a_few_steps_of_a_toy_give_a_speed() -> None:
-    speed = measure_speed(spec("bpe-64"), 60)
+def test_the_speed_of_matrix_products_gives_that_of_a_training(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Large enough that a step is arithmetic: of a toy it is mostly calls of functions.
+    size = ModelConfig(layers=2, hidden=256, heads=4, intermediate=1024)
+    one = dataclasses.replace(spec("char"), model=size)
+    timed = time_steps(one, num_tokens=62, vocabulary=9) * 60
+    speed = measure_speed(one, 60)
     assert speed is not None
-    assert 100 < speed < 1e9
+    # Wide, for a machine that does other work meanwhile.
+    assert timed / 10 < speed < timed * 100
+    monkeypatch.setattr(stages.speed, "_products_per_second", lambda hidden: 1e9)
+    speed = measure_speed(one, 60)
+    deeper = dataclasses.replace(one, model=dataclasses.replace(size, layers=4))
+    assert measure_speed(deeper, 60) == pytest.approx(speed / 2)
+    # 62 tokens of 2 layers with 12 x 256 x 256 weights, and attention to 62 tokens; three passes.
+    step = 3 * 62 * 2 * (2 * 12 * 256**2 + 4 * 62 * 256)
+    assert speed == pytest.approx(0.5 * 1e9 * 60 / step)
+
+
+def test_speeds_of_what_cannot_be_told_in_passing_are_not_told() -> None:
     vast = dataclasses.replace(spec("char"), model=ModelConfig(layers=100, hidden=4096, heads=64))
     assert measure_speed(vast, 60) is None, "a plan takes seconds, whatever it is of"
     assert tokens_per_base(TokenizerConfig.parse("kmer-6")) == pytest.approx(1 / 6)

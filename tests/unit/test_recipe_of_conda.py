@@ -75,3 +75,22 @@ def test_and_finds_what_is_wrong_in_one() -> None:
     wrong = RECIPE.read_text().replace("noarch: python", "noarch: pythn")
     with pytest.raises(Exception, match=r"pythn|noarch"):
         build.Stage0Recipe.from_yaml(wrong)
+
+
+def test_files_that_are_named_beside_requirements_import_them() -> None:
+    package = ROOT / "platform" / "dnasweep"
+    lines = re.findall(
+        r'^  "([\w-]+).*?",\s+# (.+)$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE
+    )
+    modules = {"biopython": "pyfaidx", "pyyaml": "yaml"}
+    named = [
+        (modules.get(name, name), path)
+        for name, text in lines
+        for path in re.findall(r"[\w/]+\.py", text)
+    ]
+    assert len(named) > 10
+    for module, path in named:
+        text = (package / path).read_text()
+        assert re.search(rf"\b(from|import) {module.replace('-', '_')}\b", text, re.IGNORECASE), (
+            path
+        )

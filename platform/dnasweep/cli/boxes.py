@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import functools
 import inspect
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -134,6 +135,7 @@ def _types(hint: Any) -> set[Any]:
     return {hint}.union(*map(_types, get_args(hint))) if get_args(hint) else {hint}
 
 
+@functools.cache
 def _docstrings(options: type) -> dict[str, str]:
     """Return what stands below each field in the source of a dataclass and of those it extends."""
     docs = {}

@@ -1,32 +1,31 @@
-"""The speed of a training on this machine, from a few steps on random tokens."""
+"""The speed of a training on this machine before anything was trained; importing this needs no torch."""
 
 from __future__ import annotations
 
 import math
 import time
 
-import torch
-from torch import nn
-from torch.nn.functional import cross_entropy
+import numpy as np
+from threadpoolctl import threadpool_limits
 
-from dnasweep.config import ModelConfig, TokenizerConfig
-from dnasweep.devices import best_device, wait_for
+from dnasweep.config import TokenizerConfig
+from dnasweep.devices import has_gpu_driver
 from dnasweep.stages.specs import ClassifierSpec, EncoderSpec
 
-STEPS = 2
-"""Steps that are timed, after one that is not."""
-MOST_PARAMETERS = 200_000_000
-"""Larger models are not measured."""
-MOST_NUMBERS = 2_000_000
-"""Numbers in the hidden states of a step; of a large model fewer rows are shown."""
+MAX_PARAMETERS = 200_000_000
+"""Larger models are not timed in passing."""
+EFFICIENCY = 0.5
+"""Part of the speed of matrix products that a training reaches on one core: .40 to .70 for encoders of 2 x 128 to
+6 x 384 on sequences of 70 to 600 bases."""
+PRODUCT_SECONDS = 0.05
+"""Time for which matrix products are tried."""
 
 
 def measure_speed(spec: EncoderSpec | ClassifierSpec, num_bases: int) -> float | None:
-    """Return how many bases per second one device of this machine trains on.
+    """Return how many bases per second one device of this machine trains on, within a factor of about two.
 
-    A forward and a backward pass of an encoder of the same size on random tokens, of torch's own
-    layers, since transformers takes seconds to import: within a factor of two of the training, which
-    has evaluations but shorter batches.
+    With a GPU, a few training steps are timed. On a CPU, the arithmetic operations of a step are divided by the
+    speed of matrix products on one core, which takes a twentieth of a second.
 
     Parameters
     ----------
@@ -38,70 +37,59 @@ def measure_speed(spec: EncoderSpec | ClassifierSpec, num_bases: int) -> float |
     Returns
     -------
     speed
-        None for a model that cannot be made without its weights, or is too large to try in passing.
+        None for a model whose size is not known without its weights, or that is too large to try in passing.
     """
     if spec.model.family not in ("roberta", "albert"):
         return None
     num_tokens = round(num_bases * tokens_per_base(spec.tokenizer.config)) + 2
     num_tokens = min(num_tokens, spec.model.max_tokens or num_tokens)
-    size = spec.tokenizer.config
-    vocabulary = size.vocab_size or 4**size.k + 5 if size.kind != "char" else 9
-    hidden = spec.model.hidden
-    if spec.model.layers * 12 * hidden**2 + vocabulary * hidden > MOST_PARAMETERS:
+    config, hidden = spec.tokenizer.config, spec.model.hidden
+    vocabulary = config.vocab_size or 4**config.k + 5 if config.kind != "char" else 9
+    if spec.model.layers * 12 * hidden**2 + vocabulary * hidden > MAX_PARAMETERS:
         return None
-    pretraining = isinstance(spec, EncoderSpec)
-    model = _Encoder(spec.model, vocabulary, num_outputs=vocabulary if pretraining else 2)
-    device = best_device()
-    rows = max(1, min(spec.training.micro_batch_size, MOST_NUMBERS // (num_tokens * hidden)))
-    generator = torch.Generator().manual_seed(0)
-    tokens = torch.randint(5, vocabulary, (rows, num_tokens), generator=generator).to(device)
-    labels = tokens.flatten() if pretraining else tokens[:, 0] % 2
-    model.to(device).train()
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        for step in range(STEPS + 1):
-            if step == 1:
-                wait_for(device)
-                began = time.perf_counter()
-            states = model(tokens) if pretraining else model(tokens)[:, :1]
-            cross_entropy(model.head(states).flatten(0, 1), labels).backward()
-        wait_for(device)
-    finally:
-        torch.set_num_threads(threads)
-    return STEPS * rows * num_bases / (time.perf_counter() - began)
+    if has_gpu_driver():
+        # Imported here: it brings torch, which takes seconds.
+        from dnasweep.stages.timed_steps import time_steps
 
-
-class _Encoder(nn.Module):
-    """An encoder with as many multiplications as one of the package's."""
-
-    def __init__(self, size: ModelConfig, vocabulary: int, *, num_outputs: int) -> None:
-        super().__init__()
-        layer = nn.TransformerEncoderLayer(
-            size.hidden,
-            size.heads,
-            size.intermediate,
-            dropout=0.0,
-            activation="gelu",
-            batch_first=True,
-        )
-        self.words = nn.Embedding(vocabulary, size.hidden)
-        self.layers = nn.TransformerEncoder(layer, size.layers, enable_nested_tensor=False)
-        self.head = nn.Linear(size.hidden, num_outputs)
-
-    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Return the hidden states, (rows, tokens, hidden)."""
-        states: torch.Tensor = self.layers(self.words(tokens))
-        return states
+        return time_steps(spec, num_tokens, vocabulary) * num_bases
+    operations = _operations(spec, num_tokens, vocabulary)
+    return EFFICIENCY * _products_per_second(hidden) * num_bases / operations
 
 
 def tokens_per_base(config: TokenizerConfig) -> float:
-    """Return tokens of a base: exact, or, of a vocabulary that is learned, by its size.
+    """Return the number of tokens per base: exact, or, for a learned vocabulary, expected from its size.
 
-    So many tokens name as many k-mers of k = log4(size).
+    A vocabulary of 4**k tokens has tokens of about k bases.
     """
     if config.kind == "kmer":
         return 1 / config.stride
     if config.kind == "greedy":
         return 1 / config.k
     return 2 / math.log2(config.vocab_size) if config.fitted else 1.0
+
+
+def _operations(spec: EncoderSpec | ClassifierSpec, num_tokens: int, vocabulary: int) -> float:
+    """Return the floating-point operations of a training step on one sequence.
+
+    Two for each weight and token, and attention; the backward pass takes twice as many as the forward pass.
+    """
+    hidden = spec.model.hidden
+    weights = 4 * hidden**2 + 2 * hidden * spec.model.intermediate
+    layer = 2 * weights + 4 * num_tokens * hidden
+    head = 2 * hidden * vocabulary if isinstance(spec, EncoderSpec) else 0
+    return 3.0 * num_tokens * (spec.model.layers * layer + head)
+
+
+def _products_per_second(hidden: int) -> float:
+    """Return the floating-point operations per second of matrix products of this width on one core."""
+    rows = np.ones((256, hidden), np.float32)
+    weights = np.ones((hidden, 4 * hidden), np.float32)
+    fastest = math.inf
+    with threadpool_limits(1, "blas"):
+        ends = time.perf_counter() + PRODUCT_SECONDS
+        # The fastest of many, since others at work on this machine slow some of them.
+        while math.isinf(fastest) or time.perf_counter() < ends:
+            began = time.perf_counter()
+            rows @ weights
+            fastest = min(fastest, time.perf_counter() - began)
+    return 2 * rows.shape[0] * weights.size / fastest

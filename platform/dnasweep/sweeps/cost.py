@@ -1,4 +1,4 @@
-"""How long the trainings of a plan will take, by earlier ones or by a few steps on this machine."""
+"""How long the trainings of a plan will take, by earlier ones or by the speed of this machine."""
 
 from __future__ import annotations
 

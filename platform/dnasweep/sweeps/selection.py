@@ -1,7 +1,7 @@
 """Compare the trials of a sweep: rank, select, test pairwise, and say in sentences.
 
 Selection looks at validation metrics only. Test metrics and test scores are read for the selected
-cells alone, so the test set can be opened once, after :func:`select` has named them.
+cells alone, so the test set is used once, after :func:`select` has named them.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def select(
     metric: str = "mcc",
     by: Callable[[CellResult], Hashable] = comparison_group,
 ) -> list[CellResult]:
-    """Return the trials to open the test set for.
+    """Return the trials to evaluate on test.
 
     These are all healthy seeds of the best combination of each comparison group by the mean validation
     metric. A combination of which some seed did not finish healthy is taken only where the

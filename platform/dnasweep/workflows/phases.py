@@ -74,7 +74,7 @@ class Phases:
         """Evaluate chosen trials on test, unless they were before."""
         missing = [spec for spec in specs if find_scores(self._sweep.storage, spec) is None]
         if missing:
-            with self._executor.phase("opening the test set", len(missing)) as phase:
+            with self._executor.phase("evaluating on test", len(missing)) as phase:
                 _test(phase, missing)
 
     def keep_whole(self, specs: Sequence[ClassifierSpec]) -> None:

@@ -1,4 +1,4 @@
-"""Fine-tune classifiers, without comparing them and without opening the test set.
+"""Fine-tune classifiers, without comparing them and without evaluating on test.
 
 Each classifier is a directory that transformers opens with AutoModelForSequenceClassification and
 AutoTokenizer. Encoders that are missing are pretrained first; `--species-sets none` starts from

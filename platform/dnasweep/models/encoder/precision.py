@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from dnasweep.devices import best_device, has_bf16
+from dnasweep.devices import best_device, has_bf16, has_gpu_driver
 
 if TYPE_CHECKING:
     import torch
 
 Precision = Literal["auto", "fp32", "bf16"]
-
-# Where none of these exists there is no GPU driver, and torch need not be imported to ask it.
-_DRIVERS = ("/dev/nvidiactl", "/proc/driver/nvidia/version", "/dev/dxg", "/dev/kfd")
 
 
 class ResolvePrecision(Protocol):
@@ -47,9 +43,8 @@ def resolve_here(
 
 def this_machine_has_bf16() -> bool:
     """Return whether this machine has a GPU that computes in bf16."""
-    if not any(Path(driver).exists() for driver in _DRIVERS):
-        return False
-    return has_bf16(best_device())
+    # Without a driver torch, which takes seconds to import, need not be asked.
+    return has_gpu_driver() and has_bf16(best_device())
 
 
 def precision_on_device(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]:
