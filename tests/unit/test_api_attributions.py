@@ -103,7 +103,7 @@ def test_with_a_storage_the_job_is_kept_and_found_again(
         ({"max_evals": "20"}, "max_evals is '20'. Give it as int"),
         ({"reference": "zeros"}, "reference is 'zeros'. Use mask"),
         ({"dry_run": True}, "no option 'dry_run'"),
-        ({"crop": 10}, "crop and species are for files"),
+        ({"crop": 10}, "crop and species apply only to files"),
     ],
 )
 def test_wrong_options_are_refused(

@@ -44,7 +44,7 @@ def test_a_scan_finds_the_motif(folder: Path, model: dnasweep.Model, tmp_path: P
     assert {"probability.bw", "peaks.tsv", "scan.html"} <= {path.name for path in copies}
     with pytest.raises(dnasweep.InputError, match="'chr2' is not in the genome"):
         tracks.to_frame("chr2:1-100")
-    with pytest.raises(dnasweep.InputError, match="nothing to compare"):
+    with pytest.raises(dnasweep.InputError, match="no annotations to compare"):
         _ = tracks.agreement
 
 

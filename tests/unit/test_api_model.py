@@ -86,7 +86,7 @@ def test_the_sequences_of_a_table_are_found_as_in_a_file(model: dnasweep.Model, 
         (["ACGT" * 100], "tokens, the model has"),
         (
             pd.DataFrame({"id": ["a", "a"], "sequence": ["ACGT", "ACGG"]}),
-            "the id 'a' stands in row 1",
+            "the id 'a' already occurs in row 1",
         ),
     ],
 )
@@ -102,7 +102,7 @@ def test_a_name_that_is_dna_and_a_file_is_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("ACGT").write_text(">a\nACGTACGTACGT\n")
-    with pytest.raises(dnasweep.InputError, match="is DNA and the name of a file"):
+    with pytest.raises(dnasweep.InputError, match="is both DNA and the name of a file"):
         model.predict("ACGT")
     assert len(model.predict(Path("ACGT"))) == 1
 
@@ -112,7 +112,7 @@ def test_by_a_job_the_same_probabilities(model: dnasweep.Model, tmp_path: Path) 
     here = model.predict(sequences, progress=False)
     by_job = model.predict(sequences, storage=tmp_path / "runs", progress=False)
     pd.testing.assert_frame_equal(by_job[list(here)], here, rtol=1e-5)
-    with pytest.raises(dnasweep.InputError, match="no storage is named that its machines share"):
+    with pytest.raises(dnasweep.InputError, match="no storage is given that its machines share"):
         model.predict(sequences, address="10.0.0.1:6379")
 
 

@@ -151,7 +151,7 @@ def test_what_cannot_be_used_is_refused(options: MotifOptions, tmp_path: Path) -
     refused("hit_p is 2", hit_p=2.0)
     refused("share is 0", share=0.0)
     open_ = finished(tmp_path, 12, estimator="attention", close=False)
-    refused("has not been finished", attributions=(open_,))
+    refused("has not finished", attributions=(open_,))
     few = finished(tmp_path, 14, estimator="attention")
     refused("at least 10 are needed", attributions=(few,))
     refused("in the attributions twice", attributions=(options.attributions[0], few))

@@ -103,7 +103,7 @@ def test_strands_of_a_signal_are_combined_bin_by_bin(
         np.testing.assert_allclose(
             values(tracks, name, "chr1", len(BASES)), wanted[:, number], rtol=1e-4
         )
-    with pytest.raises(InputError, match="no peaks are called"):
+    with pytest.raises(InputError, match="are called only with a threshold"):
         _ = tracks.peaks
     assert len(scan(models["profile"], genome, threshold=0.01).peaks)
 

@@ -1,5 +1,5 @@
-"""What the names of `import dnasweep` are: small work in this process, large work by jobs.
+"""The Python interface, `import dnasweep`: small work runs in this process, large work as jobs.
 
-Every function takes what the command of the same purpose takes, under the same names, and computes by
-the same code. Without `storage` and `address` nothing is kept but what is returned.
+Every function takes the options of the corresponding command, under the same names, and runs the same
+code. Without `storage` and `address`, only the returned object is kept.
 """

@@ -1,4 +1,4 @@
-"""Explanations of a model's outputs: what every token and base speaks for."""
+"""Explanations of a model's outputs: how much each token and base contributes."""
 
 from __future__ import annotations
 
@@ -31,28 +31,28 @@ class SequenceAttribution(NamedTuple):
     tokens: pd.DataFrame
     """Columns `token`, `start` (from 0), `end` (one past the last base), `phi`, `standard_error`."""
     prediction: float
-    """The model's output for it, in units of the attributions (log odds: nats)."""
+    """The model's output for the sequence, in the unit of the attributions (log odds: nats)."""
     base_value: float
-    """The output with every token left out; nan where values need not add up to it."""
+    """The output with every token left out; nan for methods whose values need not add up."""
     probability: float
-    """Probability of the class explained."""
+    """Probability of the explained class."""
 
     @property
     def values(self) -> NDArray[np.float64]:
-        """Attribution of each token, (tokens,)."""
+        """Attribution of each token, shape (tokens,)."""
         return self.tokens["phi"].to_numpy(np.float64)
 
 
 class Attributions:
     """Attributions of sequences to one class, by sequence, token and base.
 
-    Made by :func:`explain`. `attributions[i]` is one sequence, `attributions[a:b]` several,
-    `len(attributions)` their number.
+    Returned by :func:`explain`. `attributions[i]` is one sequence, `attributions[a:b]` are several, and
+    `len(attributions)` is their number.
 
     Attributes
     ----------
     tables
-        What an attribution job writes: one row per token, and one row per sequence.
+        The tables that an attribution job writes: one row per token, and one row per sequence.
     """
 
     def __init__(self, tables: StoredAttributions) -> None:
@@ -73,35 +73,35 @@ class Attributions:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What was explained, and how."""
+        """The settings: what was explained, and how."""
         return dict(self.tables.settings)
 
     @property
     def sequences(self) -> pd.DataFrame:
-        """One row per sequence: id, species, label, bases, prediction, base value, probability."""
+        """One row per sequence, with its id, species, label, bases, prediction, base value and probability."""
         names = {"sequence_id": "id", "full": "prediction", "empty": "base_value"}
         names |= {"gap": "completeness_error"}
         return self.tables.sequences.rename(columns=names)
 
     @property
     def values(self) -> list[NDArray[np.float64]]:
-        """Attribution of each token, (tokens,) per sequence, in units of the output (nats)."""
+        """Attributions of the tokens, an array (tokens,) per sequence, in the unit of the output (nats)."""
         phi = self.tables.tokens["phi"].to_numpy(np.float64)
         return [phi[a:b] for a, b in zip(self._starts, self._ends, strict=True)]
 
     @property
     def interactions(self) -> pd.DataFrame:
-        """One row per pair of tokens: id, numbers and bases of both, interaction, standard error.
+        """One row per pair of tokens, with sequence id, indices and bases of both, interaction and standard error.
 
         Raises
         ------
         InputError
-            If they were not asked for.
+            If no interactions were requested.
         """
         if self.tables.interactions is None:
             raise InputError(
-                "the attributions are without interactions",
-                remedy="Ask for the strongest pairs: dnasweep.explain(..., interactions=50).",
+                "the attributions were computed without interactions",
+                remedy="Request the strongest pairs: dnasweep.explain(..., interactions=50).",
             )
         return self.tables.interactions.rename(columns={"sequence_id": "id"})
 
@@ -153,10 +153,10 @@ class Attributions:
         )
 
     def per_base(self) -> NDArray[np.float64]:
-        """Return the attribution of every base, (sequences, longest sequence).
+        """Return the attribution of every base, shape (sequences, length of the longest sequence).
 
-        A token's value is shared equally by its bases; where tokens overlap, a base has the mean of
-        its shares. nan stands behind the end of shorter sequences, and for bases in no token.
+        A token's value is shared equally among its bases; where tokens overlap, a base gets the mean
+        of its shares. Shorter sequences are padded with nan, and bases in no token are nan as well.
         """
         return self._bases.values
 
@@ -165,17 +165,17 @@ class Attributions:
         return per_base(self.tables, aligned=False)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row per token: `sequence_id`, `token`, `start`, `end`, `phi`, `standard_error`."""
+        """Return a table with one row per token: `sequence_id`, `token`, `start`, `end`, `phi`, `standard_error`."""
         return self.tables.tokens.copy()
 
     def plot(self, i: int | None = None) -> Plot:
-        """Return a figure: the attribution of each base of sequence `i`, or the mean over all.
+        """Plot the attribution of each base of sequence `i`, or the mean over all sequences.
 
         Parameters
         ----------
         i
-            Number of the sequence. None: the mean by position of all, which then have to be of one
-            length or have a known transcription start.
+            Index of the sequence. None: the mean at each position over all sequences, which must then
+            have the same length or a known transcription start.
         """
         from dnasweep.report.base_plots import bars_by_base
         from dnasweep.report.drawing import plot
@@ -191,7 +191,7 @@ class Attributions:
         return plot(bars_by_base(values, first=first, title=title, unit=self.unit))
 
     def logo(self, i: int) -> Plot:
-        """Return a figure: the bases of sequence `i`, as high as their attribution."""
+        """Plot the bases of sequence `i` as a logo, each letter as high as its attribution."""
         from dnasweep.report.drawing import plot
 
         return plot(self._logo(i))
@@ -215,14 +215,14 @@ class Attributions:
         return unit_of(self.tables.settings)
 
     def report(self, folder: str | Path, *, tss_index: int | None = None) -> Path:
-        """Write the report of an attribution job into a folder and return its page.
+        """Write the report of an attribution job into a folder and return the path of its page.
 
         Parameters
         ----------
         folder
-            Where to write the page, its figures and tables; made if it is not there.
+            Folder for the page, its figures and tables; created if it does not exist.
         tss_index
-            0-based index of the first transcribed base. Default: by the length of the sequences.
+            0-based index of the first transcribed base. Default: inferred from the length of the sequences.
         """
         from dnasweep.attribution.targets import output_of
         from dnasweep.report.attribution_page import write_report

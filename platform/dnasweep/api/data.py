@@ -1,4 +1,4 @@
-"""Labelled sequences from files, as every command reads them."""
+"""Labelled sequences from files, read as every command reads them."""
 
 from __future__ import annotations
 
@@ -26,20 +26,21 @@ def read_data(
     progress: bool = True,
     **options: Any,
 ) -> pd.DataFrame:
-    """Read sequences, with their labels if they have any, into one table.
+    """Read sequences, and their labels if there are any, into one table.
 
     Parameters
     ----------
     paths
         Files and folders; see :func:`dnasweep.data.reading.read_rows`.
     rejects
-        TSV to write bad rows to (file, row, reason, text), with `skip_bad_rows=True`.
+        TSV file that bad rows are written to (file, row, reason, text), with `skip_bad_rows=True`.
     progress
-        Whether to say on the standard error stream how each file was understood.
+        Whether to print to standard error how each file was interpreted.
     options
         `positives` and `negatives` (files of one class), `species`, `label`, `genome`, `window`,
         `format`, `require_labels`, `skip_bad_rows`, `task`, `positive_label`, and `sequence_column`,
-        `label_column`, `split_column`, `id_column` and `species_column` for names that are not found;
+        `label_column`, `split_column`, `id_column` and `species_column` for columns that are not
+        recognised by name;
         see :func:`dnasweep.data.reading.read_rows`.
 
     Returns
@@ -51,7 +52,7 @@ def read_data(
     Raises
     ------
     InputError
-        With file, row and remedy, for the first row that cannot be used.
+        For the first row that cannot be used, naming file, row and remedy.
     """
     named = {name: options.pop(name) for name in COLUMN_OPTIONS & options.keys()}
     reading = read_rows(paths, columns=make_options(ColumnOptions, named).columns, **options)

@@ -18,16 +18,16 @@ from dnasweep.api.sequences import Sequences
 
 
 class Designs(ReportFolder):
-    """Designed sequences and every edit. Made by :func:`design`.
+    """Designed sequences with all their edits. Returned by :func:`design`.
 
     Parameters
     ----------
     folder
-        Where the page and the tables are.
+        Folder of the page and the tables.
     finding
-        What came of it, in a sentence.
+        The result in one sentence.
     scratch
-        The folder, if it is removed with this object.
+        The same folder, if it is temporary and removed with this object.
     """
 
     PAGE = "designs.html"
@@ -46,12 +46,12 @@ class Designs(ReportFolder):
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """One row per sequence: id, sequence, designed, output, designed_output, num_edits."""
+        """One row per sequence, with id, sequence, designed, output, designed_output and num_edits."""
         return pd.read_parquet(self.folder / "designs.parquet")
 
     @cached_property
     def edits(self) -> pd.DataFrame:
-        """One row per edit: id, step, position (from 0), old, new, and output with all edits so far."""
+        """One row per edit, with id, step, position (from 0), old, new, and output after all edits so far."""
         return pd.read_parquet(self.folder / "edits.parquet")
 
 
@@ -75,23 +75,23 @@ def design(
     sequences
         DNA, as for :meth:`Model.predict`.
     edits
-        Substitutions of a sequence, at most.
+        Maximum number of substitutions in a sequence.
     goal
         `raise` or `lower`.
     storage
-        Storage root, to keep what is computed and to go on after a stop; recorded in MLflow.
+        Storage root that keeps the results and lets an interrupted call resume; recorded in MLflow.
     address
-        Ray cluster to compute on, `auto`, HOST:PORT, or `local` for workers on this machine.
+        Ray cluster to compute on: `auto`, HOST:PORT, or `local` for workers on this machine.
     progress
         Whether to show progress on the standard error stream.
     options
-        Others of `dnasweep design`, such as `target`, `keep_motifs`, `keep_bases`, `gc`, `beam`,
+        Other options of `dnasweep design`, such as `target`, `keep_motifs`, `keep_bases`, `gc`, `beam`,
         `preselect` or `explained`.
 
     Raises
     ------
     InputError
-        For sequences that are outside of the range of GC content, or have nothing left to edit.
+        For sequences whose GC content is outside the range, or that have no position left to edit.
 
     Examples
     --------
@@ -101,7 +101,7 @@ def design(
     from dnasweep.jobs.design_request import DesignOptions, prepare_designs
     from dnasweep.workflows.designs import DesignJob, explain_designs
 
-    # A download lives as long as the object, so it is held until the job is done.
+    # A download is deleted with its object, so keep the object until the job is done.
     model = as_model(model)
     place = Workplace(storage, address, options.pop("tracking_uri", None), progress=progress)
     try:

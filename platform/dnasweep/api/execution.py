@@ -1,4 +1,4 @@
-"""Where the functions of the front door compute, where they keep results, and what they say."""
+"""Where the functions of the Python interface compute, keep results, and print progress."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ if TYPE_CHECKING:
     from dnasweep.sweeps.executor import Executor as SweepExecutor
 
 LOCAL = "local"
-"""Address of Ray on this machine alone."""
+"""Address that means a Ray instance on this machine alone."""
 
 
 class Workplace:
-    """The storage of a call, and the executor that its address stands for; a context manager.
+    """The storage of a call and the executor selected by its address; a context manager.
 
     Parameters
     ----------
     storage
-        Storage root to keep results in. None: a folder that is removed with this object, and no
-        record in MLflow.
+        Storage root to keep results in. None: a temporary folder that is removed with this object, and
+        no record in MLflow.
     address
         Ray cluster: `auto`, HOST:PORT, or `local` for workers on this machine. None: this process.
     tracking_uri
-        MLflow store. None: none without `storage`, else as on the command line.
+        MLflow tracking URI. None: no tracking without `storage`, otherwise the command line's default.
     progress
-        Whether to say on the standard error stream how it goes.
+        Whether to print progress to standard error.
 
     Raises
     ------
     InputError
-        For a cluster of other machines without a storage that they share.
+        For a cluster of several machines without a storage that they share.
     """
 
     def __init__(
@@ -52,8 +52,8 @@ class Workplace:
     ) -> None:
         if storage is None and address not in (None, LOCAL):
             raise InputError(
-                f"address is {address!r}, and no storage is named that its machines share",
-                remedy="Name one with storage=..., a shared folder or s3://bucket/folder.",
+                f"address is {address!r}, but no storage is given that its machines share",
+                remedy="Give one with storage=..., a shared folder or s3://bucket/folder.",
             )
         self.kept = storage is not None
         """Whether results are kept."""
@@ -66,7 +66,7 @@ class Workplace:
 
     @property
     def options(self) -> dict[str, str | None]:
-        """Options of every command that say where it works."""
+        """The options, common to all commands, for where to work."""
         return {
             "storage": self.storage,
             "tracking_uri": self.tracking_uri,
@@ -74,18 +74,18 @@ class Workplace:
         }
 
     def job_executor(self) -> JobExecutor:
-        """Return what computes the shards of a job."""
+        """Return the executor for the shards of a job."""
         if self.on_ray:
             from dnasweep.runtime.shards.pool import RayPool
 
             return RayPool()
         from dnasweep.jobs.executor import InProcess
 
-        # Results that are kept have the same bytes wherever they were computed.
+        # Stored results must have the same bytes wherever they are computed.
         return InProcess(one_thread=self.kept)
 
     def run(self, job: Job[Any], executor: JobExecutor) -> FinishedJob:
-        """Run a job; its closing lines are said, and its files copied, where results are kept."""
+        """Run a job; if results are kept, print its closing lines and copy its files."""
         from dnasweep.jobs.job import run_job, run_together
 
         if self.kept:
@@ -97,7 +97,7 @@ class Workplace:
         return finished
 
     def sweep_executor(self) -> type[SweepExecutor]:
-        """Return what trains the cells of a sweep."""
+        """Return the executor class that trains the cells of a sweep."""
         if self.on_ray:
             from dnasweep.runtime.executor import RayExecutor
 
@@ -107,7 +107,7 @@ class Workplace:
         return InProcessExecutor
 
     def close(self) -> None:
-        """Remove what is not kept."""
+        """Remove temporary files."""
         if self.scratch is not None:
             self.scratch.cleanup()
 
@@ -119,5 +119,5 @@ class Workplace:
 
 
 def console(progress: bool) -> Console:
-    """Return where to say how it goes: the standard error stream, or nowhere."""
+    """Return a console for progress messages: standard error, or a silent one."""
     return Terminal(stderr=True, highlight=False, quiet=not progress)

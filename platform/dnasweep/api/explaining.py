@@ -1,4 +1,4 @@
-"""Sequences explained in this process or by a job, and finished jobs read."""
+"""Explain sequences in this process or by a job, and read finished jobs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def explain(
     progress: bool = True,
     **options: Any,
 ) -> Attributions:
-    """Explain what a classifier calls sequences by: the attribution of every token.
+    """Explain what a classifier's predictions rest on: the attribution of every token.
 
     Parameters
     ----------
@@ -36,29 +36,29 @@ def explain(
     sequences
         DNA, as for :meth:`Model.predict`.
     target
-        Class to explain, or of a model of bases or bins that of one of them, `donor@120`. Default: the
-        second of two, the positive one.
+        Class to explain; for a model that predicts per base or bin, the class at one position, such as
+        `donor@120`. Default for two classes: the second, positive one.
     against
-        Class that it is compared with. Default: all others together.
+        Class to compare it with. Default: all others together.
     estimator
         `adjusted_kernel` (Shapley values, the default), `permutation`, `partition`,
         `integrated_gradients`, `in_silico_mutagenesis`, `attention`, `lime` or `anchors`.
     max_evals
         Model evaluations per sequence. Default: the estimator's own.
     storage
-        Storage root, to keep the attributions and to go on after a stop; recorded in MLflow.
+        Storage root that keeps the attributions and lets an interrupted call resume; recorded in MLflow.
     address
-        Ray cluster to compute on, `auto`, HOST:PORT, or `local` for workers on this machine.
+        Ray cluster to compute on: `auto`, HOST:PORT, or `local` for workers on this machine.
     progress
         Whether to show progress on the standard error stream.
     options
-        Others of `dnasweep shap-batch`, such as `reference`, `value` or `seed`.
+        Other options of `dnasweep shap-batch`, such as `reference`, `value` or `seed`.
 
     Raises
     ------
     InputError
-        For a class that the model does not have, an unknown estimator, and sequences that are no DNA
-        or have more tokens than the model reads.
+        For a class that the model does not have, an unknown estimator, and sequences that are not DNA
+        or have more tokens than the model can read.
 
     Examples
     --------
@@ -105,19 +105,19 @@ def explain(
 
 
 def read_job(folder: str | Path) -> Attributions:
-    """Return the attributions of a finished job, by the folder or URI that it has named.
+    """Return the attributions of a finished job.
 
     Raises
     ------
     InputError
-        If there is no such job, or it has not been finished.
+        If there is no such job, or it has not finished.
     """
     from dnasweep.jobs.shards.verification import find_job
 
     job = find_job(str(folder))
     if job.finished() is None:
         raise InputError(
-            "the job has not been finished",
+            "the job has not finished",
             file=job.uri,
             remedy="Run its command again.",
         )

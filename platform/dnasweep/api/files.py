@@ -1,4 +1,4 @@
-"""What is given in memory, written to files for a command that reads files."""
+"""Write data given in memory to files, for commands that read files."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from dnasweep.plain import write_csv
 
 
 def files_of(sequences: Sequences, folder: Path) -> tuple[str, ...]:
-    """Return the files of sequences; those that are in memory are written into a folder.
+    """Return the paths of sequence files; sequences in memory are written into a folder first.
 
     Parameters
     ----------
     sequences
-        In any form.
+        Sequences in any accepted form.
     folder
-        Where to write.
+        Folder to write to.
     """
     if (paths := paths_of(sequences)) is not None:
         return tuple(map(str, paths))
@@ -37,11 +37,11 @@ def write_table(table: pd.DataFrame, folder: Path, name: str) -> str:
     Parameters
     ----------
     table
-        What to write.
+        Table to write.
     folder
-        Where to write; made if it is not there.
+        Folder to write to; created if it does not exist.
     name
-        Name of the file, without its ending.
+        File name without its extension.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.tsv"
@@ -50,16 +50,16 @@ def write_table(table: pd.DataFrame, folder: Path, name: str) -> str:
 
 
 def data_of(data: Any, folder: Path, *, name: str = "data") -> tuple[str, ...]:
-    """Return the files of data: paths as they are, a table written into a folder under a name.
+    """Return the paths of data files; a table is written into a folder first.
 
     Parameters
     ----------
     data
         Paths, a table, or None.
     folder
-        Where a table is written.
+        Folder that a table is written to.
     name
-        Name of its file, without its ending.
+        Name of the table's file, without its extension.
     """
     if data is None:
         return ()

@@ -1,4 +1,4 @@
-"""What motifs do to a model's output, alone and together."""
+"""The effects of motifs on a model's output, alone and in pairs."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 
 class Marginals(ReportFolder):
-    """Effects of motifs in many backgrounds. Made by :func:`marginalize`.
+    """Effects of motifs in many backgrounds. Returned by :func:`marginalize`.
 
     Parameters
     ----------
     folder
-        Where the page and the tables are.
+        Folder of the page and the tables.
     finding
-        What was found, in a sentence or two.
+        The result in a sentence or two.
     reads
-        What was read of the model, such as `log odds of promoter`.
+        Model output that was measured, such as `log odds of promoter`.
     scratch
-        The folder, if it is removed with this object.
+        The same folder, if it is temporary and removed with this object.
     """
 
     PAGE = "marginals.html"
@@ -53,28 +53,29 @@ class Marginals(ReportFolder):
 
     @cached_property
     def alone(self) -> pd.DataFrame:
-        """One row per motif, strand and place: effect with `low` and `high` (95 %), `p` and `q`."""
+        """One row per motif, strand and position: effect with `low` and `high` (95 % interval), `p` and `q`."""
         return pd.read_parquet(self.folder / "alone.parquet")
 
     @cached_property
     def spacings(self) -> pd.DataFrame:
-        """One row per spacing and orientation: effects of both and of each alone at the same places, and
-        `interaction`, what both do beyond the sum, with `low`, `high`, `p` and `q`; empty for one motif."""
+        """One row per spacing and orientation: the effect of both motifs, of each alone at the same
+        positions, and `interaction`, the difference between the joint effect and the sum of the single
+        ones, with `low`, `high`, `p` and `q`; empty for one motif."""
         path = self.folder / "spacings.parquet"
         return pd.read_parquet(path) if path.is_file() else pd.DataFrame()
 
     @cached_property
     def outputs(self) -> pd.DataFrame:
-        """One row per background and condition: the model's output."""
+        """The model's output, one row per background and condition."""
         return pd.read_parquet(self.folder / "outputs.parquet")
 
     def plot(self) -> Plot:
-        """Return a figure: the interaction by spacing, or the effect by place where there is one motif.
+        """Plot the interaction by spacing, or for one motif its effect by position.
 
         Raises
         ------
         InputError
-            For one motif at one place, of which there is no curve.
+            For one motif at one position, which gives no curve.
         """
         from dnasweep.errors import InputError
         from dnasweep.report.drawing import plot
@@ -85,7 +86,8 @@ class Marginals(ReportFolder):
         )
         if drawing is None:
             raise InputError(
-                "there is one place and no curve", remedy="Give several with positions=range(...)."
+                "there is only one position, so no curve",
+                remedy="Give several with positions=range(...).",
             )
         return plot(drawing)
 
@@ -103,39 +105,39 @@ def marginalize(
     progress: bool = True,
     **options: Any,
 ) -> Marginals:
-    """Put a motif, or two at given spacings, into many backgrounds and read a model's output.
+    """Insert a motif, or two at given spacings, into many backgrounds and measure a model's output.
 
     Parameters
     ----------
     model
         A model, or its folder or name.
     motif
-        Bases in IUPAC letters, or the name of a motif that is built in or in the file `motifs`.
+        IUPAC letters, or the name of a motif that is built in or in the file `motifs`.
     other
         A second motif, downstream of the first.
     sequences
-        DNA of one length, as for :meth:`Model.predict`, whose shuffles are the backgrounds. Default:
-        random bases; give `length`.
+        DNA of one length, as for :meth:`Model.predict`; its shuffles are the backgrounds. Default:
+        random bases, which need `length`.
     spacings
         Bases between the last base of the first motif and the first base of the second, such as
         `range(41)`. Default: 0 to 40.
     positions
-        First base of the motif in the background, from 0: one or several for one motif, one for two.
-        Default: in the middle.
+        Position of the motif's first base in the background, from 0. One motif may have several, a
+        pair has one. Default: the middle.
     storage
-        Storage root, to keep what is computed and to go on after a stop; recorded in MLflow.
+        Storage root that keeps the results and lets an interrupted call resume; recorded in MLflow.
     address
-        Ray cluster to compute on, `auto`, HOST:PORT, or `local` for workers on this machine.
+        Ray cluster to compute on: `auto`, HOST:PORT, or `local` for workers on this machine.
     progress
         Whether to show progress on the standard error stream.
     options
-        Others of `dnasweep marginalize`, such as `orientations`, `held`, `backgrounds`, `length`, `gc`,
+        Other options of `dnasweep marginalize`, such as `orientations`, `held`, `backgrounds`, `length`, `gc`,
         `instances`, `target` or `seed`.
 
     Raises
     ------
     InputError
-        For a motif that is not known or does not fit, and sequences of several lengths.
+        For a motif that is unknown or does not fit, and for sequences of different lengths.
 
     Examples
     --------
@@ -145,7 +147,7 @@ def marginalize(
     from dnasweep.jobs.marginal_request import MarginalOptions, prepare_marginals
     from dnasweep.workflows.marginals import MarginalJob
 
-    # A download lives as long as the object, so it is held until the job is done.
+    # A download is deleted with its object, so keep the object until the job is done.
     model = as_model(model)
     place = Workplace(storage, address, options.pop("tracking_uri", None), progress=progress)
     try:
@@ -177,7 +179,7 @@ def marginalize(
 
 
 def _texts(numbers: Iterable[int] | Sequence[str] | str | int | None) -> list[str] | None:
-    """Return numbers as the command line has them."""
+    """Return numbers as the strings that the command line would receive."""
     if numbers is None or isinstance(numbers, str):
         return numbers.split() if isinstance(numbers, str) else None
     return [str(numbers)] if isinstance(numbers, int) else [str(one) for one in numbers]

@@ -20,12 +20,12 @@ from dnasweep.api.sequences import Sequences
 
 
 class ExplanationComparison(ReportFolder):
-    """Methods compared on the same sequences. Made by :func:`compare_explanations`.
+    """Explanation methods compared on the same sequences. Returned by :func:`compare_explanations`.
 
     Attributes
     ----------
     folder
-        Where the page, its figures and all tables are.
+        Folder of the page, its figures and all tables.
     """
 
     def __repr__(self) -> str:
@@ -39,23 +39,23 @@ class ExplanationComparison(ReportFolder):
 
     @property
     def findings(self) -> list[str]:
-        """What was found, in sentences."""
+        """The findings, in sentences."""
         said = self._numbers
         return [*said["findings"], *(s for one in said["models"] for s in one["findings"])]
 
     @property
     def agreement(self) -> pd.DataFrame:
-        """Agreement of every two methods: model, measure, one, other, mean over sequences."""
+        """Agreement of each pair of methods: model, measure, one, other, mean over sequences."""
         return self._table("agreement")
 
     @property
     def recovery(self) -> pd.DataFrame:
-        """How well each method finds planted elements; empty where they are not known."""
+        """How well each method recovers planted elements; empty if these are not known."""
         return self._table("recovery")
 
     @property
     def areas(self) -> pd.DataFrame:
-        """Areas under deletion and insertion curves, by method."""
+        """Areas under the deletion and insertion curves of each method."""
         return self._table("areas")
 
     def _table(self, name: str) -> pd.DataFrame:
@@ -81,26 +81,26 @@ def compare_explanations(
     progress: bool = True,
     **options: Any,
 ) -> ExplanationComparison:
-    """Explain the same sequences by several methods, and compare what they say.
+    """Explain the same sequences by several methods, and compare the results.
 
     Parameters
     ----------
     model
-        A classifier, or several, each compared by itself.
+        A classifier, or several, which are analysed separately.
     sequences
-        DNA with labels where they are known, as for :meth:`Model.predict`. Default: simulated
-        promoters, whose elements are known.
+        DNA, with labels if they are known, as for :meth:`Model.predict`. Default: simulated promoters,
+        whose elements are known.
     methods
         Two or more of `shap`, `lime`, `anchors`, `integrated_gradients`, `in_silico_mutagenesis`,
         `attention_last`, `attention_rollout`. Default: all.
     storage
-        Storage root, to keep the explanations and to go on after a stop; recorded in MLflow.
+        Storage root that keeps the explanations and lets an interrupted call resume; recorded in MLflow.
     address
-        Ray cluster to compute on, `auto`, HOST:PORT, or `local` for workers on this machine.
+        Ray cluster to compute on: `auto`, HOST:PORT, or `local` for workers on this machine.
     progress
         Whether to show progress on the standard error stream.
     options
-        Others of `dnasweep compare-explanations`, such as `num_sequences` or `elements`.
+        Other options of `dnasweep compare-explanations`, such as `num_sequences` or `elements`.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def compare_explanations(
     from dnasweep.workflows.explanation_comparison import run_comparison
 
     several = [model] if isinstance(model, Model | str | Path) else model
-    # Downloads live as long as these objects, so they are held until the end.
+    # Downloads are deleted with these objects, so keep the objects until the end.
     models = [as_model(one) for one in several]
     place = Workplace(storage, address, options.pop("tracking_uri", None), progress=progress)
     try:

@@ -1,4 +1,4 @@
-"""A registered model as MLflow loads it, where transformers' own pipeline would not answer as the model does."""
+"""A registered model as MLflow loads it, for models that transformers' own pipeline would run differently."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ if TYPE_CHECKING:
 
 
 class ServedModel:
-    """Answers DNA with the table of :meth:`dnasweep.Model.predict`.
+    """Predicts for DNA sequences, with the table of :meth:`dnasweep.Model.predict` as its result.
 
     Parameters
     ----------
     model
-        The model that answers.
+        Model to predict with.
     """
 
     def __init__(self, model: Model) -> None:
         self._model = model
 
     def predict(self, model_input: pd.DataFrame) -> pd.DataFrame:
-        """Return one row per sequence: a probability for each class and the call, or numbers.
+        """Return one row per sequence: the probability of each class and the call, or predicted numbers.
 
         Parameters
         ----------
         model_input
-            One column of DNA, whatever its name.
+            Table with one column of DNA, whatever its name.
 
         Raises
         ------
         InputError
-            For sequences that are no DNA or have more tokens than the model reads.
+            For sequences that are not DNA or have more tokens than the model can read.
         """
         sequences = [str(one) for one in model_input.iloc[:, 0]]
         return self._model.predict(sequences, progress=False).drop(columns="id")
 
 
 def _load_pyfunc(path: str) -> ServedModel:
-    """Return the model in a folder; MLflow calls this by name."""
+    """Load the model in a folder; MLflow calls this function by name."""
     return ServedModel(load_model(path))

@@ -1,4 +1,4 @@
-"""A trained model: it predicts, embeds, and is what the other functions are given."""
+"""A trained model: it predicts and embeds, and the other functions take it as an argument."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 class Model:
     """A classifier or a pretrained encoder with its tokenizer, loaded when it is first used.
 
-    Made by :func:`load_model`, :func:`train` and :meth:`Sweep.best`.
+    Returned by :func:`load_model`, :func:`train` and :meth:`Sweep.best`.
 
     Parameters
     ----------
     directory
-        Folder of its files, in the format of transformers: `from_pretrained` reads it too.
+        Folder of the model's files in the format of transformers; `from_pretrained` reads it too.
     name
-        What it was asked for by. Default: the folder.
+        Name that the model was requested by. Default: the folder.
     scratch
-        Folder of a download, which is removed with this object.
+        Temporary folder of a download, removed with this object.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Model:
     ) -> None:
         self.directory = Path(directory)
         self.name = name or str(directory)
-        # A download lives as long as this object.
+        # A download is deleted with this object.
         self._scratch = scratch
         self._config = read_settings(self.directory)
 
@@ -60,7 +60,7 @@ class Model:
 
     @property
     def is_classifier(self) -> bool:
-        """Whether it has a classification head; a pretrained encoder has none."""
+        """Whether the model has a classification head; a pretrained encoder has none."""
         return self._kind.head == "classifier"
 
     @cached_property
@@ -71,14 +71,14 @@ class Model:
 
     @cached_property
     def tokenizer(self) -> DnaTokenizer:
-        """Its tokenizer; `tokenizer.encode([...])` gives ids and the bases of every token."""
+        """The model's tokenizer; `tokenizer.encode([...])` gives the id and the bases of every token."""
         from dnasweep.tokens.loading import load_tokenizer
 
         return load_tokenizer(self.directory)
 
     @cached_property
     def classes(self) -> list[str]:
-        """Names of its classes or outputs, in the order of its predictions; empty for an encoder."""
+        """Names of the classes or outputs, in the order of the predictions; empty for an encoder."""
         from dnasweep.attribution.targets import class_names
         from dnasweep.tasks.registry import id2label_of, task_of_model
 
@@ -89,7 +89,7 @@ class Model:
 
     @property
     def threshold(self) -> float:
-        """Probability from which on it calls the second of two classes, chosen on validation."""
+        """Probability at or above which the second of two classes is called, chosen on validation."""
         return self._predictor.threshold
 
     @cached_property
@@ -98,7 +98,7 @@ class Model:
             raise InputError(
                 "the model has no classification head, so it predicts no class",
                 file=self.directory,
-                remedy="Fine-tune it: dnasweep.train(data, checkpoint=...). It can embed.",
+                remedy="Fine-tune it: dnasweep.train(data, checkpoint=...), or use it to embed.",
             )
         from dnasweep.genomics.predictions import Predictor
 
@@ -113,7 +113,7 @@ class Model:
         progress: bool = True,
         **options: Any,
     ) -> pd.DataFrame:
-        """Return one row per sequence: id, a probability for each class, and the call; or numbers.
+        """Return one row per sequence: its id, the probability of each class and the call, or predicted numbers.
 
         Parameters
         ----------
@@ -121,29 +121,29 @@ class Model:
             DNA: a list of strings, a pandas column, a table with a column `sequence`, or the path of
             a file.
         storage
-            Storage root, to keep what is computed, shard by shard, and to go on after a stop. Needs
-            a file as `sequences`.
+            Storage root that keeps the results shard by shard and lets an interrupted call resume.
+            Requires `sequences` to be a file.
         address
-            Ray cluster to compute on, `auto`, HOST:PORT, or `local` for workers on this machine.
-            Needs a file as `sequences`.
+            Ray cluster to compute on: `auto`, HOST:PORT, or `local` for workers on this machine.
+            Requires `sequences` to be a file.
         progress
             Whether to show progress on the standard error stream.
         options
-            Those of `dnasweep predict`, such as `batch_size`.
+            Options of `dnasweep predict`, such as `batch_size`.
 
         Returns
         -------
         predictions
-            Columns `id`, `species` where any is known, `probability_<class>` for each class, `call`;
-            of a model of numbers `predicted_<output>`, in the units of its labels; of one with a class for
-            each base `bases_<class>`, the intervals that are called it, such as `4-6;9-10` (from 0,
-            without their end), and `probability_<class>`, an array over the bases of the sequence; of one
-            of signals `predicted_<track>`, an array over the bins.
+            Columns `id`, `species` if any is known, `probability_<class>` for each class, and `call`.
+            A regression model gives `predicted_<output>` in the units of its labels. A model that
+            classifies bases gives `bases_<class>`, the intervals called that class, such as `4-6;9-10`
+            (from 0, end exclusive), and `probability_<class>`, an array over the bases of the
+            sequence. A model of signals gives `predicted_<track>`, an array over the bins.
 
         Raises
         ------
         InputError
-            For sequences that are no DNA or have more tokens than the model reads.
+            For sequences that are not DNA or have more tokens than the model can read.
 
         Examples
         --------
@@ -167,7 +167,7 @@ class Model:
         from dnasweep.genomics.predictions import Predictor
         from dnasweep.jobs.prediction_request import PredictOptions
 
-        # Checked as on the command line, which alone needs files.
+        # Checked like options of the command line; only there are files required.
         asked = make_options(PredictOptions, {"model": self.name, "data": (), **options})
         return Predictor(self.directory, batch_size=asked.batch_size, precision=asked.precision)
 
@@ -209,25 +209,25 @@ class Model:
         batch_size: int = 64,
         progress: bool = True,
     ) -> NDArray[np.float32]:
-        """Return the last hidden state of each sequence, pooled over its tokens, (sequences, hidden).
+        """Return the last hidden states pooled over the tokens of each sequence, shape (sequences, hidden).
 
         Parameters
         ----------
         sequences
             As for :meth:`predict`.
         pooling
-            `mean` or `max` over the tokens of a sequence, special tokens left out, or the state of
-            the `first` token, [CLS], or of the `last`, [SEP], which has read all of a row in a causal
-            model.
+            `mean` or `max` over the tokens of a sequence without special tokens, or the state of the
+            `first` token, [CLS], or of the `last`, [SEP], which in a causal model has seen the whole
+            sequence.
         batch_size
-            Sequences in a forward pass.
+            Sequences per forward pass.
         progress
             Whether to show progress on the standard error stream.
 
         Raises
         ------
         InputError
-            For sequences that are no DNA or have more tokens than the model reads.
+            For sequences that are not DNA or have more tokens than the model can read.
         """
         from dnasweep.models.embedding import embed
 
@@ -252,21 +252,21 @@ class Model:
 
 
 def load_model(name_or_dir: str | Path, *, tracking_uri: str | None = None) -> Model:
-    """Return a model by its folder, MLflow run, or name in the model registry or on the hub.
+    """Load a model from a folder, an MLflow run, the model registry or the Hugging Face hub.
 
     Parameters
     ----------
     name_or_dir
         Folder of a model, `models:/NAME@ALIAS`, `models:/NAME/VERSION`, an MLflow run id, or
-        OWNER/MODEL or OWNER/MODEL@REVISION of the Hugging Face hub. Weights that are pickled
-        (`pytorch_model.bin`) are read in a process of their own, which can run no code of theirs.
+        OWNER/MODEL or OWNER/MODEL@REVISION on the Hugging Face hub. Pickled weights
+        (`pytorch_model.bin`) are read in a separate process that cannot run code from the file.
     tracking_uri
-        MLflow store to look it up in. Default: MLFLOW_TRACKING_URI, else `runs/mlflow.db`.
+        MLflow store to look the model up in. Default: MLFLOW_TRACKING_URI, else `runs/mlflow.db`.
 
     Raises
     ------
     InputError
-        If there is none, with what there is.
+        If there is no such model; the message lists those that exist.
     """
     from dnasweep.stages.converted import as_safetensors
     from dnasweep.stages.model_sources import find_model
@@ -283,7 +283,7 @@ def load_model(name_or_dir: str | Path, *, tracking_uri: str | None = None) -> M
 
 
 def as_model(model: Model | str | Path) -> Model:
-    """Return a model that is given as such or by name."""
+    """Return a model given as an object or by name."""
     return model if isinstance(model, Model) else load_model(model)
 
 

@@ -1,4 +1,4 @@
-"""Motifs in what a model looks at."""
+"""Motifs in the attributions of a model."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from dnasweep.api.report_folder import ReportFolder
 
 
 class Motifs(ReportFolder):
-    """Motifs that were found, tested and looked up. Made by :func:`discover_motifs`.
+    """Motifs that were found, tested and compared with known ones. Returned by :func:`discover_motifs`.
 
     Attributes
     ----------
     folder
-        Where the page, `motifs.meme` and the tables are.
+        Folder of the page, `motifs.meme` and the tables.
     """
 
     PAGE = "motifs.html"
@@ -37,17 +37,17 @@ class Motifs(ReportFolder):
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """One row per motif: consensus, counts, enrichment with q, place, and the best match."""
+        """One row per motif: consensus, counts, enrichment with q, position, and the best match."""
         return pd.read_parquet(self.folder / "motifs.parquet")
 
     @cached_property
     def instances(self) -> pd.DataFrame:
-        """One row per instance: motif, sequence_id, start (base), end, strand."""
+        """One row per motif instance: motif, sequence_id, start (base), end, strand."""
         return pd.read_parquet(self.folder / "instances.parquet")
 
     @property
     def meme(self) -> Path:
-        """The motifs in MEME format."""
+        """Path of the motifs in MEME format."""
         return self.folder / "motifs.meme"
 
     def _repr_html_(self) -> str:
@@ -62,27 +62,27 @@ def discover_motifs(
     progress: bool = True,
     **options: Any,
 ) -> Motifs:
-    """Find motifs in attributions, test them in held-out sequences, and look them up.
+    """Find motifs in attributions, test them in held-out sequences, and compare them with known ones.
 
     Parameters
     ----------
     attributions
-        Attributions of sequences with labels, or folders of finished attribution jobs; all of one
+        Attributions of labelled sequences, or folders of finished attribution jobs; all for the same
         model, estimator and class.
     motifs
-        Known motifs to compare with: a MEME or JASPAR file, gzip or not. None: two dozen that are
-        built in, of promoters.
+        Known motifs to compare with: a MEME or JASPAR file, gzipped or not. None: the two dozen
+        built-in promoter motifs.
     out
-        Folder to write the page, the motifs and the tables into. Default: a temporary one.
+        Folder for the page, the motifs and the tables. Default: a temporary one.
     progress
         Whether to show progress on the standard error stream.
     options
-        Others of `dnasweep discover-motifs`, such as `method`, `discovery_q` or `share`.
+        Other options of `dnasweep discover-motifs`, such as `method`, `discovery_q` or `share`.
 
     Raises
     ------
     InputError
-        For attributions without labels or of too few sequences, and motifs that cannot be read.
+        For attributions without labels or of too few sequences, and for unreadable motif files.
     """
     from dnasweep.workflows.motifs import MotifOptions, find_motifs
 

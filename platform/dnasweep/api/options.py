@@ -1,4 +1,4 @@
-"""Keyword arguments made into the options of a command, with the same checks and messages."""
+"""Turns keyword arguments into the options of a command, with the same checks and messages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ Options = TypeVar("Options")
 def make_options(kind: type[Options], given: dict[str, Any]) -> Options:
     """Return options of a command from keyword arguments; those that are None keep their default.
 
-    Without files these are the defaults for the built-in data. A single value stands for a list of one where the command takes several.
+    Without data files, the defaults are those for the built-in data. A single value is accepted wherever
+    the command takes a list.
 
     Parameters
     ----------
@@ -33,10 +34,10 @@ def make_options(kind: type[Options], given: dict[str, Any]) -> Options:
     Raises
     ------
     InputError
-        For a name that is no option, with the nearest one, and a value of another type or outside
-        of its range.
+        For an unknown option, with the most similar known one, and for a value of the wrong type or
+        out of range.
     """
-    # A plan is printed for people; from Python a small part of the data tells more.
+    # --dry-run prints a plan for people; from Python, a run on little data tells more.
     known = {field.name for field in fields(kind)} - {"dry_run"}  # type: ignore[arg-type]
     if unknown := [name for name in given if name not in known]:
         near = difflib.get_close_matches(unknown[0], sorted(known), n=1)
@@ -55,7 +56,7 @@ def make_options(kind: type[Options], given: dict[str, Any]) -> Options:
 
 
 def _fitting(name: str, value: Any, hint: Any) -> Any:
-    """Return a value as the command line would have read it."""
+    """Return a value as the command line would read it."""
     kinds = _kinds(hint)
     if any(get_origin(kind) is tuple for kind in kinds):
         several = isinstance(
@@ -82,7 +83,7 @@ def _fitting(name: str, value: Any, hint: Any) -> Any:
 
 
 def _kinds(hint: Any) -> list[Any]:
-    """Return the alternatives of a type, without annotations."""
+    """Return the alternatives of a union type, without annotations."""
     if get_origin(hint) is Annotated:
         return _kinds(get_args(hint)[0])
     if get_origin(hint) in (Union, types.UnionType):
@@ -91,5 +92,5 @@ def _kinds(hint: Any) -> list[Any]:
 
 
 def as_text(path: str | os.PathLike[str]) -> str:
-    """Return a path or a name as text, `~` and relative paths as they are given."""
+    """Return a path or name as text; `~` and relative paths are left as they are."""
     return os.fspath(path) if not isinstance(path, Path) else str(path)

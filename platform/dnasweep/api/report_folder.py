@@ -1,4 +1,4 @@
-"""A folder with a page and tables, as an object of the front door."""
+"""A folder with a page and tables, as an object of the Python interface."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import ClassVar
 
 
 class ReportFolder:
-    """What a job has written for people.
+    """The page and tables that a job wrote.
 
     Parameters
     ----------
     folder
-        Where the page and the tables are.
+        Folder of the page and the tables.
     scratch
-        The folder, if it is removed with this object.
+        The same folder, if it is temporary and removed with this object.
     """
 
     PAGE: ClassVar[str]
-    """Name of the page."""
+    """File name of the page."""
 
     def __init__(
         self, folder: Path, scratch: tempfile.TemporaryDirectory[str] | None = None
     ) -> None:
         self.folder = folder
-        # A folder that is not kept lives as long as this object.
+        # A temporary folder is deleted with this object.
         self._scratch = scratch
 
     @property
@@ -35,5 +35,5 @@ class ReportFolder:
         return self.folder / self.PAGE
 
     def save(self, folder: str | Path) -> Path:
-        """Copy the page, its figures and the tables into a folder, which is made if it is not there."""
+        """Copy the page, its figures and the tables into a folder, which is created if needed."""
         return Path(shutil.copytree(self.folder, folder, dirs_exist_ok=True))

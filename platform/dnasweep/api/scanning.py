@@ -33,42 +33,44 @@ def scan(
     progress: bool = True,
     **options: Any,
 ) -> Tracks:
-    """Run a model along a genome, and return the track of a class's probability with the peaks, or of a
-    model of bases, signals or numbers a track for each output.
+    """Run a model along a genome, and return its tracks and peaks.
+
+    A sequence classifier gives one track, the probability of a class; a model of bases, signals or
+    numbers gives a track for each output.
 
     Parameters
     ----------
     model
         A classifier, or its folder or name.
     genome
-        FASTA, plain, bgzip or gzip.
+        FASTA file, plain or compressed with bgzip or gzip.
     window
-        Bases per window: what the model was trained on.
+        Bases per window: the length of the sequences that the model was trained on.
     regions
-        What to scan: a BED file, regions `chrom:first-last` counted from 1 or `chrom`, or a table with
-        columns `chrom`, `start` (from 0) and `end`. Default: everything.
+        Regions to scan: a BED file, `chrom` or `chrom:first-last` (counted from 1), one or several, or
+        a table with columns `chrom`, `start` (from 0) and `end`. Default: everything.
     stride
-        Bases from one window to the next. Default: a quarter of the window, of models of bases and bins
-        half of it.
+        Bases from one window to the next. Default: a quarter of the window, or half of it for models
+        of bases and bins.
     storage
-        Storage root, to keep the track and to go on after a stop; recorded in MLflow.
+        Storage root that keeps the tracks and lets an interrupted call resume; recorded in MLflow.
     address
-        Ray cluster to compute on, `auto`, HOST:PORT, or `local` for workers on this machine.
+        Ray cluster to compute on: `auto`, HOST:PORT, or `local` for workers on this machine.
     progress
         Whether to show progress on the standard error stream.
     options
-        Others of `dnasweep scan-genome`, such as `strands`, `threshold`, `annotations`, `tss`.
+        Other options of `dnasweep scan-genome`, such as `strands`, `threshold`, `annotations`, `tss`.
 
     Raises
     ------
     InputError
-        For a genome, region or annotation that cannot be used, with file and row.
+        For a genome, region or annotation that cannot be used, naming file and row.
     """
     from dnasweep.jobs.scan_options import ScanOptions
     from dnasweep.jobs.scan_request import prepare_scan
     from dnasweep.workflows.scans import scan_job
 
-    # A download lives as long as the object, so it is held until the scan is done.
+    # A download is deleted with its object, so keep the object until the scan is done.
     model = as_model(model)
     place = Workplace(storage, address, options.pop("tracking_uri", None), progress=progress)
     try:

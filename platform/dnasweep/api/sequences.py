@@ -1,4 +1,4 @@
-"""Sequences as people hold them (a list, a column, a table, files) as one table."""
+"""Turns sequences in any usual form (a list, a column, a table, files) into one table."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ from dnasweep.formats.paths import user_path
 from dnasweep.formats.rejects import check_rejects
 
 Sequences: TypeAlias = "str | Path | Sequence[str] | Sequence[Path] | pd.Series | pd.DataFrame"
-"""DNA: a list of strings, a pandas column, a table with a column `sequence`, or one that is found as in
-a file (and `id`, `label`, `species`), one string of bases, or the path of a file (FASTA, CSV, TSV...) or several paths."""
+"""DNA: one string of bases, a list of strings, a pandas column, a table whose sequence column is called
+`sequence` or recognised as in a file (likewise `id`, `label`, `species`), or one or several paths of
+files (FASTA, CSV, TSV...)."""
 
 _BASES = re.compile(f"[{IUPAC}U]+", re.IGNORECASE)
 GIVEN = "sequences"
-"""What messages call sequences that come from no file."""
+"""Name that messages use for sequences that come from no file."""
 
 
 def read_given(
@@ -44,21 +45,21 @@ def read_given(
     Parameters
     ----------
     sequences
-        The sequences. Ids are those of the column `id`, else the labels of the index where they are
-        text and unique, else their numbers from 0.
+        The sequences. Their ids come from the column `id`, else from the index if its labels are text
+        and unique; otherwise they are numbered from 0.
     crop
-        Central bases to cut every sequence of a file to.
+        Number of central bases that every sequence of a file is cut to.
     species
         Species of all rows of a file.
     classes
-        Names of the classes of a model, whose numbers labels get.
+        Class names of a model; labels become their indices.
     say
-        Called with each sentence about how files were understood.
+        Called with each sentence on how files were interpreted.
 
     Raises
     ------
     InputError
-        For a file that cannot be used, and the first sequence that is no DNA, counted from 1.
+        For a file that cannot be used, and for the first sequence that is not DNA, counted from 1.
     """
     if (paths := paths_of(sequences)) is not None:
         reading = read_rows(
@@ -70,7 +71,7 @@ def read_given(
             return reading
         return reading._replace(table=crop_table(reading.table, crop))
     if crop is not None or species is not None:
-        raise InputError("crop and species are for files", remedy="Leave them out.")
+        raise InputError("crop and species apply only to files", remedy="Leave them out.")
     raw = _frame(sequences, say)
     if raw.empty:
         raise InputError("there are no sequences")
@@ -89,10 +90,10 @@ def read_given(
         ids = raw["id"].tolist()
         second = next(i for i, name in enumerate(ids) if name and name in ids[:i])
         raise InputError(
-            f"the id {ids[second]!r} stands in row {ids.index(ids[second]) + 1} already",
+            f"the id {ids[second]!r} already occurs in row {ids.index(ids[second]) + 1}",
             file=GIVEN,
             row=second + 1,
-            remedy="Make the ids unique, or leave the column id out.",
+            remedy="Make the ids unique, or leave out the column id.",
         )
     for line in tell_names(raw["species"].str.strip().unique()) if "species" in raw else ():
         say(line)
@@ -101,7 +102,7 @@ def read_given(
 
 
 def paths_of(sequences: Any) -> list[Path] | None:
-    """Return the files that are meant, or None where the sequences themselves are given."""
+    """Return the paths of the files, or None if the sequences themselves are given."""
     if isinstance(sequences, Path):
         return [user_path(sequences)]
     if isinstance(sequences, str):
@@ -109,8 +110,8 @@ def paths_of(sequences: Any) -> list[Path] | None:
         there, is_dna = path.exists(), _BASES.fullmatch(sequences) is not None
         if there and is_dna:
             raise InputError(
-                f"{sequences!r} is DNA and the name of a file",
-                remedy="Give pathlib.Path(...) for the file, or a list of the one sequence.",
+                f"{sequences!r} is both DNA and the name of a file",
+                remedy="Give pathlib.Path(...) for the file, or a list with the one sequence.",
             )
         return None if is_dna else [path]
     if isinstance(sequences, list | tuple) and any(isinstance(one, Path) for one in sequences):
@@ -137,7 +138,7 @@ def _frame(sequences: Any, say: Callable[[str], object]) -> pd.DataFrame:
 
 
 def _by_columns(frame: pd.DataFrame, say: Callable[[str], object]) -> pd.DataFrame:
-    """Return a table by the columns that a file with the same names would be read by."""
+    """Return a table read by the same columns as a file with these column names."""
     names = tuple(map(str, frame.columns))
     cells = frame.set_axis(range(len(names)), axis=1).assign(row=np.arange(1, len(frame) + 1))
     try:
@@ -149,8 +150,8 @@ def _by_columns(frame: pd.DataFrame, say: Callable[[str], object]) -> pd.DataFra
         ) from error
     if "sequence" not in found.frame:
         raise InputError(
-            f"the table gives coordinates, not sequences, in {', '.join(names)}",
-            remedy="Write them into a file and give it with a genome to the job.",
+            f"the table has coordinates in {', '.join(names)}, but no sequences",
+            remedy="Write them to a file, and give that and a genome to the job.",
         )
     for note in found.notes:
         say(note)

@@ -1,4 +1,4 @@
-"""Sweeps from Python: run one, read a finished one, or train one model."""
+"""Sweeps from Python: run one, open a finished one, or train a single model."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _SHOWN = 10
 class Sweep:
     """A finished sweep: its table, its tests, its report and its best model.
 
-    Made by :func:`sweep` and :func:`open_sweep`.
+    Returned by :func:`sweep` and :func:`open_sweep`.
 
     Attributes
     ----------
     folder
-        Where the report is.
+        Folder of the report.
     summary
-        Name, key, metric, axes, best trial and findings, as the sweep wrote them.
+        Name, key, metric, axes, best trial and findings, as recorded by the sweep.
     """
 
     def __init__(self, storage: Storage, folder: Path) -> None:
@@ -55,22 +55,22 @@ class Sweep:
 
     @property
     def key(self) -> str:
-        """Its identity: the same request finds the same sweep."""
+        """The content key of the sweep: the same request has the same key."""
         return str(self.summary["key"])
 
     @property
     def metric(self) -> str:
-        """Metric that selects and ranks."""
+        """Metric for selection and ranking."""
         return str(self.summary["metric"])
 
     @property
     def findings(self) -> list[str]:
-        """What the report says, in sentences."""
+        """The findings of the report, in sentences."""
         return list(self.summary["findings"])
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """One row per combination, the best on validation first: means over seeds, with spread."""
+        """One row per combination, best on validation first: means over seeds with their spread."""
         return self._table("")
 
     @cached_property
@@ -80,8 +80,8 @@ class Sweep:
 
     @cached_property
     def tests(self) -> pd.DataFrame:
-        """One row per pair of selected combinations, or of one and the k-mer baseline: difference on
-        test with interval and p."""
+        """One row per pair of selected combinations, or of one and the k-mer baseline: their difference
+        on the test set with interval and p-value."""
         return self._table("pairwise")
 
     @cached_property
@@ -98,17 +98,17 @@ class Sweep:
         return read_table(self.folder, str(self.summary["stem"]), name)
 
     def best(self) -> Model:
-        """Return the winner's model: of the combination in the first row, the seed that is best on validation.
+        """Return the winning model: of the combination in the first row, the seed that is best on validation.
 
         Raises
         ------
         NothingLeft
-            If no trial of the sweep has finished, or the sweep chooses no model.
+            If no trial of the sweep has finished, or the sweep selects no model.
         """
         key = self.summary.get("best")
         if not key:
             raise NothingLeft(
-                "the sweep has chosen no model", remedy="See why in the table of its report."
+                "the sweep has selected no model", remedy="The table in its report shows why."
             )
         folder = self._storage.expect(ClassifierSpec.kind, str(key))
         return Model(folder / CHECKPOINT, name=f"best of {self.name} {self.key[:6]}")
@@ -131,8 +131,8 @@ def sweep(
 ) -> Sweep:
     """Train and compare every combination of the axes, and return the comparison.
 
-    What is published is not computed again: the same call goes on after a stop, and costs nothing
-    when everything is there.
+    Stored results are not computed again: the same call resumes after an interruption, and costs nothing
+    once everything has been computed.
 
     Parameters
     ----------
@@ -140,25 +140,25 @@ def sweep(
         Files or folders, or a table with columns `sequence` and `label` (and `split`, `species`).
         Default: built-in simulated promoters.
     axes
-        Name of an axis to its values: `tokenizer`, `species_set` (to pretrain on, `none` for
+        Values of each axis, by its name: `tokenizer`, `species_set` (to pretrain on, `none` for
         random weights), `learning_rate`, `seed`, `checkpoint`, `masking`, `preset`, `warmup`,
-        `weight_decay`, `dropout`, `tuning`. Default: those of `dnasweep tokenizer-grid`.
+        `weight_decay`, `dropout`, `tuning`. Default: the axes of `dnasweep tokenizer-grid`.
     name
-        Name of the sweep and its MLflow experiment.
+        Name of the sweep and of its MLflow experiment.
     storage
         Storage root: a folder or s3://bucket/folder.
     address
-        Ray cluster to train on, `auto`, HOST:PORT, or `local` for workers on this machine. Default:
-        in this process, one trial after the other.
+        Ray cluster to train on: `auto`, HOST:PORT, or `local` for workers on this machine. Default:
+        this process, one trial after the other.
     progress
-        Whether to say on the standard error stream how it goes.
+        Whether to print progress to standard error.
     options
-        Others of `dnasweep tokenizer-grid`, such as `metric`, `finetune_epochs`, `search`.
+        Other options of `dnasweep tokenizer-grid`, such as `metric`, `finetune_epochs`, `search`.
 
     Raises
     ------
     InputError
-        For anything that can be known to be wrong before training.
+        For any mistake that can be detected before training.
 
     Examples
     --------
@@ -175,7 +175,7 @@ def sweep(
             remedy=f"Use {', '.join(Cell.__dataclass_fields__)}.",
         )
     given = {axis: _listed(values) for axis, values in (axes or {}).items()}
-    # Values of axes are checked as those of options are.
+    # Values of axes are checked in the same way as options.
     known = {field.name for field in fields(SweepOptions)}
     make_options(SweepOptions, {f"{axis}s": v for axis, v in given.items() if f"{axis}s" in known})
     with (
@@ -219,23 +219,23 @@ def train(
     tokenizer
         `kmer-K`, `kmer-K-overlap`, `bpe-SIZE`, `wordpiece-SIZE` or `char`.
     pretrain
-        Species set whose training rows to pretrain on first, such as `all`, `human` or `mammals`;
-        `none` starts from random weights.
+        Species set whose training rows the encoder is first pretrained on, such as `all`, `human` or
+        `mammals`; `none` starts from random weights.
     checkpoint
-        Pretrained model to start from instead, with its own tokenizer: a folder or name.
+        Folder or name of a pretrained model to start from instead, with its own tokenizer.
     learning_rate
         Peak learning rate.
     seed
-        Of the head, of dropout and of the order of rows.
+        Seed of the head's initial weights, of dropout and of the order of rows.
     storage
         Storage root.
     options
-        As for :func:`sweep`: `address`, `progress`, `finetune_epochs`, `preset` and others.
+        Options of :func:`sweep`: `address`, `progress`, `finetune_epochs`, `preset` and others.
 
     Raises
     ------
     InputError
-        For anything that can be known to be wrong before training.
+        For any mistake that can be detected before training.
     """
     from dnasweep.sweeps.axes import SweepOptions
 
@@ -246,25 +246,25 @@ def train(
         "seed": [seed],
     }
     if checkpoint is not None:
-        # The default tokenizers give way to that of the checkpoint.
+        # The checkpoint's tokenizer replaces the default ones.
         axes |= {"tokenizer": SweepOptions.tokenizers, "checkpoint": [str(checkpoint)]}
     return sweep(data, axes, name=options.pop("name", "train"), storage=storage, **options).best()
 
 
 def open_sweep(storage: str | Path = "runs", *, name: str | None = None) -> Sweep:
-    """Return the latest finished sweep of a storage, or the latest of a name.
+    """Return the latest finished sweep in a storage, or the latest with a given name.
 
     Parameters
     ----------
     storage
-        Storage root that the sweep was run with.
+        Storage root of the sweep.
     name
-        Name of the sweep, such as `tokenizer-grid`, or the beginning of its key.
+        Name of the sweep, such as `tokenizer-grid`, or the first characters of its key.
 
     Raises
     ------
     InputError
-        If there is none, with what there is.
+        If there is no such sweep; the message lists those that exist.
     """
     store = Storage(storage)
     folders = find_summaries(store)

@@ -1,4 +1,4 @@
-"""What a model says along a genome: tracks, and their peaks."""
+"""Predictions of a model along a genome: tracks and their peaks."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ _PROBABILITY = "probability.bw"
 
 
 class Tracks:
-    """What a model says along a genome, and the peaks called on it. Made by :func:`scan`.
+    """Predictions along a genome, and the peaks called on them. Returned by :func:`scan`.
 
-    Of a model that calls classes of sequences it is the probability of one class; of one with a class
-    for each base, with signals or numbers, there is a track for each, see :attr:`bigwigs`.
+    A sequence classifier gives one track, the probability of a class; a model of bases, signals or
+    numbers gives one for each output, see :attr:`bigwigs`.
 
     Parameters
     ----------
     files
-        What the scan has written; :attr:`files` has them by name: `probability.bw` or `donor.plus.bw`,
+        Files of the scan; :attr:`files` holds them by name: `probability.bw` or `donor.plus.bw`,
         `peaks.tsv`, `scan.html` and others.
     settings
-        What was scanned, and how.
+        The settings: what was scanned, and how.
     scratch
-        Folder of the files, if it is removed with this object.
+        Folder of the files, if it is temporary and removed with this object.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Tracks:
     ) -> None:
         self.files = {path.name: path for path in files}
         self.settings = settings
-        # Files of a scan that is not kept live as long as this object.
+        # Files of a scan without storage are deleted with this object.
         self._scratch = scratch
 
     def __repr__(self) -> str:
@@ -64,7 +64,7 @@ class Tracks:
 
     @cached_property
     def bigwigs(self) -> dict[str, Path]:
-        """The tracks as bigWig by their names, such as `donor.plus`; `probability` of a class."""
+        """The bigWig files by the names of their tracks, such as `donor.plus`, or `probability` for a class."""
         if self._of_class:
             return {"probability": self.files[_PROBABILITY]}
         table = pd.read_csv(self.files["tracks.tsv"], sep="\t")
@@ -81,34 +81,34 @@ class Tracks:
         Raises
         ------
         InputError
-            If none were called, of signals and numbers without a threshold.
+            For signals and numbers that were scanned without a threshold, so no peaks were called.
         """
         if "peaks.tsv" not in self.files:
             raise InputError(
-                "no peaks are called on signals and numbers unless it is said from which value on",
+                "peaks of signals and numbers are called only with a threshold",
                 remedy="Give it: dnasweep.scan(..., threshold=...).",
             )
         return pd.read_csv(self.files["peaks.tsv"], sep="\t", dtype={"chrom": str})
 
     @cached_property
     def agreement(self) -> pd.DataFrame:
-        """One row per file of `annotations`: precision, recall, fold enrichment and others.
+        """One row per annotation file: precision, recall, fold enrichment and others.
 
         Raises
         ------
         InputError
-            If the scan was given no annotations.
+            If the scan had no annotations.
         """
         if "agreement.tsv" not in self.files:
             raise InputError(
-                "the scan was given nothing to compare its peaks with",
+                "the scan had no annotations to compare its peaks with",
                 remedy="Give BED files: dnasweep.scan(..., annotations=[...]).",
             )
         return pd.read_csv(self.files["agreement.tsv"], sep="\t")
 
     @cached_property
     def lengths(self) -> dict[str, int]:
-        """Bases of each record of the genome that was scanned."""
+        """Length in bases of each scanned record of the genome."""
         import pyBigWig
 
         with pyBigWig.open(str(next(iter(self.bigwigs.values())))) as file:
@@ -116,12 +116,12 @@ class Tracks:
 
     @property
     def bigwig(self) -> Path:
-        """The track as bigWig, where there is one.
+        """The bigWig file, if there is only one track.
 
         Raises
         ------
         InputError
-            If there are several.
+            If there are several tracks.
         """
         if len(self.bigwigs) > 1:
             raise InputError(
@@ -132,24 +132,24 @@ class Tracks:
 
     @property
     def report(self) -> Path:
-        """The page: a region as a browser shows it, and where annotations were given, how the peaks
-        compare with them."""
+        """Path of the page: a region as in a genome browser and, if annotations were given, how the
+        peaks compare with them."""
         return self.files["scan.html"]
 
     def to_frame(self, region: str | None = None) -> pd.DataFrame:
-        """Return the track: `chrom`, `start` (from 0), `end`, `probability`, one row per interval; of
-        several tracks a column each, and of models of numbers one called like the number.
+        """Return the tracks as a table with one row per interval: `chrom`, `start` (from 0), `end`, and
+        `probability`, or a column for each track; of a regression model, a column named after the output.
 
         Parameters
         ----------
         region
-            chrom:first-last counted from 1, or chrom. None: everything, which takes 100 bytes per
+            `chrom:first-last`, counted from 1, or `chrom`. None: everything, which takes 100 bytes per
             interval.
 
         Raises
         ------
         InputError
-            For a record that was not scanned, or bases that it does not have.
+            For a record that was not scanned, or positions beyond its end.
         """
         from dnasweep.genomics.bigwig import read_intervals
 
@@ -166,12 +166,12 @@ class Tracks:
         return pd.concat(parts, ignore_index=True)
 
     def plot(self, region: str | None = None) -> Plot:
-        """Return a figure of a region: the track and its peaks, or all tracks.
+        """Plot a region: the track with its peaks, or all tracks.
 
         Parameters
         ----------
         region
-            chrom:first-last, counted from 1, or chrom. None: around the highest peak.
+            `chrom:first-last`, counted from 1, or `chrom`. None: the region around the highest peak.
         """
         from dnasweep.genomics.bigwig import read_track
         from dnasweep.report.drawing import plot
@@ -192,7 +192,7 @@ class Tracks:
         return plot(region_picture(shown))
 
     def save(self, folder: str | Path) -> list[Path]:
-        """Copy all files into a folder, which is made if it is not there, and return the copies."""
+        """Copy all files into a folder, which is created if needed, and return the paths of the copies."""
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
         return [Path(shutil.copy(path, target / name)) for name, path in self.files.items()]

@@ -40,16 +40,16 @@ def score_variants(
     genome
         FASTA of the genome.
     saturate
-        In place of variants: regions, chrom:first-last, in which every base is replaced by each
-        other one.
+        Instead of variants: regions `chrom:first-last` in which every base is replaced by each of the
+        other three.
     storage
-        Storage root, to keep the scores, tables and figures and to go on after a stop.
+        Storage root that keeps scores, tables and figures, and lets an interrupted call resume.
     address
-        Ray cluster to compute on, `auto`, HOST:PORT, or `local` for workers on this machine.
+        Ray cluster to compute on: `auto`, HOST:PORT, or `local` for workers on this machine.
     progress
         Whether to show progress on the standard error stream.
     options
-        Others of `dnasweep score-variants`, such as `window` (bases), `backgrounds`, `motifs`,
+        Other options of `dnasweep score-variants`, such as `window` (bases), `backgrounds`, `motifs`,
         `language_model`, `skip_bad_rows` (which leaves out alleles that cannot be scored).
 
     Returns
@@ -57,20 +57,20 @@ def score_variants(
     scores
         In the order of the variants: `chrom`, `pos`, `ref`, `alt`, `probability_ref`,
         `probability_alt`, `delta_probability`, `delta_log2_odds`, `call` (`loss`, `gain` or
-        neither), and where asked for `z`, `p_value`, `llr`, `sites_gained`, `sites_lost`. Of models of
-        classes of bases, signals and numbers columns of their own, such as `gain_donor`.
+        neither), and on request `z`, `p_value`, `llr`, `sites_gained`, `sites_lost`. Models of bases,
+        signals and numbers have columns of their own, such as `gain_donor`.
 
     Raises
     ------
     InputError
-        For a variant whose REF is not what the genome has there, unless such are left out.
+        For a variant whose REF differs from the genome, unless such variants are skipped.
     """
     from dnasweep.genomics.variant_tables import read_scores
     from dnasweep.jobs.variant_options import VariantOptions
     from dnasweep.jobs.variant_request import prepare_variants
     from dnasweep.workflows.variants import VariantJob
 
-    # Downloads live as long as these objects, so they are held until the variants are scored.
+    # Downloads are deleted with these objects, so keep the objects until the variants are scored.
     model, language = as_model(model), options.pop("language_model", None)
     language = None if language is None else as_model(language)
     with (

@@ -88,7 +88,7 @@ def run_motifs(options: MotifOptions, console: Console) -> Path:
         for job in jobs:
             if job.finished() is None:
                 raise InputError(
-                    "the job has not been finished",
+                    "the job has not finished",
                     file=job.uri,
                     remedy="Run its `dnasweep shap-batch` command again.",
                 )
