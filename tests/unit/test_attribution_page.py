@@ -160,7 +160,7 @@ def test_findings_name_what_was_planted(summary: Summary) -> None:
     said = attribution_findings(summary).sentences
     assert said[0].startswith("TATA box: ")
     assert "of 120 promoter sequences have one starting at −35 to −24" in said[0]
-    assert said[0].endswith("The model looks at the box, and at where it stands.")
+    assert said[0].endswith("The model looks at the box, and its position matters.")
     assert "p = 0.005" in said[0]
     assert "enriched among top attributions in 1 of 2: human" in said[1]
     assert any(s.startswith("Other elements: none of the") for s in said)
@@ -199,7 +199,7 @@ def test_a_word_that_counts_anywhere_is_not_called_a_place(planted: Planted) -> 
     assert (
         attribution_findings(anywhere)
         .sentences[0]
-        .endswith("there is no sign that it minds where it stands.")
+        .endswith("there is no sign that its position matters.")
     )
 
 
@@ -379,7 +379,7 @@ def test_the_smallest_job_has_a_report(tmp_path: Path) -> None:
 def test_overlapping_tokens_have_a_report(tmp_path: Path) -> None:
     tables = planted_tables("kmer-6-overlap", per_species=20).tables
     text = write_report(tmp_path, tables, settings=SETTINGS, config=QUICK).read_text()
-    assert "where tokens overlap, a base has the mean over them" in text
+    assert "where tokens overlap, a base gets the mean over them" in text
 
 
 def test_what_it_is_given_is_escaped(tmp_path: Path) -> None:

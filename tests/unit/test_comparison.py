@@ -75,7 +75,7 @@ def test_a_diverged_trial_is_marked_and_never_ranked(compared: Comparison) -> No
     assert pd.isna(last["rank"])
     assert not last["selected"]
     assert compared.unhealthy["reason"].tolist() == ["loss was nan at step 12"]
-    assert "1 of 54 trials did not finish healthy (1 diverged)." in compared.findings
+    assert "1 of 54 trials did not finish normally (1 diverged)." in compared.findings
 
 
 def test_a_pair_with_only_partly_healthy_combinations_is_shown_as_such() -> None:
@@ -91,7 +91,7 @@ def test_a_pair_with_only_partly_healthy_combinations_is_shown_as_such() -> None
     assert result.rows["rank"].isna().all()
     text = " ".join(result.findings)
     assert "kmer-6 / human (1 of 2 collapsed)" in text
-    assert "Without any healthy trial: bpe-1024 / human, bpe-1024 / none." in text
+    assert "No trial finished normally for: bpe-1024 / human, bpe-1024 / none." in text
     assert len(result.unhealthy) == 3
 
 
@@ -223,8 +223,10 @@ def level_cells(num_seeds: int) -> list[CellResult]:
 def test_findings_say_when_a_difference_is_not_significant() -> None:
     text = " ".join(compare(level_cells(3), num_resamples=400).findings)
     assert text.count("not significant") == 2
-    assert "Two seeds tell little" not in text
-    assert "Two seeds tell little" in " ".join(compare(level_cells(2), num_resamples=40).findings)
+    assert "Two seeds give a poor estimate" not in text
+    assert "Two seeds give a poor estimate" in " ".join(
+        compare(level_cells(2), num_resamples=40).findings
+    )
 
 
 def test_with_one_seed_no_choice_is_called_better() -> None:
@@ -251,8 +253,8 @@ def test_a_cell_of_one_healthy_seed_is_named_and_not_judged() -> None:
     lone = (table["a"] == "kmer-6 / human") | (table["b"] == "kmer-6 / human")
     assert table["mcc_p"].isna().tolist() == lone.tolist()
     text = " ".join(result.findings)
-    assert "One healthy seed only, so that no test is possible: kmer-6 / human." in text
-    assert "Cells have 1 to 3 healthy seeds" in text
+    assert "No test is possible where only one seed finished normally: kmer-6 / human." in text
+    assert "Cells have 1 to 3 seeds that finished normally" in text
 
 
 def test_one_encoder_for_all_seeds_is_said() -> None:
@@ -265,7 +267,10 @@ def test_findings_list_cells_that_lose_to_the_baseline() -> None:
     strong = scored(3.0, 99)
     reference = BaselineResult(test={"mcc": 0.95}, test_scores=strong)
     text = " ".join(compare(sweep(), baselines=[reference], num_resamples=50).findings)
-    assert "9 of 9 selected cells have no better mean than the k-mer logistic regression" in text
+    assert (
+        "9 of 9 selected cells do not have a better mean than the k-mer logistic regression"
+        in text
+    )
 
 
 def test_findings_warn_at_the_edge_of_the_learning_rates() -> None:

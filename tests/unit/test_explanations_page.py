@@ -184,11 +184,14 @@ def test_the_other_numbers(comparison: MethodComparison) -> None:
 def test_the_sentences_say_the_numbers(comparison: MethodComparison) -> None:
     said = "\n".join(explanation_findings(comparison).sentences)
     assert "Planted elements: good ranks their bases best" in said
-    assert "Agreement: good and opposite rank the bases most alike, correlation 1.00" in said
+    assert (
+        "Agreement: good and opposite rank the bases most similarly, with a correlation of importance of 1.00"
+        in said
+    )
     assert "TATA box:" in said
     assert "human (TATA box 1)" in said
-    assert "Anchors: 240 of 240 calls have an anchor; 0 of them hold whatever is left out" in said
-    assert "Other class: 1 of 2 methods turn every sign" in said
+    assert "Anchors: 240 of 240 calls have an anchor; 0 of these anchors are empty" in said
+    assert "Other class: 1 of 2 methods reverse every sign" in said
     assert "Shuffled weights (all weights)" in said
     assert "nan" not in said
     assert not warnings(comparison)

@@ -90,7 +90,7 @@ def test_a_scan_has_its_peaks_and_its_agreement() -> None:
     assert "Peaks of promoter" in text
     assert "2 where the probability reaches 0.5, 250 bases" in text
     assert "4.00 times as many peaks overlap as if placed at random" in text
-    assert "the median distance of a summit is 40 bases" in text
+    assert "the median distance from a summit is 40 bases" in text
     assert seen.tables["peaks-table"][1][1] == "500", "the highest first"
     assert seen.tables["verdicts-table"][1][-1] == "significantly higher"
     assert text.count("<figure>") == 2

@@ -109,9 +109,7 @@ def test_a_mean_over_some_of_the_seeds_is_named() -> None:
     found = results({"tf_0": dict(zip(MODELS, [0.7, 0.6, 0.5], strict=True))})
     found[0].comparisons[0].selected.loc[0, "outcome"] = "1 of 3 collapsed"
     named = make_leaderboard(GUE, found, state_of(["tf_0"])).findings
-    told = (
-        "Means over the other seeds, which may flatter: kmer-3 / tiny on tf_0 (1 of 3 collapsed)."
-    )
+    told = "Means over the remaining seeds only, which may be too optimistic: kmer-3 / tiny on tf_0 (1 of 3 collapsed)."
     assert told in named
 
 

@@ -117,7 +117,7 @@ def test_known_effects_are_found(options: MarginalOptions, rules: None) -> None:
     said = " ".join(run(options).split())
     assert (
         f"{FIRST} 5 bases upstream of {SECOND}, the second reversed, takes −3.00 (−3.00 to −3.00) to the "
-        "log odds of promoter beyond the sum of both" in said
+        "log odds of promoter beyond the sum of the single effects" in said
     )
     found = pd.read_parquet(Path(str(options.out)) / "spacings.parquet")
     planted = (found["spacing"] == SPACING) & (found["orientation"] == "FR")

@@ -97,7 +97,7 @@ def test_a_job_gives_its_page_and_files(
     instances = pd.read_parquet(folder / "instances.parquet")
     assert (instances["end"] - instances["start"] == 8).all()
     text = page.read_text()
-    assert "Attention says where the model looks" in text
+    assert "Attention shows where the model looks" in text
     assert "TBP" in text
     before = (folder / "motifs.meme").read_bytes()
     # The same again, over what is there.

@@ -103,10 +103,10 @@ def test_a_model_without_a_record_says_so(place: Path, tmp_path: Path) -> None:
     for name in model_files(best):
         (tmp_path / "copy" / name).write_bytes((best / name).read_bytes())
     card, said = publish(place, tmp_path / "out", str(tmp_path / "copy"))
-    assert "is not on record where this card was made" in card
+    assert "There is no record of how this model was trained" in card
     assert "No licence was given" in card
     assert "## Scores" not in card
-    assert "not on record" in said
+    assert "There is no record" not in said
     assert "name one with --license" in said
 
 

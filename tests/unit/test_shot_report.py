@@ -91,7 +91,7 @@ def test_sentences_say_what_the_tables_say(comparison: ShotComparison) -> None:
     assert "MLM random against no pretraining: significantly better at 10, 100 and 1,000" in text
     assert "MLM genemask against MLM random: no significant difference at any number" in text
     assert "No pretraining against the k-mer logistic regression: significantly worse" in text
-    assert "What it is worth to pretrain" in text
+    assert "The value of pretraining" in text
     assert "60% at 1,000" in text
     assert "0% at 10" not in text
 
@@ -99,7 +99,7 @@ def test_sentences_say_what_the_tables_say(comparison: ShotComparison) -> None:
 def test_one_draw_is_said_to_be_one(comparison: ShotComparison) -> None:
     one = compare_shots(shot_toys.sweep(draws=1), shared_encoders=True)
     text = "\n".join(one.findings)
-    assert "Only one draw" in text
+    assert "There is only one draw" in text
     assert text.count("no verdict with one draw") == 3
     assert "significant" not in text
     assert one.pairwise["mcc_p"].isna().all()
@@ -117,7 +117,7 @@ def test_a_lost_trial_is_told_and_leaves_its_pair() -> None:
     assert found.unhealthy["reason"].tolist() == ["loss was nan"]
     assert found.rows.query("shots == 10")["runs"].tolist() == [5, 6]
     assert pair(found, "MLM random", RANDOM)["pairs"].tolist() == [5, 6, 6]
-    assert any("1 of 36 trials did not finish healthy" in s for s in found.findings)
+    assert any("1 of 36 trials did not finish normally" in s for s in found.findings)
 
 
 def test_a_sweep_in_which_nothing_finished_is_reported() -> None:
@@ -135,7 +135,9 @@ def test_trials_that_call_one_class_are_told() -> None:
     cells = shot_toys.sweep(("none",))
     scores = dataclasses.replace(cells[0].test_scores, threshold=2.0)
     found = compare_shots([dataclasses.replace(cells[0], test_scores=scores), *cells[1:]])
-    assert any("1 of 6 with 10 shots call every test row alike" in s for s in found.findings)
+    assert any(
+        "1 of 6 with 10 shots call all test rows the same class" in s for s in found.findings
+    )
     assert not any("call every" in s for s in compare_shots(cells).findings)
 
 

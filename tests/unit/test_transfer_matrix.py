@@ -220,8 +220,8 @@ def test_findings_say_what_is_in_the_tables(transfer: Transfer) -> None:
     assert "one seed" not in text
     lone = compare_strategies(transfer_cells(num_seeds=1), num_resamples=20, left_out=("No rat.",))
     said = "\n".join(lone.findings)
-    assert "One seed each: how far another would move a model is not known" in said
-    assert "no verdict on single targets with one seed" in said
+    assert "One seed each: the variation between seeds is not known" in said
+    assert "one seed allows no verdict on single targets" in said
     assert "over rows and seeds" not in said
     assert "No rat." in lone.findings
 

@@ -68,7 +68,7 @@ def test_a_compared_sweep_tells_both_scores_of_the_winner_and_the_baseline(tmp_p
     path = result.to_csv(tmp_path / "comparison.csv")
     assert len(pd.read_csv(path.with_name("comparison_by_twins.csv"))) == len(table)
     page = render(sweep_page(result, SweepFrame(title="toy"), cells=cells))
-    assert "Test MCC on the rows that have a twin in train" in page
+    assert "Test MCC on rows with a twin in train" in page
     without = compare(cells, baselines=[reference], num_resamples=50)
     assert without.by_twins.empty
     assert not [one for one in without.findings if "twin" in one]
