@@ -1,8 +1,8 @@
-"""The one exception whose message is written for the user.
+"""The exception whose message is written for the user.
 
-Every room raises :class:`InputError` for what the user can fix: a missing file, an unknown species, a
-row with letters that are not DNA. The command line prints its message and exits with code 2. Any other
-error is a defect of the program and keeps its traceback.
+All modules raise :class:`InputError` for problems that the user can fix: a missing file, an unknown
+species, a row with letters that are not DNA. The command line prints its message and exits with code 2.
+Any other error is a bug and shows its traceback.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ _FULL = ("no space left on device", "disk quota exceeded", "database or disk is 
 
 
 class InputError(ValueError):
-    """Input that cannot be used as it is.
+    """Input that cannot be used.
 
     Parameters
     ----------
     reason
         What is wrong, as one sentence without a full stop.
     file
-        The file that the problem is in, if there is one.
+        File with the problem, if any.
     row
-        The 1-based line or record in that file; the header is line 1.
+        Line or record in that file, counted from 1; the header is line 1.
     remedy
-        What to do about it.
+        What the user can do about it.
     """
 
     def __init__(
@@ -51,12 +51,12 @@ class InputError(ValueError):
         return f"{text}. {self.remedy}" if self.remedy else text
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Exceptions cross process borders by pickle; keyword-only arguments need this.
+        # Exceptions are pickled between processes; keyword-only arguments need this.
         return _rebuild, (self.reason, self.file, self.row, self.remedy)
 
 
 class NothingLeft(InputError):
-    """Work that was done but gave no result; the exit code is 1."""
+    """Work that ran but gave no result; the exit code is 1."""
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild_nothing, (self.reason, self.remedy)
@@ -71,9 +71,9 @@ def _rebuild(reason: str, file: str | None, row: int | None, remedy: str | None)
 
 
 def is_full_disk(error: BaseException | None) -> bool:
-    """Return whether an error, or its cause, says that a disk is full.
+    """Return whether an error or its cause means that a disk is full.
 
-    Libraries in Rust (safetensors, tokenizers) and SQLite say so only in the message.
+    Rust libraries (safetensors, tokenizers) and SQLite report this only in the message.
     """
     while error is not None:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -85,7 +85,7 @@ def is_full_disk(error: BaseException | None) -> bool:
 
 
 def is_without_locks(error: BaseException | None) -> bool:
-    """Return whether an error, or its cause, says that a file system takes no locks."""
+    """Return whether an error or its cause means that a file system does not support locks."""
     while error is not None:
         if isinstance(error, OSError) and error.errno == errno.ENOLCK:
             return True
@@ -94,23 +94,23 @@ def is_without_locks(error: BaseException | None) -> bool:
 
 
 def without_locks(path: str | os.PathLike[str] | None) -> InputError:
-    """Return the error for a library that needs a lock where a file system takes none.
+    """Return the error for a library that needs a lock on a file system without locks.
 
     Parameters
     ----------
     path
-        The file, if the library says which.
+        The file, if known.
     """
     return InputError(
-        "a library needs a lock on a file, and its file system takes none",
+        "a library needs a file lock, which the file system does not support",
         file=None if path is None else os.fspath(path),
-        remedy="Name a folder on another disk for what libraries keep: HF_HOME for those of the "
-        "Hugging Face hub, XDG_CACHE_HOME for copies of buckets.",
+        remedy="Move the caches of libraries to another disk: set HF_HOME for the Hugging Face hub, and "
+        "XDG_CACHE_HOME for copies of buckets.",
     )
 
 
 def full_disk(path: str | os.PathLike[str] | None) -> InputError:
-    """Return the error for a full disk, with the file or folder that was written."""
+    """Return the error for a full disk, with the file or folder that was being written."""
     return InputError(
         "no space left on the device",
         file=None if path is None else os.fspath(path),

@@ -1,7 +1,7 @@
-"""How this process was called, and so what its user types next.
+"""How this process was called, and hence how messages should write commands.
 
-Texts of the package name commands as `dnasweep predict`. A script of the repository does the same work
-under another name, `python jobs/predict.py`, and what it prints is to name commands that way too.
+Texts of the package write commands as `dnasweep predict`. A script of the repository does the same work
+under another name, `python jobs/predict.py`, and its output should write commands that way too.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ import sys
 from pathlib import Path
 
 PROGRAM = "dnasweep"
-"""The command that installing the package brings."""
+"""The command that the package installs."""
 GROUPS = ("sweeps", "jobs")
-"""Groups of commands; the repository has a folder of scripts for each."""
+"""Groups of commands, each with a folder of scripts in the repository."""
 _COMMAND = re.compile(rf"(?<![\w/.-]){PROGRAM} ([a-z]+(?:-[a-z]+)*)(?![\w-])")
 
 
 def as_typed(text: str) -> str:
-    """Return a text with its commands as the user of this process types them.
+    """Return a text with its commands written as the user of this process would type them.
 
     Parameters
     ----------
     text
-        A command such as `dnasweep predict --model m`, or a text in which some stand.
+        A command such as `dnasweep predict --model m`, or a text that contains commands.
 
     Returns
     -------
     str
-        The text as it is; in a script of the repository, with `python jobs/predict.py` for `dnasweep predict`
-        where that script exists, seen from the folder that the running one was called from.
+        The text, unchanged unless a script of the repository runs: then with `python jobs/predict.py` for
+        `dnasweep predict` if that script exists, relative to the current folder of the running script.
     """
     script = _script()
     if script is None:
@@ -48,9 +48,9 @@ def as_typed(text: str) -> str:
 
 
 def program_words() -> list[str]:
-    """Return the words by which this process was called, without its options.
+    """Return the command by which this process was called, without its options.
 
-    They are `python` and the file; where the installed command runs, its name alone.
+    For a script, `python` and its file; for the installed command, only its name.
     """
     if Path(sys.argv[0]).name in (PROGRAM, f"{PROGRAM}.exe") or _is_module():
         return [PROGRAM]
@@ -58,17 +58,17 @@ def program_words() -> list[str]:
 
 
 def _is_module() -> bool:
-    """Return whether `python -m dnasweep` runs."""
+    """Return whether this process is `python -m dnasweep`."""
     path = Path(sys.argv[0])
     return path.name == "__main__.py" and path.parent.name == PROGRAM
 
 
 def _script() -> Path | None:
-    """Return the script of the repository that runs, as its user has typed it, or None."""
+    """Return the running script of the repository as the user typed it, or None."""
     script = Path(sys.argv[0])
     if script.suffix != ".py":
         return None
     if script.parent.name == "":
-        # Called from its own folder.
+        # The script was called from its own folder.
         script = Path("..", Path.cwd().name, script.name)
     return script if script.parent.name in GROUPS else None

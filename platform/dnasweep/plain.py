@@ -1,8 +1,8 @@
 """Text from users' files, made safe to show: names, ids, classes and paths.
 
-A name may contain characters that control a terminal (escape sequences, a carriage return, characters
-that reverse the direction of writing), bytes that are not text, or a formula that a spreadsheet would
-run (``=cmd|...``). All text from files passes through here on its way to a terminal or a text table.
+A name may contain control characters of a terminal (escape sequences, a carriage return, characters that
+reverse the writing direction), bytes that are not text, or a formula that a spreadsheet would run
+(``=cmd|...``). All text from files passes through this module before it reaches a terminal or a text table.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
 _FORMULA = ("=", "+", "-", "@", "\t", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""First characters by which a spreadsheet recognises a formula (OWASP, CSV injection)."""
+"""First characters that make a spreadsheet read a cell as a formula (OWASP, CSV injection)."""
 _SIGNS = ("+", "-")
-"""Strands: cells with one of these characters alone."""
+"""Cells that are strands: one of these characters alone."""
 
 
 def shown(text: str) -> str:
-    r"""Return text with control characters, except line ends and tabs, written as in `\x1b`.
+    r"""Return text with control characters, except line ends and tabs, written as escapes such as `\x1b`.
 
     Examples
     --------
@@ -37,16 +37,15 @@ def shown(text: str) -> str:
 def _written(match: re.Match[str]) -> str:
     code = ord(match[0])
     if 0xDC80 <= code <= 0xDCFF:
-        # A byte of a name that is not UTF-8.
+        # A byte of a name that is not valid UTF-8.
         code -= 0xDC00
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def cell(text: str) -> str:
-    """Return text for a table cell: without control characters, and not a spreadsheet formula.
+    """Return text for a table cell without control characters, and never a spreadsheet formula.
 
-    An apostrophe before what would be a formula makes a spreadsheet read it as text. Numbers and
-    strands stay as they are.
+    An apostrophe in front makes a spreadsheet read a formula as text. Numbers and strands stay unchanged.
 
     Examples
     --------
@@ -68,7 +67,7 @@ def _is_number(text: str) -> bool:
 
 
 def write_csv(frame: pd.DataFrame, path: Path, *, sep: str = ",", **how: Any) -> None:
-    """Write a table as text without its index; text cells pass through :func:`cell`.
+    """Write a table as text without its index; text cells are made safe by :func:`cell`.
 
     Parameters
     ----------
@@ -79,13 +78,13 @@ def write_csv(frame: pd.DataFrame, path: Path, *, sep: str = ",", **how: Any) ->
     sep
         Separator of the columns.
     how
-        Further arguments of `DataFrame.to_csv`.
+        Further arguments for `DataFrame.to_csv`.
     """
     csv_text(frame).to_csv(path, sep=sep, index=False, **how)
 
 
 def csv_text(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a copy of a table whose text and column names have passed through :func:`cell`."""
+    """Return a copy of a table whose text and column names are made safe by :func:`cell`."""
     safe = frame.rename(columns=lambda name: cell(name) if isinstance(name, str) else name)
     for number, dtype in enumerate(safe.dtypes):
         if dtype.kind in "biufcmM":

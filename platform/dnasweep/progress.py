@@ -1,4 +1,4 @@
-"""A progress bar in a terminal, and a look at running work every second or so."""
+"""A progress bar in the terminal, and a function that is called repeatedly while work runs."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from rich.progress import (
 )
 
 LINE_SECONDS = 60.0
-"""Between two lines if the output is a file and not a terminal."""
+"""Seconds between two lines if the output is not a terminal."""
 
 
 def progress_bar(console: Console) -> Progress:
-    """Return a bar with the field `rate` for each task; nothing is drawn outside a terminal."""
+    """Return a progress bar with a field `rate` for each task; it draws nothing outside a terminal."""
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -40,7 +40,7 @@ def progress_bar(console: Console) -> Progress:
 
 @contextlib.contextmanager
 def repeated(look: Callable[[], object], seconds: float) -> Iterator[None]:
-    """Call a function every so many seconds, in a thread, until the block ends."""
+    """Call a function at regular intervals in a thread until the block ends."""
     stop = threading.Event()
 
     def watch() -> None:
@@ -57,7 +57,7 @@ def repeated(look: Callable[[], object], seconds: float) -> Iterator[None]:
 
 
 def rate(value: float) -> str:
-    """Return a rate with three digits, or whole: `0.0512`, `47.3`, `1,990`.
+    """Format a rate with three significant digits, or as a whole number: `0.0512`, `47.3`, `1,990`.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def rate(value: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return seconds in words: `45 s`, `12 min`, `3 h 05 min`."""
+    """Format a duration: `45 s`, `12 min`, `3 h 05 min`."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

@@ -166,6 +166,6 @@ def test_a_sweep_says_the_truth_and_ends_with_how_to_explain_its_winner(tmp_path
     assert "bits per base (kmer-3 unigrams" in said.getvalue()
     (page,) = (tmp_path / "runs").glob("sweeps/*/report/comparison.html")
     text = page.read_text()
-    assert "The truth about the built-in data" in text
+    assert "Ground truth of the built-in data" in text
     assert "TATAWAWR" in text
     assert "240 simulated sequences of other families, 120 of them promoters" in text

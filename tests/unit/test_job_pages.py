@@ -39,7 +39,7 @@ def test_an_audit_has_its_warnings_first_and_its_baseline() -> None:
     assert seen.tables["audit-table"][1] == ["train", "unknown", "4,000", "0.412"]
     assert seen.tables["baseline-table"][1] == ["MCC", "test", "0.610"]
     empty = Audit(findings=(), table=pd.DataFrame())
-    assert "Nothing was found" in whole(audit_page(empty, title="data"))[0]
+    assert "The audit found no problems" in whole(audit_page(empty, title="data"))[0]
 
 
 def scanned(**changes: object) -> TrackEvaluation:

@@ -166,7 +166,7 @@ def test_what_is_there_is_not_computed_again(options: MarginalOptions) -> None:
     run(options)
     said = run(options)
     assert "backgrounds in" not in said
-    assert "beyond" in said
+    assert "single effects" in said
 
 
 def test_from_python(model: Path, rules: None) -> None:

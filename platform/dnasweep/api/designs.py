@@ -83,7 +83,7 @@ def design(
     address
         Ray cluster to compute on: `auto`, HOST:PORT, or `local` for workers on this machine.
     progress
-        Whether to show progress on the standard error stream.
+        Whether to print progress to standard error.
     options
         Other options of `dnasweep design`, such as `target`, `keep_motifs`, `keep_bases`, `gc`, `beam`,
         `preselect` or `explained`.

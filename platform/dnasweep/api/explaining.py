@@ -50,7 +50,7 @@ def explain(
     address
         Ray cluster to compute on: `auto`, HOST:PORT, or `local` for workers on this machine.
     progress
-        Whether to show progress on the standard error stream.
+        Whether to print progress to standard error.
     options
         Other options of `dnasweep shap-batch`, such as `reference`, `value` or `seed`.
 

@@ -129,7 +129,7 @@ def marginalize(
     address
         Ray cluster to compute on: `auto`, HOST:PORT, or `local` for workers on this machine.
     progress
-        Whether to show progress on the standard error stream.
+        Whether to print progress to standard error.
     options
         Other options of `dnasweep marginalize`, such as `orientations`, `held`, `backgrounds`, `length`, `gc`,
         `instances`, `target` or `seed`.

@@ -98,7 +98,7 @@ def compare_explanations(
     address
         Ray cluster to compute on: `auto`, HOST:PORT, or `local` for workers on this machine.
     progress
-        Whether to show progress on the standard error stream.
+        Whether to print progress to standard error.
     options
         Other options of `dnasweep compare-explanations`, such as `num_sequences` or `elements`.
 

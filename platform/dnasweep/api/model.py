@@ -127,7 +127,7 @@ class Model:
             Ray cluster to compute on: `auto`, HOST:PORT, or `local` for workers on this machine.
             Requires `sequences` to be a file.
         progress
-            Whether to show progress on the standard error stream.
+            Whether to print progress to standard error.
         options
             Options of `dnasweep predict`, such as `batch_size`.
 
@@ -222,7 +222,7 @@ class Model:
         batch_size
             Sequences per forward pass.
         progress
-            Whether to show progress on the standard error stream.
+            Whether to print progress to standard error.
 
         Raises
         ------

@@ -75,7 +75,7 @@ def discover_motifs(
     out
         Folder for the page, the motifs and the tables. Default: a temporary one.
     progress
-        Whether to show progress on the standard error stream.
+        Whether to print progress to standard error.
     options
         Other options of `dnasweep discover-motifs`, such as `method`, `discovery_q` or `share`.
 

@@ -57,7 +57,7 @@ def scan(
     address
         Ray cluster to compute on: `auto`, HOST:PORT, or `local` for workers on this machine.
     progress
-        Whether to show progress on the standard error stream.
+        Whether to print progress to standard error.
     options
         Other options of `dnasweep scan-genome`, such as `strands`, `threshold`, `annotations`, `tss`.
 

@@ -47,7 +47,7 @@ def score_variants(
     address
         Ray cluster to compute on: `auto`, HOST:PORT, or `local` for workers on this machine.
     progress
-        Whether to show progress on the standard error stream.
+        Whether to print progress to standard error.
     options
         Other options of `dnasweep score-variants`, such as `window` (bases), `backgrounds`, `motifs`,
         `language_model`, `skip_bad_rows` (which leaves out alleles that cannot be scored).

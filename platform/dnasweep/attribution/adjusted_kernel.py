@@ -69,7 +69,7 @@ def adjusted_values(draws: Draws) -> tuple[Floats, Floats]:
     Parameters
     ----------
     draws
-        Of one sequence, in random order.
+        Draws of one sequence, in random order.
     """
     span = float(draws.ends[1] - draws.ends[0])
     differences = (draws.outputs[:, 0] - draws.outputs[:, 1]) / 2
@@ -126,7 +126,7 @@ def adjusted_kernel(block: Block, config: ExplainConfig, generators: Generators)
     Parameters
     ----------
     block, config, generators
-        As of every estimator, see :mod:`dnasweep.attribution.estimators`.
+        Arguments of every estimator, see :mod:`dnasweep.attribution.estimators`.
     """
     tokens, number = block.num_tokens, block.num_sequences
     few = EXACT_EVALS if config.standard_error is None else EXACT_EVALS_TO_STOP

@@ -82,11 +82,11 @@ def find_anchor(num_tokens: int, rng: np.random.Generator, config: AnchorConfig)
     Parameters
     ----------
     num_tokens
-        Tokens of the sequence without special tokens.
+        Number of tokens in the sequence, without special tokens.
     rng
-        Source of the draws.
+        Random generator.
     config
-        What the anchor has to fulfil, and how it is searched for.
+        Requirements on the anchor, and settings of the search.
     """
     draws, look = _Draws(num_tokens), 0
     level = [_Candidate((), (), ())]
@@ -258,7 +258,7 @@ def anchors(block: Block, config: ExplainConfig, generators: Generators) -> Esti
     Parameters
     ----------
     block, config, generators
-        As of every estimator, see :mod:`dnasweep.attribution.estimators`.
+        Arguments of every estimator, see :mod:`dnasweep.attribution.estimators`.
     """
     shape = (block.num_sequences, block.num_tokens)
     prediction = values_of_whole(block)

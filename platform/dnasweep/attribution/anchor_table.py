@@ -90,7 +90,7 @@ def wrong_anchors(tables: dict[str, pa.Table], counts: NDArray[np.int64]) -> NDA
     tables
         Tables of one shard.
     counts
-        Tokens of each sequence.
+        Number of tokens in each sequence.
     """
     anchors, tokens = tables["anchors"], tables["tokens"]
     ids = tables["sequences"]["sequence_id"].to_pylist()

@@ -25,7 +25,7 @@ def attention(block: Block, config: ExplainConfig, generators: Generators) -> Es
     Parameters
     ----------
     block, config, generators
-        As of every estimator, see :mod:`dnasweep.attribution.estimators`.
+        Arguments of every estimator, see :mod:`dnasweep.attribution.estimators`.
 
     Raises
     ------

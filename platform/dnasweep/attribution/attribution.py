@@ -115,7 +115,7 @@ def mean_loss(effects: NDArray[np.float64]) -> NDArray[np.float64]:
     Parameters
     ----------
     effects
-        As in :class:`Attribution`, (bases, 4).
+        Effects as in :class:`Attribution`, shape (bases, 4).
 
     Returns
     -------

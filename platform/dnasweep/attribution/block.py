@@ -94,7 +94,7 @@ class Block(NamedTuple):
         sequences
             The sequence of the block that each coalition belongs to, (rows,).
         masks
-            Tokens kept, (rows, tokens).
+            Tokens that each row keeps, shape (rows, tokens).
 
         Raises
         ------
@@ -113,7 +113,7 @@ class Block(NamedTuple):
         sequences
             Numbers of the sequences in the block.
         masks
-            For each the tokens kept, (rows, tokens).
+            Tokens that each row keeps, shape (rows, tokens).
         """
         counts = [len(own) for own in masks]
         values = self.values(np.repeat(sequences, counts), np.concatenate(masks))
@@ -228,7 +228,7 @@ def values_for_all(
     block, sequences
         The sequences, and the numbers of those wanted; None for all.
     masks
-        Tokens kept, (masks, tokens).
+        Tokens that each mask keeps, shape (masks, tokens).
     """
     count = len(masks)
     at_once = max(1, ROWS_AT_ONCE // count)

@@ -34,7 +34,7 @@ def upper_bound(mean: Floats, level: Floats) -> Floats:
     Parameters
     ----------
     mean
-        Observed share.
+        Observed proportion.
     level
         Allowed divergence in nats: log(1 / error probability) / number of draws.
     """
@@ -65,7 +65,7 @@ def exploration_level(num_candidates: int, round_: int, delta: float) -> float:
     round_
         Number of the round, from 1.
     delta
-        Error probability.
+        Allowed error probability.
     """
     rate = math.log(_K1 * num_candidates * round_**_ALPHA / delta)
     return rate + math.log(rate)

@@ -81,9 +81,9 @@ def check_model(
     target
         Class to explain; None: the second of two.
     against
-        Class that it is compared with; None: all others.
+        Class to compare it with; None: all others.
     reference
-        What replaces a token that is left out; None where none is.
+        Replacement for tokens that are left out; None if no token is.
     every
         Whether no name stands for all outputs, where the model calls no class of a sequence.
 
@@ -148,9 +148,9 @@ def check_estimator_reads(task: Task, config: ExplainConfig) -> None:
     Parameters
     ----------
     task
-        Of the model.
+        Task of the model.
     config
-        What is asked for.
+        Settings that are requested.
     """
     if config.estimator == "anchors":
         check_has_classes(task)
@@ -188,7 +188,7 @@ def find_unfit(
     token_counts
         Tokens of each, special tokens included.
     capacity
-        Upper limit on them.
+        Upper limit on their number.
     least_bases
         Fewest bases that have what is explained.
     """

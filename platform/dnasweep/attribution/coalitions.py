@@ -78,7 +78,7 @@ def plan_of_differences(
     sums
         The sum that each difference belongs to, replicate * tokens + token, (differences,).
     num_replicates
-        Independent estimates.
+        Number of independent estimates.
     """
     tokens = masks.shape[1]
     ends = np.array([np.zeros(tokens, bool), np.ones(tokens, bool)])

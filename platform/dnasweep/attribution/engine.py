@@ -56,7 +56,7 @@ class Explainer:
         Upper limit on the rows of a forward pass; None finds it. It never changes a value beyond
         rounding.
     device
-        Default: the GPU where there is one.
+        Device. Default: the GPU, if there is one.
 
     Raises
     ------
@@ -129,7 +129,7 @@ class Explainer:
         sequences
             May contain a sequence several times.
         masks
-            For each the tokens kept, (rows, tokens).
+            Tokens that each row keeps, shape (rows, tokens).
 
         Raises
         ------

@@ -115,7 +115,7 @@ def fit_even_process(coalitions: NDArray[np.bool_], sums: Floats, ends: float) -
     Parameters
     ----------
     coalitions
-        One of each pair, (pairs, tokens).
+        One coalition of each pair, shape (pairs, tokens).
     sums
         Half the output on it plus half that on its complement, (pairs,).
     ends

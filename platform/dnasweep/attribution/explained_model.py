@@ -59,7 +59,7 @@ def class_value(logits: Tensor, target: int, value: Value, task: Task | None = N
     value
         `log_odds` (nats) against all other classes together, `logit`, or `probability`.
     task
-        What the model was trained for. Default: to call one of the classes.
+        Task that the model was trained for. Default: classification.
     """
     task = task or task_of_classes([""] * logits.shape[1])
     return task.explained(logits, target, value)
@@ -75,7 +75,7 @@ class ExplainedModel:
     target, value
         Class and output explained, see :meth:`dnasweep.tasks.task.Task.explained`.
     against
-        Class that it is compared with; None: all others.
+        Class to compare it with; None: all others.
     place
         Base or bin whose output it is, of a model of them; None: all of a row together.
     batch_rows
@@ -171,9 +171,9 @@ class ExplainedModel:
         Parameters
         ----------
         rows
-            Rows in all.
+            Total number of rows.
         num_tokens
-            Tokens of each row.
+            Number of tokens in each row.
         logits
             Computes the logits of a slice of the rows.
         readout
@@ -209,9 +209,9 @@ class ExplainedModel:
         Parameters
         ----------
         rows
-            Rows in all.
+            Total number of rows.
         num_tokens
-            Tokens of each row.
+            Number of tokens in each row.
         compute
             Runs the model over the rows of a slice.
         max_rows

@@ -44,7 +44,7 @@ def integrated_gradients(block: Block, config: ExplainConfig, generators: Genera
     Parameters
     ----------
     block, config, generators
-        As of every estimator, see :mod:`dnasweep.attribution.estimators`.
+        Arguments of every estimator, see :mod:`dnasweep.attribution.estimators`.
     """
     given = config.max_evals is not None
     num = (

@@ -41,7 +41,7 @@ def pair_interactions(
     Parameters
     ----------
     block, config, generators
-        As of every estimator, see :mod:`dnasweep.attribution.estimators`.
+        Arguments of every estimator, see :mod:`dnasweep.attribution.estimators`.
     """
     tokens = block.num_tokens
     if tokens < 2:

@@ -50,11 +50,11 @@ def draw_masks(num_tokens: int, num: int, rng: np.random.Generator) -> Booleans:
     Parameters
     ----------
     num_tokens
-        Tokens of the sequence without special tokens.
+        Number of tokens in the sequence, without special tokens.
     num
-        Rows.
+        Number of rows.
     rng
-        Source of the draws.
+        Random generator.
     """
     masks = np.ones((num, num_tokens), bool)
     sizes = rng.integers(1, num_tokens + 1, num - 1)
@@ -74,7 +74,7 @@ def weights(distance: Floats, width: float) -> Floats:
     Parameters
     ----------
     distance
-        In hundredths.
+        Distance in hundredths.
     width
         Width of the kernel, in hundredths; 25 in the lime library.
     """
@@ -118,7 +118,7 @@ def lime(block: Block, config: ExplainConfig, generators: Generators) -> Estimat
     Parameters
     ----------
     block, config, generators
-        As of every estimator, see :mod:`dnasweep.attribution.estimators`.
+        Arguments of every estimator, see :mod:`dnasweep.attribution.estimators`.
     """
     usual = max(DEFAULT_NEIGHBOURS, NEIGHBOURS_PER_TOKEN * block.num_tokens)
     num = config.max_evals or usual

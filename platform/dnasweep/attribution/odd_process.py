@@ -103,7 +103,7 @@ def fit_odd_process(
     Parameters
     ----------
     coalitions
-        One of each pair, (pairs, tokens).
+        One coalition of each pair, shape (pairs, tokens).
     differences
         Half the output on it minus half that on its complement, (pairs,).
     span

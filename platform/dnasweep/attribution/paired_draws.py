@@ -40,7 +40,7 @@ def draw_pairs(
     num_pairs
         Pairs asked for; each costs two evaluations.
     rng
-        Source of the draws.
+        Random generator.
     seen
         Pairs that are not drawn again, (pairs, tokens).
     """
@@ -68,7 +68,7 @@ def kernel_weights(pairs: Masks) -> Floats:
     Parameters
     ----------
     pairs
-        As drawn, (pairs, tokens).
+        Pairs as drawn, shape (pairs, tokens).
     """
     sizes = pairs.sum(1)
     weights: Floats = _kernel(sizes, pairs.shape[1]) / np.bincount(sizes)[sizes]

@@ -277,7 +277,7 @@ def partition(block: Block, config: ExplainConfig, generators: Generators) -> Es
     Parameters
     ----------
     block, config, generators
-        As of every estimator, see :mod:`dnasweep.attribution.estimators`.
+        Arguments of every estimator, see :mod:`dnasweep.attribution.estimators`.
     """
     if config.max_evals is not None:
         return _within_budget(block, config.max_evals, config.shap_batch_size)

@@ -36,11 +36,11 @@ def permutation_plan(num_tokens: int, num_pairs: int, rng: np.random.Generator) 
     Parameters
     ----------
     num_tokens
-        Tokens of the sequence without special tokens.
+        Number of tokens in the sequence, without special tokens.
     num_pairs
         Permutations, each walked in both directions.
     rng
-        Source of the permutations.
+        Random generator for the permutations.
     """
     orders = np.argsort(rng.random((num_pairs, num_tokens)), axis=1)
     ranks = np.argsort(orders, axis=1)
@@ -69,7 +69,7 @@ def permutation(block: Block, config: ExplainConfig, generators: Generators) -> 
     Parameters
     ----------
     block, config, generators
-        As of every estimator, see :mod:`dnasweep.attribution.estimators`.
+        Arguments of every estimator, see :mod:`dnasweep.attribution.estimators`.
     """
     tokens = block.num_tokens
     usual = 2 + 2 * (tokens - 1) * DEFAULT_PAIRS

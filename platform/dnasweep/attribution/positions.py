@@ -173,7 +173,7 @@ def per_base(
     Parameters
     ----------
     tables
-        What a job wrote; its `bases`, where it has any, are used.
+        Tables that a job wrote; its `bases` are used if there are any.
     tss_index
         See :func:`tss_positions`.
     combine

@@ -34,11 +34,11 @@ def text_explanation(
     Parameters
     ----------
     tables
-        What a job wrote.
+        Tables that a job wrote.
     ids
-        Which sequences, in this order. Default: all.
+        Ids of the sequences to return, in this order. Default: all.
     target
-        Name of the class explained, as plots write it. Default: as the job has it.
+        Name of the explained class for plots. Default: the name in the job.
 
     Raises
     ------
@@ -81,13 +81,13 @@ def base_explanation(
     Parameters
     ----------
     tables
-        What a job wrote.
+        Tables that a job wrote.
     ids
-        Which sequences, in this order. Default: all.
+        Ids of the sequences to return, in this order. Default: all.
     tss_index
         See :func:`dnasweep.attribution.positions.tss_positions`.
     target
-        Name of the class explained, as plots write it. Default: as the job has it.
+        Name of the explained class for plots. Default: the name in the job.
 
     Raises
     ------
@@ -128,13 +128,13 @@ def token_explanation(
     Parameters
     ----------
     tables
-        What a job wrote.
+        Tables that a job wrote.
     ids
-        Which sequences, in this order. Default: all.
+        Ids of the sequences to return, in this order. Default: all.
     num_tokens
         Tokens with a feature of their own.
     target
-        Name of the class explained, as plots write it. Default: as the job has it.
+        Name of the explained class for plots. Default: the name in the job.
 
     Raises
     ------

@@ -137,7 +137,7 @@ def rank_tokens(
     Parameters
     ----------
     table
-        As :func:`token_table` returns it.
+        Table returned by :func:`token_table`.
     by
         Column to rank by. Only tokens with a positive number are among the positive ones, and only
         tokens with a negative number among the negative ones.

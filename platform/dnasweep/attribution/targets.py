@@ -57,7 +57,7 @@ def class_names(
     id2label
         Of the model's configuration: number of the class to its name.
     file
-        Where it was read, for the message.
+        File that it was read from, for the message.
     least
         Fewest names: 2 classes, or 1 output.
 
@@ -92,9 +92,9 @@ def target_index(
     target
         One of them; None: the second of two, or the only output.
     file
-        Where they were read, for the message.
+        File that they were read from, for the message.
     task
-        What the model was trained for. Default: to call one of the classes.
+        Task that the model was trained for. Default: classification.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def read_target(
     names, file, task
         As of :func:`target_index`.
     text
-        Its name, and of a single base or bin its number, from 0: `donor@120`.
+        Name of the class; for a single base or bin, followed by its number from 0: `donor@120`.
 
     Raises
     ------

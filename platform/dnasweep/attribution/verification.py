@@ -68,7 +68,7 @@ def check_shard(
     work
         The rows of the work list that belong to the shard.
     tables
-        Its tables by name.
+        Tables by name.
     bounds
         Limit on the completeness error; None where values need not add up to anything: then the error
         and the base value must be nan.

@@ -27,9 +27,9 @@ class ExplainerWorker:
     Parameters
     ----------
     storage, kind, key
-        Where the model is an artefact.
+        Storage, and kind and key of the model as an artefact in it.
     settings
-        Of the job: the fields of :class:`~dnasweep.attribution.settings.ExplainConfig`, and others.
+        Settings of the job: the fields of :class:`~dnasweep.attribution.settings.ExplainConfig`, and others.
     batch_rows
         Upper limit on the rows of a forward pass; None finds it. Changes no value beyond rounding.
     device

@@ -1,4 +1,4 @@
-"""The boxes of `--help`: which option stands in which."""
+"""The boxes of `--help`, and the options in each."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ BOXES = {
     "cluster": """address preflight workers_per_trial cpus_per_worker gpus_per_worker num_actors
         gpus_per_actor precision batch_rows shard_size hang_seconds timeout_s""",
 }
-"""Name of each box, in their order, to its options in theirs. Options that stand nowhere are those of
-one job."""
+"""Options of each box, by its name, in the order of the help. Options that are not listed belong to a
+single job."""
 SWEEP_BOXES = ("axes", "model", "pretraining", "fine-tuning", "evaluation")
-"""Boxes of commands that train. In jobs these names mean other things."""
+"""Boxes only for commands that train; in jobs, options of the same names mean something else."""
 FLAT = (tyro.conf.OmitArgPrefixes,)
-"""How tyro reads boxes: their names stand in the help and not in the options."""
+"""Settings for tyro: names of boxes appear in the help but not in the options."""
 
 
 def read_command_line(
@@ -53,20 +53,20 @@ def read_command_line(
 ) -> dict[str, Any]:
     """Read the command line and return the value of each field of a dataclass.
 
-    Its help has a box for each kind of option, what every user needs first.
+    The help has a box for each kind of option, the most commonly needed first.
 
     Parameters
     ----------
     options
         The dataclass, whose fields have docstrings.
     description
-        What stands above the options in the help.
+        Text above the options in the help.
     defaults
-        Fields whose defaults are others than in the dataclass, with these.
+        Defaults that differ from those of the dataclass, by field.
     program
         Name of the command in the help. Default: the script that runs.
     words
-        The command line. Default: that of this process.
+        Words of the command line. Default: those of this process.
     """
     chosen: Any = tyro.cli(
         boxed(options, defaults),
@@ -79,7 +79,7 @@ def read_command_line(
 
 
 def boxed(options: type, defaults: Mapping[str, Any] = MappingProxyType({})) -> type:
-    """Return a dataclass with a field for each box, whose fields are the options in it."""
+    """Return a dataclass with a field for each box, which holds the options of the box."""
     boxes = [
         (
             name.replace("-", "_"),
@@ -91,7 +91,7 @@ def boxed(options: type, defaults: Mapping[str, Any] = MappingProxyType({})) -> 
 
 
 def boxes_of(options: type) -> dict[str, list[str]]:
-    """Return the fields of each box; a box without fields is left out."""
+    """Return the fields of each box, without empty boxes."""
     there = [field.name for field in dataclasses.fields(options)]
     homes = {
         name: box
@@ -107,7 +107,7 @@ def boxes_of(options: type) -> dict[str, list[str]]:
 
 
 def _dataclass(options: type, names: list[str], defaults: Mapping[str, Any]) -> type:
-    """Return a dataclass of some fields of another, with their types, defaults and help."""
+    """Return a dataclass with some fields of another, including types, defaults and help."""
     fields = {field.name: field for field in dataclasses.fields(options)}
     hints, docs = get_type_hints(options, include_extras=True), _docstrings(options)
     copied = []
@@ -122,7 +122,7 @@ def _dataclass(options: type, names: list[str], defaults: Mapping[str, Any]) -> 
 
 
 def _told(hint: Any, text: str, default: Any) -> Any:
-    """Return how an option is told of. Where it need not be given, its text says what then holds."""
+    """Return the annotated type of an option; the help of an optional one states its default."""
     if default is not None and default != ():
         return tyro.conf.arg(help=text)
     plain = {str: "STR", int: "INT", float: "FLOAT"}
@@ -137,7 +137,7 @@ def _types(hint: Any) -> set[Any]:
 
 @functools.cache
 def _docstrings(options: type) -> dict[str, str]:
-    """Return what stands below each field in the source of a dataclass and of those it extends."""
+    """Return the docstring below each field of a dataclass and of its base classes."""
     docs = {}
     for one in reversed(options.__mro__):
         if not dataclasses.is_dataclass(one):

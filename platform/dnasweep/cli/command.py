@@ -1,4 +1,4 @@
-"""The frame of every command: reads the options, runs the work, exits with a code."""
+"""The frame of every command: read the options, run the work, exit with a code."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def run_command(
     Parameters
     ----------
     main
-        Does the work; returns an exit code, or None for 0.
+        Function that does the work and returns an exit code, or None for 0.
     options
         Dataclass of the options.
     doc
@@ -65,32 +65,32 @@ def run_command(
     try:
         values = read_values(options, doc=doc, words=words, program=program)
     except BrokenPipeError:
-        # `--help | head`: what is still to be written has no reader.
+        # `--help | head`: nobody reads the rest of the output.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     console = Terminal(highlight=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = LOG_COLUMNS
     quieten()
-    # From a batch system or `kill`, before Ray runs and after; a session of Ray does the same.
+    # SIGTERM from a batch system or `kill` before or after Ray runs; a Ray session handles it itself.
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         chosen = options(**values)
         if getattr(chosen, "dry_run", False) and hasattr(chosen, "address"):
-            # A dry run opens no session, which would check this itself.
+            # A dry run opens no session, so it has to check this itself.
             secure_token(make=False)
         code = main(chosen, console) or 0
     except InputError as error:
         code = _refuse(error)
     except KeyboardInterrupt:
         Terminal(stderr=True, highlight=False).print(
-            "\n[bold yellow]Stopped.[/] Finished stages are kept, and running ones go on from their "
+            "\n[bold yellow]Stopped.[/] Finished stages are kept, and running ones resume from their "
             "last state: run the same command again."
         )
         code = EXIT_INTERRUPTED
     except Exception as error:
-        # Anything may be writing when a disk is full: the database, the report, a library.
+        # Anything may be writing when the disk is full: the database, the report, a library.
         if is_full_disk(error):
             code = _refuse(full_disk(getattr(error, "filename", None)))
         elif is_without_locks(error):
@@ -107,7 +107,7 @@ def read_values(
     words: Sequence[str] | None = None,
     program: str | None = None,
 ) -> dict[str, Any]:
-    """Return the value of each option of a command line; a wrong one is said, with exit code 2.
+    """Return the value of each option of a command line; exit with code 2 and a message if one is wrong.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def read_values(
     text = (doc or "").strip()
     values = read_command_line(options, text, words=words, program=program)
     if usual := built_in_defaults(options, values):
-        # Read once more with other defaults, so that whatever the user gives wins.
+        # Read once more with other defaults, so that values given by the user take precedence.
         values = read_command_line(options, text, defaults=usual, words=words, program=program)
     return values
 
@@ -130,10 +130,10 @@ def _refuse(error: InputError) -> int:
 
 
 def quieten() -> None:
-    """Keep messages of libraries out of the terminal; we print the warnings that matter."""
+    """Suppress library messages in the terminal; warnings that matter are printed by our own code."""
     for name in ("ray", "mlflow", "alembic", "transformers", "matplotlib", "filelock"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    # Tune logs a failed trial as an error; we print a line with the reason.
+    # Tune logs a failed trial as an error; we print the reason on one line.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", category=FutureWarning)
     warnings.filterwarnings("ignore", category=DeprecationWarning)

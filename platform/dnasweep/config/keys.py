@@ -47,7 +47,7 @@ def require(condition: bool, name: str, value: Any, remedy: str) -> None:
     Parameters
     ----------
     condition
-        What has to be true.
+        Condition that must hold.
     name, value
         The field and its value.
     remedy

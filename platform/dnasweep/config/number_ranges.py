@@ -19,7 +19,7 @@ def read_numbers(texts: Sequence[str], name: str) -> tuple[int, ...]:
     texts
         Numbers, and ranges FIRST..LAST or FIRST..LAST:STEP with both ends.
     name
-        Of the option.
+        Name of the option.
 
     Raises
     ------

@@ -93,7 +93,7 @@ class Audit:
         Parameters
         ----------
         data
-            What it wrote.
+            Output of `to_json`.
         scores, twins
             The tables that are kept apart, in Parquet; None: there are none.
         """
@@ -128,7 +128,7 @@ def audit(
     pairs
         The result of :func:`similar_pairs` for these rows and this identity, if it is at hand.
     labels
-        What the labels are, to call classes by their names.
+        Description of the labels, for the names of classes.
     """
     if pairs is None:
         pairs = similar_pairs(table["sequence"].tolist(), identity=identity, seed=seed)

@@ -67,7 +67,7 @@ def base_baseline(
     sequences, targets
         Training rows; class numbers, (rows, bases), below 0 beyond the end.
     others
-        The sequences to predict.
+        Sequences to predict.
     num_classes
         Number of classes.
     wanted
@@ -75,7 +75,7 @@ def base_baseline(
     chosen_on
         Validation rows; None: the widest window that is tried.
     seed
-        Of the draw of bases.
+        Seed of the draw of bases.
     """
     drawn = _draw(targets, num_classes, seed)
     codes = [_codes(one) for one in sequences]

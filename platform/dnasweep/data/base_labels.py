@@ -44,9 +44,9 @@ def read_cell(cell: str, form: Form, codes: Mapping[str, int], bases: int) -> Ba
     Parameters
     ----------
     cell
-        The label.
+        Cell with the label.
     form
-        How it is written.
+        Notation of the label.
     codes
         Number of each class; names in intervals and lists in lower case.
     bases

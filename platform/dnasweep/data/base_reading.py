@@ -54,7 +54,7 @@ def read_base_labels(
     Parameters
     ----------
     known
-        The cells that are filled.
+        The non-empty cells.
     sequences
         The sequence of each of them; None: not known.
     asked

@@ -73,14 +73,14 @@ def choose_baseline(
     Parameters
     ----------
     train_sequences, train_labels
-        What candidates are fitted on; labels are small integers from 0, or (rows, outputs).
+        Training rows that candidates are fitted on; labels are small integers from 0, or numbers of shape (rows, outputs).
     sequences, labels
         Validation rows, which they are judged by. With fewer than 50, or all labels equal, the default
         is returned.
     kind
         Makes what is fitted, from the training labels.
     seed
-        Seeds the draws.
+        Seed of the draws.
     """
     targets = np.asarray(labels)
     if len(targets) < FEWEST or len(np.unique(targets, axis=0)) < 2:
@@ -126,11 +126,11 @@ def kmer_baseline(
     Parameters
     ----------
     train_sequences, train_labels
-        What it is fitted on; labels are small integers from 0, or (rows, outputs).
+        Rows that the model is fitted on; labels are small integers from 0, or numbers of shape (rows, outputs).
     sequences
-        What it is applied to.
+        Sequences to predict.
     choice
-        What is counted, see :func:`choose_baseline`; None: the default.
+        Choice of k-mers, see :func:`choose_baseline`; None: the default.
     kind
         Makes what is fitted, from the training labels; another than the default may predict other
         things than probabilities.

@@ -53,7 +53,7 @@ def likely_pairs(flat: FlatCodes, identity: float, seed: int) -> LikelyPairs:
     identity
         Smallest identity of the pairs that are wanted.
     seed
-        Seeds the sampled positions.
+        Seed of the sampled positions.
     """
     starts, owners = _window_starts(flat)
     if len(starts) == 0:

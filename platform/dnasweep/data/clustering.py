@@ -61,7 +61,7 @@ def similar_pairs(
     identity
         Smallest identity, from 0.7 to 1.
     seed
-        Seeds the sampled positions.
+        Seed of the sampled positions.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def cluster_rows(
     Parameters
     ----------
     num_rows
-        Rows in all.
+        Total number of rows.
     pairs
         Rows to be kept together; None: none but those of the groups.
     groups

@@ -41,7 +41,7 @@ class Finder:
     Parameters
     ----------
     cells
-        The file.
+        Cells of the file.
     names
         Names of its columns, as they are compared.
     file
@@ -108,7 +108,7 @@ class Finder:
         Parameters
         ----------
         meaning
-            Column of the table by column of the file; changed.
+            Column of the table by column of the file; changed in place.
         """
         given = set(meaning.values())
         for i, name in enumerate(self.names):
@@ -134,9 +134,9 @@ class Finder:
         Parameters
         ----------
         meaning
-            Column of the table by column of the file; changed.
+            Column of the table by column of the file; changed in place.
         notes
-            What to tell about it; changed.
+            Notes for the user; appended to.
         has_genome
             Whether coordinates can stand for sequences.
         """
@@ -176,9 +176,9 @@ class Finder:
         Parameters
         ----------
         meaning
-            Column of the table by column of the file; changed.
+            Column of the table by column of the file; changed in place.
         notes
-            What to tell about it; changed.
+            Notes for the user; appended to.
         """
         free = [i for i in self.free(meaning) if self._may_hold_labels(i)]
         found, hot = [i for i in free if may_be_label(self.names[i])], []

@@ -62,7 +62,7 @@ def choose_columns(
     Parameters
     ----------
     cells
-        The file.
+        Cells of the file.
     file
         Its path, for messages.
     names

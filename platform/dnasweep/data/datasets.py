@@ -101,9 +101,9 @@ def build_dataset(config: DatasetConfig, *, rejects: str | Path | None = None) -
     Parameters
     ----------
     config
-        What to build.
+        Configuration of the data set.
     rejects
-        Where to write rows that were left out as bad, where there are any.
+        File for bad rows that were left out, written if there are any.
 
     Raises
     ------

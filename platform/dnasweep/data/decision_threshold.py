@@ -18,7 +18,7 @@ def best_threshold(labels: ArrayLike, probabilities: ArrayLike) -> float:
     labels
         0 or 1, shape (n,).
     probabilities
-        Of class 1, shape (n,).
+        Probabilities of class 1, shape (n,).
 
     Examples
     --------

@@ -61,7 +61,7 @@ def species_tree(
     species
         Canonical names, at least one, each once.
     catalogue
-        What is known about species; None: what the platform knows.
+        Catalogue of known species; None: that of the platform.
 
     Raises
     ------
@@ -160,11 +160,11 @@ def draw(
     composition
         G+C fraction and CpG ratio.
     num
-        Sequences.
+        Number of sequences.
     window
         Bases per sequence.
     rng
-        The randomness.
+        Random generator.
     """
     pairs = dinucleotides(*composition)
     cumulative = np.cumsum(pairs / pairs.sum(axis=1, keepdims=True), axis=1)[:, :3]
@@ -197,7 +197,7 @@ def evolve(
     composition
         G+C fraction and CpG ratio at the end of the branch.
     rng
-        The randomness.
+        Random generator.
     """
     pairs = dinucleotides(*composition)
     one = pairs.sum(axis=1)

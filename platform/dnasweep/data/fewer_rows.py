@@ -23,7 +23,7 @@ def fewer_rows(table: pd.DataFrame, most: int, seed: int = 0) -> NDArray[np.bool
     most
         Training rows to keep, at least 1.
     seed
-        Seeds the draw.
+        Seed of the draw.
     """
     kept = np.ones(len(table), dtype=bool)
     split = table["split"].to_numpy()

@@ -23,7 +23,7 @@ def join_labels(frame: pd.DataFrame, columns: Sequence[int]) -> pd.Series:
     frame
         The cells of a file, as text.
     columns
-        Which columns.
+        Columns to use.
     """
     plain = pd.concat([_numbers(frame[i]) for i in columns], axis=1)
     rows = [PART.join(cells) for cells in plain.itertuples(index=False, name=None)]
@@ -39,7 +39,7 @@ def are_numbers(frame: pd.DataFrame, columns: Sequence[int]) -> bool:
     frame
         The cells of a file, as text.
     columns
-        Which columns.
+        Columns to use.
     """
     for i in columns:
         cells = _numbers(frame[i])
@@ -57,7 +57,7 @@ def one_hot(frame: pd.DataFrame, columns: Sequence[int]) -> list[int]:
     frame
         The cells of a file, as text.
     columns
-        Columns to look at.
+        Columns to examine.
     """
     flags = {i: pd.to_numeric(_numbers(frame[i]), errors="coerce") for i in columns}
     flags = {i: cells for i, cells in flags.items() if set(cells.unique()) == {0, 1}}

@@ -51,9 +51,9 @@ class LabelReading(NamedTuple):
         Parameters
         ----------
         text
-            The cells, stripped.
+            The cells, without surrounding blanks.
         checks
-            Where bad rows are noted.
+            Collects bad rows.
         required
             Whether a row without a label is bad; otherwise none is.
         sequences
@@ -101,9 +101,9 @@ class LabelReading(NamedTuple):
         Parameters
         ----------
         text
-            The cells, stripped.
+            The cells, without surrounding blanks.
         checks
-            Where bad rows are noted.
+            Collects bad rows.
         required
             Whether a row without a label is bad; otherwise none is.
         """

@@ -22,9 +22,9 @@ def check_kinds(table: pd.DataFrame, origins: pd.DataFrame, labels: Labels) -> N
     table
         All rows that were read.
     origins
-        Columns file and row: where each row is from.
+        Columns `file` and `row`: the origin of each row.
     labels
-        What their labels are.
+        Description of their labels.
     """
     if labels.columns:
         _refuse(
@@ -79,7 +79,7 @@ def check_labels(table: pd.DataFrame, labels: Labels) -> None:
     table
         A data set whose rows have splits.
     labels
-        What its labels are.
+        Description of its labels.
     """
     if labels.task == "binary":
         check_classes(table)

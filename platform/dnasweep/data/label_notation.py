@@ -67,7 +67,7 @@ def check_notation(known: pd.Series) -> None:
     Parameters
     ----------
     known
-        The cells that are filled.
+        The non-empty cells.
 
     Raises
     ------

@@ -56,13 +56,13 @@ def read_labels(
     text
         All cells of all files, stripped.
     task
-        What to learn, where it is not to be found out.
+        Task to learn, if it is not to be inferred from the labels.
     positive
         Which of two labels is class 1.
     required
         Whether labels have to be of some kind; otherwise those that are of none are not read.
     classes
-        Where labels are not required: names of the classes of the model that they are compared with.
+        Class names of the model that labels are compared with, if labels are not required.
     columns
         Names of the columns that the labels are from, where they are known: of several, a cell holds
         the labels of all, with ; between them.

@@ -63,7 +63,7 @@ def sets_of(text: pd.Series, separator: str, codes: Mapping[str, int]) -> np.nda
     text
         The cells.
     separator
-        What parts their labels.
+        Separator between their labels.
     codes
         Number of each label, in lower case.
     """
@@ -85,7 +85,7 @@ def rows_of_numbers(text: pd.Series, separator: str, num: int) -> np.ndarray:
     text
         The cells.
     separator
-        What parts their numbers.
+        Separator between their numbers.
     num
         Numbers of each cell.
     """

@@ -137,7 +137,7 @@ def rejected_copies(
     table
         Sequences whose splits are given.
     origins
-        Columns file and row: where each row is from.
+        Columns `file` and `row`: the origin of each row.
     rows
         (rows,) the copies; see :class:`SharedRows`.
 

@@ -34,7 +34,7 @@ def find_leaks(table: pd.DataFrame, pairs: SimilarPairs, identity: float) -> Ite
     pairs
         The result of :func:`similar_pairs` for these rows and this identity.
     identity
-        Smallest identity of similar sequences.
+        Minimum identity of similar sequences.
     """
     shared = SharedDna.of(table)
     splits = table["split"].to_numpy()
@@ -102,7 +102,7 @@ def find_relatives(table: pd.DataFrame, pairs: SimilarPairs, identity: float) ->
     pairs
         The result of :func:`similar_pairs` for these rows and this identity.
     identity
-        Smallest identity of similar sequences.
+        Minimum identity of similar sequences.
     """
     frame = pd.DataFrame(
         {

@@ -30,11 +30,11 @@ class Learner(Protocol):
         Parameters
         ----------
         counts
-            Of the training rows, scaled.
+            Scaled counts of the training rows.
         strength
-            Inverse regularisation.
+            Inverse regularisation strength.
         max_iter
-            Most steps.
+            Maximum number of steps.
         """
         ...
 
@@ -50,7 +50,7 @@ class Learner(Protocol):
         labels
             True labels, (n,) or (n, outputs).
         predicted
-            What :meth:`predict` returned for these rows.
+            Predictions of :meth:`predict` for these rows.
         """
         ...
 
@@ -75,11 +75,11 @@ class Classes:
         Parameters
         ----------
         counts
-            Of the training rows, scaled.
+            Scaled counts of the training rows.
         strength
-            Inverse regularisation.
+            Inverse regularisation strength.
         max_iter
-            Most steps.
+            Maximum number of steps.
         """
         self.model.set_params(C=strength, max_iter=max_iter)
         with warnings.catch_warnings():
@@ -100,7 +100,7 @@ class Classes:
         Parameters
         ----------
         labels
-            Class numbers, (n,).
+            Class numbers, shape (n,).
         predicted
             (n, classes) probabilities.
         """
@@ -125,11 +125,11 @@ class SeveralLabels:
         Parameters
         ----------
         counts
-            Of the training rows, scaled.
+            Scaled counts of the training rows.
         strength
-            Inverse regularisation.
+            Inverse regularisation strength.
         max_iter
-            Most steps.
+            Maximum number of steps.
         """
         for column in self.columns:
             if column is not None:
@@ -176,11 +176,11 @@ class Numbers:
         Parameters
         ----------
         counts
-            Of the training rows, scaled.
+            Scaled counts of the training rows.
         strength
             Inverse regularisation, 1 / alpha of scikit-learn.
         max_iter
-            Most steps.
+            Maximum number of steps.
         """
         self.model.set_params(alpha=1 / strength, max_iter=max_iter)
         with warnings.catch_warnings():

@@ -141,7 +141,7 @@ def generate_negatives(
         Bases between a region of the genome and every promoter and occupied row; None: the first
         of `USUAL_DISTANCES` that the genome has room for.
     seed
-        Seeds the generator.
+        Seed of the generator.
 
     Raises
     ------

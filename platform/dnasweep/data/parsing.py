@@ -71,7 +71,7 @@ def parse(source: Source, how: How) -> Parsed:
     source
         The file.
     how
-        What holds for all files.
+        Options that apply to all files.
 
     Raises
     ------

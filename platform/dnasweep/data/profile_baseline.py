@@ -32,9 +32,9 @@ def profile_baseline(
     sequences, signal
         Training rows; (rows, bins, tracks).
     others
-        The sequences to predict.
+        Sequences to predict.
     chosen_on
-        Validation rows, which choose what is counted; None: the default.
+        Validation rows, by which the k-mers to count are chosen; None: the default.
     """
     bins, tracks = signal.shape[1:]
     mean = signal.mean(axis=0)

@@ -45,11 +45,11 @@ def with_profiles(
     table
         Rows with coordinates; not changed.
     origins
-        Columns file and row: where each row is from.
+        Columns `file` and `row`: the origin of each row.
     tracks
         bigWig files.
     bins
-        Bins of a row.
+        Number of bins per row.
 
     Raises
     ------

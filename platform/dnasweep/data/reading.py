@@ -109,7 +109,7 @@ def read_rows(
         Whether rows keep the splits they are given in, so that a split that is not certain is
         refused. None: as `require_labels`.
     catalogue
-        What is known about species; None: what the platform knows.
+        Catalogue of known species; None: that of the platform.
     task, positive_label, classes
         How labels are read, as for :func:`~dnasweep.data.label_reading.read_labels`.
     columns

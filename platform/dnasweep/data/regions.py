@@ -53,7 +53,7 @@ def cut_regions(
     distance
         Fewest bases between a region and an occupied row.
     seed
-        Seeds the drawing.
+        Seed of the drawing.
     match_gc
         Whether regions have the G+C fractions of the promoters.
 

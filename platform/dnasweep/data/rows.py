@@ -54,15 +54,15 @@ def check_rows(
     min_bases
         Bases below which a sequence is rejected.
     catalogue
-        What is known about species; None: what the platform knows.
+        Catalogue of known species; None: that of the platform.
 
     Returns
     -------
     frame
-        The columns of a table, with `file` and `row`, where each row is from, and `numbered`, whether
-        its id repeats an earlier one and is therefore numbered, as in GENE0/2.
+        The columns of a table, with `file` and `row`, the origin of each row, and `numbered`, whether its
+        id repeats an earlier one and therefore got a number, as in GENE0/2.
     rejected
-        All other rows.
+        All other rows, which were rejected.
     """
     raw = raw.reset_index(drop=True)
     checks = RowChecks(raw.index)

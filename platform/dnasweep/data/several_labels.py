@@ -29,13 +29,13 @@ def read_several(
     text
         The cells that are filled.
     separator
-        What parts their labels.
+        Separator between their labels.
     task
-        What to learn, where it is not to be found out.
+        Task to learn, if it is not to be inferred from the labels.
     columns
         Names of the columns of which the cells are made; empty where they are as in the file.
     positive
-        Which of two columns is the positive class, where each row has a 1 in one of them.
+        Which of two columns is the positive class, if each row has a 1 in one of them.
 
     Raises
     ------

@@ -87,7 +87,7 @@ def simulate(
     window
         Bases per sequence; five sixths lie upstream of the transcription start.
     seed
-        Seeds everything.
+        Seed of all random choices.
     species
         Which species, by any name: those whose distances are known. One beside the eight has the
         rates, composition and elements of the nearest of them, see
@@ -96,7 +96,7 @@ def simulate(
         How often a negative contains an element, as a fraction of how often a promoter does: with
         0 k-mer counts tell the classes apart, with 1 only positions do.
     catalogue
-        What is known about species; None: what the platform knows.
+        Catalogue of known species; None: that of the platform.
 
     Raises
     ------

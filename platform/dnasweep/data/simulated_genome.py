@@ -42,7 +42,7 @@ class SimulatedGenome(NamedTuple):
         Parameters
         ----------
         folder
-            Where to write; made if it is not there.
+            Folder to write to; created if it does not exist.
         """
         target = user_path(folder)
         target.mkdir(parents=True, exist_ok=True)
@@ -76,11 +76,11 @@ def simulate_genome(
     window
         Bases of a promoter; five sixths lie upstream of the transcription start.
     element
-        What every promoter has.
+        Element that every promoter contains.
     species
-        Whose promoters they are.
+        Species of the promoters.
     seed
-        Seeds everything.
+        Seed of all random choices.
 
     Raises
     ------

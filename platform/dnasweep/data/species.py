@@ -59,7 +59,7 @@ def find(name: str, catalogue: Catalogue | None = None) -> str | None:
         (`10090`, `10090.0`) or a common name; case, blanks, dots, hyphens and underscores do not
         matter.
     catalogue
-        What is known; None: :func:`known`.
+        Catalogue of known species; None: :func:`known`.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def resolve(name: str, catalogue: Catalogue | None = None) -> str:
         A name as for :func:`find`, or any other that can be one: of letters and digits, and not
         of a group of species.
     catalogue
-        What is known; None: :func:`known`.
+        Catalogue of known species; None: :func:`known`.
 
     Raises
     ------
@@ -188,7 +188,7 @@ def distance(a: str, b: str, catalogue: Catalogue | None = None) -> float:
     a, b
         Names of species.
     catalogue
-        What is known; None: :func:`known`.
+        Catalogue of known species; None: :func:`known`.
     """
     catalogue = catalogue or known()
     return catalogue.distance(resolve(a, catalogue), resolve(b, catalogue))
@@ -210,7 +210,7 @@ def close_relatives(
         taken; if there is no other, or nothing is known of its relatives, only the species itself
         is returned.
     catalogue
-        What is known; None: :func:`known`.
+        Catalogue of known species; None: :func:`known`.
     """
     catalogue = catalogue or known()
     key = resolve(name, catalogue)
@@ -238,7 +238,7 @@ def stand_in(name: str, catalogue: Catalogue | None = None) -> str:
     name
         A species.
     catalogue
-        What is known; None: :func:`known`.
+        Catalogue of known species; None: :func:`known`.
 
     Raises
     ------

@@ -36,7 +36,7 @@ def read_names(
     known_only
         Whether a name that is not known cannot be read; otherwise it is a species of its own.
     catalogue
-        What is known; None: what the platform knows.
+        Catalogue of known species; None: that of the platform.
     """
     found: dict[str, Named] = {}
     for name in names:
@@ -63,7 +63,7 @@ def tell_names(names: Iterable[str], catalogue: Catalogue | None = None) -> list
     names
         Cells of a column, or a name given as an option.
     catalogue
-        What is known; None: what the platform knows.
+        Catalogue of known species; None: that of the platform.
     """
     catalogue = catalogue or known()
     readings, own, doubtful = [], [], []

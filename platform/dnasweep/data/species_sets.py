@@ -139,7 +139,7 @@ def species_set(
         Species of the data, in which the set is sought; where any of the eight is among them, all
         of the eight are. None: the eight.
     catalogue
-        What is known; None: :func:`known`.
+        Catalogue of known species; None: :func:`known`.
 
     Raises
     ------
@@ -200,7 +200,7 @@ def members_among(
     species
         Species of the data.
     catalogue
-        What is known about species; None: what the platform knows.
+        Catalogue of known species; None: that of the platform.
 
     Raises
     ------

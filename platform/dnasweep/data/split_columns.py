@@ -50,13 +50,13 @@ def is_readable(
     Parameters
     ----------
     column
-        Its cells.
+        Cells of the column.
     name
         Its name, for the message.
     split_matters
         Whether rows keep the splits they are given in; if not, nothing is refused.
     file, row
-        Where the header is, for messages.
+        File and row of the header, for messages.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def find_split(
     split_matters
         Whether rows keep the splits they are given in; if not, nothing is refused.
     file, row
-        Where the header is, for messages.
+        File and row of the header, for messages.
 
     Raises
     ------

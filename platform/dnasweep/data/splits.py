@@ -71,7 +71,7 @@ def split_table(
     identity
         Smallest identity at which two sequences count as similar, 0.7 to 1.
     seed
-        Seeds the assignment.
+        Seed of the assignment.
     groups
         (rows,) rows with the same number stay together as well; negative: no group. Not for
         `given`.

@@ -36,7 +36,7 @@ def suite_folders(suite: Suite, given: Sequence[str], *, download: bool) -> list
     suite
         The suite.
     given
-        Folders of the user's.
+        Folders given by the user.
     download
         Whether to fetch the suite from the Hugging Face hub.
 

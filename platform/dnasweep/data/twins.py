@@ -78,7 +78,7 @@ def find_twins(table: pd.DataFrame, *, identity: float = 0.8, seed: int = 0) -> 
     table
         Sequences in their splits.
     identity
-        Smallest identity of similar rows.
+        Minimum identity of similar rows.
     seed
         Seeds the rotation of rows that shows how many twins there are by chance.
     """
@@ -196,7 +196,7 @@ def twin_findings(twins: Twins, identity: float) -> Iterator[Finding]:
     twins
         Twins of a table.
     identity
-        Smallest identity of similar rows.
+        Minimum identity of similar rows.
     """
     for part in twins.table.to_dict(orient="records"):
         hidden = part["twins"] - part["alike"]

@@ -31,7 +31,7 @@ def read_starts(data: bytes, *, file: Path) -> tuple[pd.DataFrame, list[Rejected
         Text of nine columns: sequence, source, feature, start and end (1-based, both included),
         score, strand, frame, attributes.
     file
-        The file, for messages.
+        Path of the file, for messages.
 
     Returns
     -------

@@ -80,7 +80,7 @@ def read_bytes(path: Path, *, holds: str = "sequences") -> bytes:
     path
         The file.
     holds
-        What it should contain, for messages.
+        Description of what it should contain, for messages.
 
     Raises
     ------
@@ -102,7 +102,7 @@ def read_content(path: Path, *, holds: str = "sequences") -> bytes:
     path
         The file.
     holds
-        What it should contain, for messages.
+        Description of what it should contain, for messages.
 
     Raises
     ------

@@ -50,9 +50,9 @@ def read_table(
     Parameters
     ----------
     data
-        Content of the file.
+        Contents of the file.
     file
-        The file, for messages.
+        Path of the file, for messages.
     known
         Names of columns by which a header is recognised.
     separators
@@ -92,13 +92,13 @@ def read_cells(
     Parameters
     ----------
     data
-        Content of the file.
+        Contents of the file.
     separator
-        What separates cells; more than one character is a regular expression.
+        Separator of the cells; if longer than one character, a regular expression.
     num_columns
         Cells per row.
     file
-        The file, for messages.
+        Path of the file, for messages.
     quoted
         Whether quotation marks around a cell are not part of it.
 

@@ -21,7 +21,7 @@ def read_genbank(data: bytes, *, file: Path) -> pd.DataFrame:
     data
         The text.
     file
-        The file, for messages.
+        Path of the file, for messages.
 
     Raises
     ------

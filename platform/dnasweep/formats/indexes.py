@@ -85,7 +85,7 @@ def fits(index: Mapping[str, pyfaidx.IndexRecord], read: Read, size: int) -> boo
     index
         Records by name, in the order of the file.
     read
-        Reads the unpacked file.
+        Function that reads the decompressed file.
     size
         Bytes of the unpacked file.
     """

@@ -39,11 +39,11 @@ def read_intervals(
         The text. SGA: sequence name, feature, 1-based position, strand, count, name. FPS lines
         (`FP   ...`) are found in EPDnew's .fps and .dat files alike.
     format
-        Its format: sga, bed or fps.
+        Format of the file: sga, bed or fps.
     window
         First and last base around a TSS.
     file
-        The file, for messages.
+        Path of the file, for messages.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def widen_starts(
     window
         First and last base around a TSS, as in :func:`read_intervals`.
     file
-        The file, for messages.
+        Path of the file, for messages.
 
     Returns
     -------
@@ -120,16 +120,16 @@ def widen_starts(
 
 
 def refuse_powers(text: pd.Series, column: str, checks: RowChecks) -> None:
-    """Note rows whose position is written as 1.2E+08, as spreadsheets do, which has lost its last digits.
+    """Reject rows with a position such as 1.2E+08, which a spreadsheet has stripped of its last digits.
 
     Parameters
     ----------
     text
         The positions, as text.
     column
-        What they are.
+        Name of their column, for the message.
     checks
-        Where bad rows are noted.
+        Collects bad rows.
     """
     powers = text.astype("str").str.fullmatch(r"\s*[\d.]+[eE][+-]?\d+\s*")
     checks.add(
@@ -152,10 +152,10 @@ def count_from_zero(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     Returns
     -------
     frame
-        The rows, with start one lower if in all with a place the bases from start to end, both included,
-        are as many as the sequence has.
+        The rows. Their starts are lowered by one if in every row with coordinates the number of bases
+        from start to end, both included, equals the length of the sequence.
     notes
-        What was done.
+        Notes on what was done.
     """
     if not {"start", "end"} <= set(frame):
         return frame, []

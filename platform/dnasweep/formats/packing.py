@@ -54,9 +54,9 @@ def unpack(data: bytes, file: Path) -> bytes:
     Parameters
     ----------
     data
-        Content of the file.
+        Contents of the file.
     file
-        The file, for messages.
+        Path of the file, for messages.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def packing_errors(file: Path, name: str = "gzip") -> Iterator[None]:
     file
         The file.
     name
-        How it is packed.
+        Name of the compression.
     """
     try:
         yield

@@ -62,7 +62,7 @@ def check_readable(path: Path, *, holds: str = "sequences", folder: bool = False
     path
         The path.
     holds
-        What should be in it, for messages.
+        Description of what it should contain, for messages.
     folder
         Whether a folder is accepted as well.
 

@@ -38,7 +38,7 @@ def read_json(data: bytes, *, file: Path) -> Cells:
     data
         UTF-8 text.
     file
-        The file, for messages.
+        Path of the file, for messages.
 
     Raises
     ------
@@ -97,9 +97,9 @@ def read_columnar(data: bytes, *, file: Path) -> Cells:
     Parameters
     ----------
     data
-        Content of the file.
+        Contents of the file.
     file
-        The file, for messages.
+        Path of the file, for messages.
 
     Raises
     ------

@@ -36,9 +36,9 @@ class Genome(pyfaidx.Fasta):
     fasta
         The file, under a name that tells whether it is packed.
     index
-        Its `.fai`.
+        Contents of its `.fai` index.
     blocks
-        Its `.gzi` if it is packed by bgzip.
+        Contents of its `.gzi` index if it is compressed with bgzip.
     given
         The file as the user named it, for messages.
     """
@@ -69,7 +69,7 @@ class Genome(pyfaidx.Fasta):
         Parameters
         ----------
         name
-            The record.
+            Name of the record.
         start, end
             First and last base, 1-based, both included.
         rc

@@ -61,7 +61,7 @@ class RowChecks:
         bad
             Whether a row is bad, by index.
         reason
-            What is wrong, for all rows or by index.
+            Reason, for all rows or by index.
         remedy
             What to do about it.
         """
@@ -149,11 +149,11 @@ def check_rejects(
     rejected
         The bad rows.
     num_left
-        Good rows.
+        Number of good rows.
     num_rows
-        Rows in all.
+        Total number of rows.
     what
-        What a row is, for messages.
+        Name of what a row is, for messages.
     skip_bad_rows
         Whether to go on without the bad rows.
     keeps_classes

@@ -57,7 +57,7 @@ def titles_of(data: bytes) -> list[str]:
     Parameters
     ----------
     data
-        Content of the file.
+        Contents of the file.
     """
     text = "\n" + _unix(data).decode("utf-8", errors="replace").lstrip()
     return [record.partition("\n")[0].strip() for record in text.split("\n>")[1:]]

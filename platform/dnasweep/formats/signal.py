@@ -19,7 +19,7 @@ class Signal:
     Parameters
     ----------
     file
-        As `pyBigWig.open` returns it.
+        File object returned by `pyBigWig.open`.
     """
 
     def __init__(self, file: Any) -> None:

@@ -104,7 +104,7 @@ def flanks(
     Parameters
     ----------
     fetch, length
-        The chromosome.
+        Function that returns a part of the chromosome, and the chromosome's length.
     start
         0-based position of `ref`, normalised.
     ref, alt
@@ -167,7 +167,7 @@ def windows_of(
     allele
         The variant with its flanks.
     window
-        Bases of a window.
+        Length of a window in bases.
     shifts
         Bases by which further windows are shifted to the right.
     """
@@ -213,7 +213,7 @@ def normalise(fetch: Fetch, start: int, ref: str, alt: str) -> tuple[int, str, s
     Parameters
     ----------
     fetch
-        The chromosome.
+        Function that returns a part of the chromosome.
     start
         0-based position of `ref`.
     ref, alt

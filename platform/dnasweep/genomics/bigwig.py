@@ -182,7 +182,7 @@ class TrackWriter:
     Parameters
     ----------
     folder
-        Where its files are written.
+        Folder that its files are written to.
     lengths
         Bases of each record, in the order of the track.
     """
@@ -229,7 +229,7 @@ def read_track(folder: Path, chrom: str, start: int, end: int) -> TrackRegion:
     Parameters
     ----------
     folder
-        Where :class:`TrackWriter` has written it.
+        Folder that :class:`TrackWriter` wrote it to.
     chrom, start, end
         The region, 0-based and half-open.
     """

@@ -76,9 +76,9 @@ class EmbeddingWorker:
     Parameters
     ----------
     storage, kind, key
-        Where the model is an artefact.
+        Storage, and kind and key of the model as an artefact in it.
     settings
-        Of the job: `pooling`, `batch_size` and `precision`.
+        Settings of the job: `pooling`, `batch_size` and `precision`.
     device
         `cpu` or `cuda`.
     """

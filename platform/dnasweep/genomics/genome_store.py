@@ -44,7 +44,7 @@ def keep_genome(storage: Storage, fasta: pyfaidx.Fasta, names: Sequence[str]) ->
     Parameters
     ----------
     storage
-        Where to keep them.
+        Storage to keep them in.
     fasta, names
         The genome, and which of its records.
     """
@@ -82,7 +82,7 @@ class StoredGenome:
     Parameters
     ----------
     storage, key
-        Where the genome is.
+        Storage and key of the genome.
 
     Raises
     ------
@@ -120,7 +120,7 @@ class StoredGenome:
         Parameters
         ----------
         name
-            The record.
+            Name of the record.
         start, end
             0-based and half-open.
         """

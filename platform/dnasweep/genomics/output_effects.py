@@ -56,7 +56,7 @@ def score_outputs(
     outputs
         Numbers of the outputs that are scored.
     names
-        What messages call the alleles; their numbers where there are none.
+        Names of the alleles in messages. Default: their numbers.
     distance
         Bases to either side of a variant in which single bases are looked at; None: the windows.
     """
@@ -120,11 +120,11 @@ def _aligned(
     real
         The variant on this strand.
     windows, predicted
-        Its windows, and what is predicted of their places.
+        Windows of the tile, and the predictions at their positions.
     given
         The variant on the forward strand.
     strand
-        Which one this is.
+        Strand of the sequence.
     distance
         As of :func:`score_outputs`.
     """

@@ -53,7 +53,7 @@ def centre_of(config: ScanConfig, width: int, index: int, num_windows: int) -> C
     Parameters
     ----------
     config
-        The windows.
+        Settings of the windows.
     width
         Bases of a place: 1 of a base, more of a bin, and the window where it is predicted of as a whole.
     index, num_windows
@@ -78,13 +78,13 @@ class OutputScanWorker:
     storage
         Root of the storage with the genome and the model.
     models
-        Kind of artefact of the model.
+        Kind of artefact that the model is stored as.
     settings
         Settings of the scan: those of :class:`~dnasweep.genomics.scan_plan.ScanConfig`, and `genome`,
         `model`, `outputs` (numbers of the outputs that are kept), `width` (bases of a place) and
         `precision`.
     batch_rows
-        Windows per forward pass; None: from their number of tokens.
+        Windows per forward pass; None: chosen by their number of tokens.
     device
         `cpu` or `cuda`.
     """

@@ -91,7 +91,7 @@ def combined(values: Floats, combine: Combine) -> Floats:
     values
         (places, outputs, strands).
     combine
-        What is made of the strands.
+        How the strands are combined.
     """
     if combine == "apart":
         return values.reshape(len(values), -1)
@@ -114,19 +114,19 @@ def write_tracks(
     Parameters
     ----------
     folder
-        Where they are written.
+        Folder that they are written to.
     centres
-        What windows say, in the order of the genome.
+        Predictions of the windows, in the order of the genome.
     tracks, combine
-        The tracks, and what is made of the strands.
+        The tracks, and how the strands are combined.
     width
-        Bases of a place.
+        Number of bases that each value covers.
     lengths
         Bases of each record, in the order of the tracks.
     spans
-        chrom, start, end, merged and sorted within a record; places that share a base with them are kept.
+        chrom, start, end, merged and sorted within a record; positions that overlap them are kept.
     peaks
-        What a peak is; None: none are called.
+        Settings of peak calling; None: no peaks are called.
     """
     inside = {
         str(name): part[["start", "end"]].to_numpy(np.int64)

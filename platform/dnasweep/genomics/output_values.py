@@ -58,7 +58,7 @@ class OutputValues(BatchModel):
         sequences
             In any order; equal ones are computed once.
         name
-            What messages call sequence i.
+            Function that returns the name of sequence i in messages.
 
         Raises
         ------

@@ -99,7 +99,7 @@ def evaluate(
     pieces
         The track, in order.
     config
-        What counts as a peak, and how peaks are compared.
+        Settings of peak calling and comparison.
     annotations
         Name to chrom, start and end; elements outside the track do not count.
     tss

@@ -146,7 +146,7 @@ def shuffle(peaks: pd.DataFrame, space: pd.DataFrame, rng: np.random.Generator) 
     space
         chrom, start and end of where a peak could have been; each peak fits in one of them.
     rng
-        Source of the positions.
+        Random generator for the positions.
     """
     starts = np.empty(len(peaks), np.int64)
     lengths = (peaks["end"] - peaks["start"]).to_numpy(np.int64)
@@ -180,7 +180,7 @@ def enrich(
     peaks, elements
         chrom, start and end.
     space
-        Where a peak could have been; see :func:`shuffle`.
+        Regions in which peaks are possible; see :func:`shuffle`.
     num_shuffles
         Number of shuffles.
     seed

@@ -77,7 +77,7 @@ class PeakCaller:
     Parameters
     ----------
     config
-        What counts as a peak.
+        Settings of peak calling.
     """
 
     def __init__(self, config: PeakConfig) -> None:

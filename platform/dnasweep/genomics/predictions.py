@@ -137,7 +137,7 @@ class Predictor:
         table
             Columns `id` and `sequence`.
         progress
-            Called with the number of rows done.
+            Called with the number of finished rows.
 
         Raises
         ------
@@ -175,9 +175,9 @@ class PredictionWorker:
     Parameters
     ----------
     storage, kind, key
-        Where the model is an artefact.
+        Storage, and kind and key of the model as an artefact in it.
     settings
-        Of the job: `batch_size` and `precision`.
+        Settings of the job: `batch_size` and `precision`.
     device
         `cpu` or `cuda`.
     """
@@ -224,9 +224,9 @@ def prediction_table(
     table
         Columns `id` and `species`.
     predicted
-        Of each class or output, (sequences, outputs).
+        Predictions for each class or output, shape (sequences, outputs).
     config
-        The model's `config.json`.
+        Contents of the model's `config.json`.
     """
     frame = table[["id", "species"]].reset_index(drop=True)
     return frame.assign(**task_of_model(config).table(predicted, config))

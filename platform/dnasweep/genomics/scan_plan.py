@@ -91,7 +91,7 @@ def plan_scan(
     lengths
         Bases of each record, in the order of the tracks.
     config
-        The windows.
+        Settings of the windows.
     regions
         chrom, start and end on these records: windows that share a base with one of them are
         computed. None: all windows.

@@ -50,12 +50,12 @@ class ScanWorker:
     storage
         Root of the storage with the genome and the model.
     models
-        Kind of artefact of the model.
+        Kind of artefact that the model is stored as.
     settings
         Settings of the scan: those of :class:`ScanConfig`, and `genome`, `model`, `target` (name of
         a class) and `precision`.
     batch_rows
-        Windows per forward pass; None: from their number of tokens.
+        Windows per forward pass; None: chosen by their number of tokens.
     device
         `cpu` or `cuda`.
     """

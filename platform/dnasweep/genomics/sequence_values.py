@@ -42,7 +42,7 @@ class BatchModel:
     batch_rows
         Sequences per forward pass; None: from their number of tokens.
     device, precision
-        Where the model runs, and in what arithmetic.
+        Device and precision of the model.
     """
 
     load: Callable[[Path], PreTrainedModel]
@@ -104,7 +104,7 @@ class SequenceValues(BatchModel):
         sequences
             The sequences, in any order; equal ones are computed once.
         name
-            What messages call sequence i.
+            Function that returns the name of sequence i in messages.
         """
         unique = list(dict.fromkeys(sequences))
         index = {text: i for i, text in enumerate(unique)}
@@ -134,7 +134,7 @@ class SequenceValues(BatchModel):
         offsets
             Row i is `ids[offsets[i] : offsets[i + 1]]`.
         name
-            What messages call row i.
+            Function that returns the name of row i in messages.
         corpus
             The rows with the bases of their tokens, which models of bases and bins need.
 
@@ -189,9 +189,9 @@ def check_finite(
     values
         (rows,).
     what
-        What the values are, in the plural.
+        Name of the values, in the plural.
     name
-        What messages call row i.
+        Function that returns the name of row i in messages.
     """
     wrong = ~np.isfinite(values)
     if wrong.any():

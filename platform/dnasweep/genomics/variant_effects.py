@@ -97,7 +97,7 @@ def score(
     config
         Windows, and number of shuffles.
     names
-        What messages call the alleles; their numbers where there are none.
+        Names of the alleles in messages. Default: their numbers.
     """
     num = 1 + len(config.shifts)
     # The windows of the forward strand, then those of the reverse strand.

@@ -181,6 +181,6 @@ def read_scores(folder: Path) -> pd.DataFrame:
     Parameters
     ----------
     folder
-        Where a variant job has written `variants.parquet`.
+        Folder of `variants.parquet`, written by a variant job.
     """
     return pd.read_parquet(folder / "variants.parquet").dropna(axis="columns", how="all")

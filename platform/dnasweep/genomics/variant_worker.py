@@ -39,7 +39,7 @@ class VariantWorker:
     settings
         Settings of the job; those of :class:`VariantConfig` are used.
     batch_rows
-        Windows per forward pass; None: from their number of tokens.
+        Windows per forward pass; None: chosen by their number of tokens.
     device
         `cpu` or `cuda`.
     """

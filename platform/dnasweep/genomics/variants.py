@@ -88,7 +88,7 @@ def place_variants(
     Parameters
     ----------
     table
-        As :func:`dnasweep.formats.variant_files.read_variants` returns it.
+        Table returned by :func:`dnasweep.formats.variant_files.read_variants`.
     fasta
         The open genome.
     contigs

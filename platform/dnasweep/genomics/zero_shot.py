@@ -74,7 +74,7 @@ class LanguageModel(BatchModel):
         window, shifts
             Bases of a window, and bases by which further windows are shifted.
         names
-            What messages call the alleles; their numbers where there are none.
+            Names of the alleles in messages. Default: their numbers.
         """
         found = np.full(len(alleles), np.nan)
         rows = [i for i, one in enumerate(alleles) if len(one.ref) == len(one.alt)]

@@ -127,11 +127,11 @@ def prepare_attribution(
     Parameters
     ----------
     options
-        What is asked for.
+        Options of the command.
     reading
         The sequences, if they were read already; None reads those the options name.
     resolve
-        Returns what the precision `auto` stands for where the job is computed.
+        Function that returns what the precision `auto` means on the machine that computes the job.
 
     Raises
     ------

@@ -41,18 +41,18 @@ def compute_missing(
     title: str,
     unit: str,
 ) -> list[JobOutcome]:
-    """Compute the missing shards of some jobs together; none is missing when this returns.
+    """Compute the missing shards of several jobs together; afterwards no shard is missing.
 
     Parameters
     ----------
     specs
-        Who computes which jobs.
+        Jobs, and the functions that compute them.
     options
-        What may be used.
+        Resources that may be used.
     console
-        Where to show how it goes.
+        Console for progress.
     executor
-        Where to compute.
+        Executor of the computation.
     title, unit
         For the progress display: `explaining`, `sequences`.
 
@@ -87,7 +87,7 @@ def close(
     Parameters
     ----------
     shards
-        The job.
+        Shards of the job.
     facts_of
         Makes its facts of the sums over its shards; of facts named `max_...`, the largest.
 

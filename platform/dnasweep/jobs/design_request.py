@@ -78,9 +78,9 @@ def prepare_designs(
     Parameters
     ----------
     options
-        What is asked for.
+        Options of the command.
     say
-        Called with each sentence about how things were understood.
+        Called with each sentence on how the input was interpreted.
 
     Raises
     ------

@@ -49,11 +49,11 @@ def prepare_embeddings(
     Parameters
     ----------
     options
-        What is asked for.
+        Options of the command.
     resolve
-        Returns what the precision `auto` stands for where the job is computed.
+        Function that returns what the precision `auto` means on the machine that computes the job.
     say
-        Called with each sentence about how the files were understood.
+        Called with each sentence on how the files were interpreted.
 
     Raises
     ------

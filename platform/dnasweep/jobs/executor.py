@@ -61,13 +61,13 @@ class Executor(Protocol):
         Parameters
         ----------
         missing
-            What is to be computed.
+            Missing shards to compute.
         options
-            What may be used.
+            Resources that may be used.
         console
-            Where to say what was started.
+            Console for a message about what was started.
         unit
-            What a row is, in the plural.
+            Name of what a row is, in the plural.
 
         Raises
         ------

@@ -60,18 +60,18 @@ def choose_rows(options: ComparisonOptions) -> Chosen:
 
 
 def choose(labels: NDArray[np.int8], num: int, seed: int) -> NDArray[np.int64]:
-    """Return some rows in their order, equally many of each label as far as possible.
+    """Choose rows, as far as possible equally many of each label, and return them in order.
 
-    Which ones depends on labels, number and seed alone.
+    The choice depends only on labels, number and seed.
 
     Parameters
     ----------
     labels
         Label of each row (n,).
     num
-        How many to choose.
+        Number of rows to choose.
     seed
-        Seeds the choice.
+        Seed of the choice.
     """
     rng = np.random.default_rng(seed)
     waiting = [rng.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]

@@ -115,11 +115,11 @@ class Job(ABC, Generic[Request]):
         Parameters
         ----------
         shards
-            The job, all of whose shards are there.
+            Shards of the job, all of them finished.
         facts
-            What :meth:`facts` has returned.
+            Facts returned by :meth:`facts`.
         console
-            Where to say how it goes.
+            Console for progress and results.
         """
         return JobFiles()
 
@@ -158,9 +158,9 @@ def run_job(job: Job[Any], console: Console, *, executor: Executor) -> FinishedJ
     job
         The job, whose request was checked.
     console
-        Where to say how it goes.
+        Console for progress and results.
     executor
-        Where the missing shards are computed.
+        Executor that computes the missing shards.
 
     Raises
     ------
@@ -192,11 +192,11 @@ def run_together(
     jobs
         The jobs.
     options
-        What may be used.
+        Resources that may be used.
     console
-        Where to say how it goes.
+        Console for progress and results.
     executor
-        Where the missing shards are computed.
+        Executor that computes the missing shards.
     """
     begun = [job.begin(console) for job in jobs]
     first = jobs[0]

@@ -104,9 +104,9 @@ def prepare_marginals(
     Parameters
     ----------
     options
-        What is asked for.
+        Options of the command.
     say
-        Called with each sentence about how things were understood.
+        Called with each sentence on how the input was interpreted.
 
     Raises
     ------

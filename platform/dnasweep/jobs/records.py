@@ -57,7 +57,7 @@ class JobRecords:
     run
         Key of the run.
     folder
-        Of the files in MLflow.
+        Folder of the files in MLflow.
     """
 
     def __init__(self, tracker: Tracker, run: str, folder: str) -> None:
@@ -78,11 +78,11 @@ class JobRecords:
         Parameters
         ----------
         metrics
-            Its numbers.
+            Values of the metrics.
         note
             Description in Markdown.
         files
-            Its files; very large ones stay in the storage.
+            Files of the artefact; very large ones stay in the storage.
         """
         numbers = {name: float(value) for name, value in metrics.items()}
         self._tracker.metrics(self._run, numbers, step=0)
@@ -102,11 +102,11 @@ def recorded(metadata: RunMetadata, storage: Storage, console: Console) -> Itera
     Parameters
     ----------
     metadata
-        What is known from the start.
+        Metadata known from the start.
     storage
-        Where records wait.
+        Storage of the waiting records.
     console
-        Where to say that the server does not answer.
+        Console for a message if the server does not answer.
     """
     parent = None
     try:

@@ -91,7 +91,7 @@ def model_key(storage: Storage, directory: Path, options: JobOptions) -> str:
     Parameters
     ----------
     storage
-        Where artefacts are.
+        Storage of the artefacts.
     directory
         The model.
     options

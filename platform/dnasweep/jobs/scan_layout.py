@@ -37,11 +37,11 @@ def layout_of(options: ScanOptions, model: ModelFacts, directory: Path) -> ScanL
     Parameters
     ----------
     options
-        What is asked for.
+        Options of the command.
     model
         The model.
     directory
-        Where it is.
+        Its directory.
 
     Raises
     ------

@@ -82,9 +82,9 @@ def prepare_scan(options: ScanOptions, *, resolve: ResolvePrecision = resolve_he
     Parameters
     ----------
     options
-        What is asked for.
+        Options of the command.
     resolve
-        Returns what the precision `auto` stands for where the job is computed.
+        Function that returns what the precision `auto` means on the machine that computes the job.
 
     Raises
     ------

@@ -187,7 +187,7 @@ def enrichment(
     label
         Label of the sequences that are tested.
     permutations
-        Shuffles per test.
+        Number of shuffles per test.
     seed
         Seed of the shuffles.
     """

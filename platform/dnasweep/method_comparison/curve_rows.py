@@ -28,7 +28,7 @@ def curve_work(
     found
         Attributions of the same sequences by method.
     repeats
-        Random orders per sequence.
+        Number of random orders per sequence.
     seed
         Seed of the random orders.
     """

@@ -34,7 +34,7 @@ def shows_output(settings: Mapping[str, Any]) -> bool:
     Parameters
     ----------
     settings
-        Of its attributions.
+        Settings of its attributions.
     """
     return "task" in settings and not TASKS[settings["task"]].has_calls
 
@@ -95,7 +95,7 @@ def compare_areas(table: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     Parameters
     ----------
     table
-        As :func:`areas` returns it.
+        Table returned by :func:`areas`.
     seed
         Seed of the bootstrap.
 

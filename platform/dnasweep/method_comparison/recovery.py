@@ -106,7 +106,7 @@ def recovery(
     Parameters
     ----------
     values
-        Attribution of each base by method, (n, width).
+        Attribution of each base by method, each of shape (n, width).
     elements
         Bases inside by name, as :func:`planted` returns them.
     seed

@@ -51,7 +51,7 @@ def sanity(
     Parameters
     ----------
     values
-        Attribution of each base by method, (n, width).
+        Attribution of each base by method, each of shape (n, width).
     flipped
         The same for the other class.
     randomised

@@ -164,7 +164,7 @@ def build_classifier(
     label_names
         Names of the classes, in order; default `LABEL_0`, `LABEL_1`...
     head
-        What it has logits of: a row, or each of its bases.
+        Head: logits for a row, or for each of its bases.
     places
         Bins of a row that bases are averaged in; 1: they are not.
 

@@ -61,7 +61,7 @@ class Classification(Task):
     objective
         The training loss. Validation metrics of classes are those of plain cross-entropy.
     task
-        What is learned. Default: one of `num_labels` classes.
+        Task to learn. Default: classification into `num_labels` classes.
     """
 
     name = "finetune"

@@ -40,7 +40,7 @@ def embed(
     tokenizer
         The model's.
     sequences
-        DNA.
+        DNA sequences.
     pooling
         `mean` or `max` over the tokens of the sequence without [CLS] and [SEP], the state of the
         `first` token, [CLS], which most classifiers read, or of the `last`, which has read all of a
@@ -48,7 +48,7 @@ def embed(
     batch_size
         Sequences in a forward pass; changes values by rounding alone.
     device
-        Default: the GPU where there is one.
+        Device. Default: the GPU, if there is one.
     dtype
         Arithmetic; `auto` is bf16 on GPUs that have it.
     progress

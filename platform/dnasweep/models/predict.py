@@ -51,11 +51,11 @@ def predict_probabilities(
     tokenizer
         The model's; None loads the one in the model directory.
     sequences
-        DNA.
+        DNA sequences.
     batch_size
         Sequences in a forward pass.
     device
-        Default: the GPU where there is one.
+        Device. Default: the GPU, if there is one.
     dtype
         Arithmetic; `auto` is bf16 on GPUs that have it.
 

@@ -38,14 +38,14 @@ def cascade(names: Iterable[str]) -> list[list[str]]:
 
 
 def shuffled(weights: dict[str, Tensor], names: Iterable[str], seed: int) -> dict[str, Tensor]:
-    """Return all weights, with the entries of some in random order.
+    """Return all weights, with the entries of some of them shuffled.
 
     Parameters
     ----------
     weights
         Weights by name.
     names
-        Those that are shuffled.
+        Names of the weights that are shuffled.
     seed
         Seed of the shuffles.
     """

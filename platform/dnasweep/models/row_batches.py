@@ -37,7 +37,7 @@ def compute_rows(
     Parameters
     ----------
     corpus
-        The rows.
+        Tokenised rows.
     compute
         Runs the model on a batch.
     width
@@ -47,9 +47,9 @@ def compute_rows(
     batch_size
         Rows in a forward pass.
     device, dtype
-        Where the model is, and its arithmetic.
+        Device of the model, and its number type.
     progress
-        Called with the number of rows done.
+        Called with the number of finished rows.
     """
     found = torch.zeros(len(corpus), width, dtype=torch.float64)
     with torch.inference_mode(), autocast(device, dtype):

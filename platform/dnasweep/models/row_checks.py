@@ -22,7 +22,7 @@ def check_lengths(corpus: Corpus, limit: int) -> None:
     Parameters
     ----------
     corpus
-        The rows.
+        Tokenised rows.
     limit
         Most tokens of a row, special tokens counted.
 
@@ -53,7 +53,7 @@ def encoded_rows(
     Parameters
     ----------
     config
-        The model's `config.json`.
+        Contents of the model's `config.json`.
     tokenizer, sequences, pooling
         As for :func:`dnasweep.models.embedding.embed`.
 

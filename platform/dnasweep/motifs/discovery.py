@@ -109,9 +109,9 @@ def write_files(found: DiscoveredMotifs, folder: Path, summary: Mapping[str, Any
     found
         The motifs.
     folder
-        Where to write.
+        Folder to write to.
     summary
-        What stands in `motifs.json`.
+        Contents of `motifs.json`.
     """
     (folder / "motifs.meme").write_text(to_meme(found.patterns), encoding="utf-8")
     found.table().to_parquet(folder / "motifs.parquet", index=False)

@@ -88,9 +88,9 @@ def enrichment_of_elements(
     Parameters
     ----------
     bases
-        Attributions per base.
+        Attribution of each base.
     sites
-        What to look for, and where.
+        Elements to look for, and their positions.
     config
         How hits are ranked and tested. Default: the usual settings.
     """

@@ -89,9 +89,9 @@ def find_element_hits(bases: BaseAttributions, site: ElementSite, *, top: float)
     Parameters
     ----------
     bases
-        Attributions per base.
+        Attribution of each base.
     site
-        What to look for, and where.
+        Element to look for, and its position.
     top
         A sum is *top* when it is positive and its rank is at most this.
     """

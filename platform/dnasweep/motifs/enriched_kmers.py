@@ -33,7 +33,7 @@ def find_enriched(data: MotifData, config: MotifConfig, *, signed: bool) -> list
     data
         Sequences and values.
     config
-        How motifs are found.
+        Settings of motif discovery.
     signed
         Whether values have a sign; see :func:`high_bases`.
     """

@@ -31,7 +31,7 @@ def hypothetical(data: MotifData, rows: NDArray[np.int64], *, signed: bool) -> N
     data
         Sequences and values.
     rows
-        Which sequences.
+        Row numbers of the sequences.
     signed
         Whether values have a sign.
     """
@@ -53,7 +53,7 @@ def find_modisco(data: MotifData, config: MotifConfig, *, signed: bool) -> list[
     data
         Sequences and values.
     config
-        How motifs are found.
+        Settings of motif discovery.
     signed
         Whether values have a sign.
 

@@ -104,7 +104,7 @@ def load_motif_data(
     seed
         Seed of the split.
     contrast
-        What tells the sequences apart. None: labels, or the output where a label is no class of a sequence.
+        What divides the sequences into two groups: labels or the output. None: labels, or the output if labels are not classes of sequences.
 
     Raises
     ------

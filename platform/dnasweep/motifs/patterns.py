@@ -105,7 +105,7 @@ def matrix_of(
     reverse
         (windows,) whether its reverse complement is taken.
     width
-        Bases of a window.
+        Length of a window in bases.
     """
     kmers = codes[rows[:, None], starts[:, None] + np.arange(width)]
     other_strand = np.where(kmers == UNKNOWN, UNKNOWN, 3 - kmers.astype(np.int64))[:, ::-1]

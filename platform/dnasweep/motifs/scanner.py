@@ -164,7 +164,7 @@ def best_hits(motif: ScoringMatrix, codes: Codes, starts: NDArray[np.int64]) -> 
     Parameters
     ----------
     motif
-        What to look for.
+        Motif to look for.
     codes
         (n, columns) bases.
     starts
@@ -208,7 +208,7 @@ def from_counts(
     Parameters
     ----------
     name
-        Name for readers.
+        Name shown to readers.
     counts
         (width, 4) sites with A, C, G and T.
     hit_probability

@@ -19,7 +19,7 @@ from dnasweep.sweeps.row_tests import half_width
 
 
 def label_name(summary: Summary, label: int) -> str:
-    """Return what a label is called: by its class where it is the one explained."""
+    """Return the name of a label; the label of the explained class has the name of the class."""
     if label < 0:
         return "label unknown"
     if label == summary.config.positive_label:
@@ -124,7 +124,7 @@ def token_bars(summary: Summary) -> Drawing | None:
 
 
 def tata_panel(summary: Summary) -> Drawing | None:
-    """Attribution around TATA boxes, and of them, against the same places and the same k-mers."""
+    """Attribution at and around TATA boxes, compared with the same positions and the same k-mers."""
     profile = summary.metaprofile
     if profile is None:
         return None
@@ -141,7 +141,7 @@ def tata_panel(summary: Summary) -> Drawing | None:
         left.plot(x, mean, label="TATA box", **style(0))
         half = half_width(profile["standard_error"].to_numpy(), profile["num_hits"].to_numpy())
         band(left, x, mean - half, mean + half, color=COLOURS[0], alpha=0.2)
-        left.plot(x, profile["place_mean"], label="same places, no box", **style(1))
+        left.plot(x, profile["place_mean"], label="same positions, no box", **style(1))
         left.set_xlabel("bases from the first base of the box")
         left.set_ylabel(f"mean attribution per base, {summary.unit}")
         left.set_title(label_name(summary, summary.label))
@@ -155,7 +155,7 @@ def tata_panel(summary: Summary) -> Drawing | None:
 
 def _boxes(axes: Axes, summary: Summary, groups: list[Any]) -> None:
     """Draw one box plot per group: box of quartiles, whiskers from 5 % to 95 %."""
-    names = ("TATA box", "same places, no box", "same k-mers elsewhere")
+    names = ("TATA box", "same positions, no box", "same k-mers elsewhere")
     dark = ink(axes)
     places, texts = [], []
     for number, (label, samples) in enumerate(groups):
@@ -190,7 +190,7 @@ def _boxes(axes: Axes, summary: Summary, groups: list[Any]) -> None:
 
 
 def completeness(summary: Summary) -> Drawing:
-    """How far attributions miss what they have to add up to, and how sure they are."""
+    """The completeness error of the attributions, and their uncertainty."""
     missed = summary.sequences["gap"].to_numpy(float)
     error = summary.sequences["mean_standard_error"].to_numpy(float)
     error = error[np.isfinite(error)]
@@ -231,7 +231,7 @@ def _landmarks(axes: Axes, summary: Summary) -> None:
 
 def _positions(summary: Summary, *, short: bool = False) -> str:
     if not summary.bases.tss.known:
-        return "base from the first one (0)"
+        return "position (first base: 0)"
     if short:
         return "bases from the transcription start"
     return "bases from the transcription start (0 is base +1; shaded: where a TATA box starts)"

@@ -1,4 +1,4 @@
-"""What a report of attributions has found: the claims that were tested, and sentences on them."""
+"""The findings of a report of attributions: the tested claims, and sentences about them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def attribution_texts(summary: Summary) -> Texts:
 
 
 def warnings(summary: Summary) -> list[str]:
-    """Return what a reader has to know before anything else."""
+    """Return the warnings that a reader must see first."""
     sequences = summary.sequences
     span = (sequences["full"] - sequences["empty"]).abs().clip(lower=1e-6)
     return attribution_texts(summary).paragraphs(
@@ -40,7 +40,7 @@ def warnings(summary: Summary) -> list[str]:
 
 
 def attribution_findings(summary: Summary) -> Findings:
-    """Return the sentences and the claims that were tested."""
+    """Return the findings: sentences, and the tested claims."""
     tests = headline_tests(summary)
     tests = tests[tests["label"] == summary.label]
     every, single = tests[tests["species"] == ALL], tests[tests["species"] != ALL]
@@ -65,7 +65,7 @@ def attribution_findings(summary: Summary) -> Findings:
 
 def highest(summary: Summary) -> dict[str, list[dict[str, Any]]]:
     """Return the positions (`extremes`) and the `tokens` with the highest and the lowest mean
-    attribution in the sequences that findings speak of."""
+    attribution in the sequences that the findings are about."""
     profile, tokens = summary.profile, summary.tokens
     profile = profile[(profile["species"] == ALL) & (profile["label"] == summary.label)]
     return {
@@ -75,7 +75,7 @@ def highest(summary: Summary) -> dict[str, list[dict[str, Any]]]:
 
 
 def looked_at(summary: Summary) -> tuple[list[Verdict], list[Verdict]]:
-    """Return the elements that are enriched among top attributions in their places, and the others.
+    """Return the elements that are enriched among top attributions at their positions, and the others.
 
     The claim of each is the name of its element.
     """
@@ -87,14 +87,14 @@ def looked_at(summary: Summary) -> tuple[list[Verdict], list[Verdict]]:
     hits: dict[str, Verdict] = {}
     misses: dict[str, Verdict] = {}
     for row, one in (*box, *others):
-        # Of an element with several definitions the first that is found is named.
+        # For an element with several definitions, name the first one that is enriched.
         side = hits if one.significant and row["difference"] > 0 else misses
         side.setdefault(one.claim, one)
     return list(hits.values()), [one for name, one in misses.items() if name not in hits]
 
 
 def headline_tests(summary: Summary) -> pd.DataFrame:
-    """Return the tests of the site that figures speak of: one row per species and label."""
+    """Return the tests of the site shown in the figures: one row per species and label."""
     if summary.tata is None or summary.tata.tests.empty:
         return pd.DataFrame(columns=[*COLUMNS, *(f"{name}_adjusted" for name in ADJUSTED)])
     tests = summary.tata.tests
@@ -123,11 +123,11 @@ def with_odds(
     Parameters
     ----------
     tests
-        With the column `odds_ratio`.
+        Table of tests with a column `odds_ratio`.
     p
         Column of the p-value.
     claim
-        Returns what a row tests.
+        Function that returns the claim tested in a row.
     """
     return [(row, _odds(claim(row), row["odds_ratio"], row[p])) for _, row in tests.iterrows()]
 
@@ -137,9 +137,9 @@ def _odds(claim: str, ratio: float, p: float) -> Verdict:
 
 
 def _tata(test: pd.Series) -> dict[str, Verdict]:
-    """Return the verdicts on the TATA box: its level, its place and, where tested, its k-mer."""
-    level = "attribution of the TATA box, against the same places without one"
-    places, kmers = "against the same places without one", "against the same k-mers elsewhere"
+    """Return the verdicts on the TATA box: its level, its position and, if tested, its k-mer."""
+    level = "attribution of the TATA box, against the same positions without one"
+    places, kmers = "against the same positions without one", "against the same k-mers elsewhere"
     verdicts = {
         "level": Verdict(level, "difference", test["difference"], test["p_difference"]),
         "place": _odds(f"{TOP}, {places}", test["odds_ratio"], test["p_enrichment"]),
@@ -155,7 +155,7 @@ def _element(row: pd.Series) -> str:
 
 
 def _extremes(table: pd.DataFrame, column: str) -> list[dict[str, Any]]:
-    """Return the rows with the highest and the lowest value of a column; none of an empty table."""
+    """Return the rows with the highest and the lowest value of a column; none for an empty table."""
     if table.empty:
         return []
     values = table[column].to_numpy()

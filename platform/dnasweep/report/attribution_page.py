@@ -44,7 +44,7 @@ from dnasweep.tasks.texts import Texts
 PAGE = "attributions.html"
 """The file of the page."""
 MAX_LOGOS = 300
-"""Most sequences to browse."""
+"""Maximum number of sequences to browse."""
 
 
 def write_report(
@@ -55,19 +55,19 @@ def write_report(
     settings: Mapping[str, Any] | None = None,
     config: ReportConfig | None = None,
 ) -> Path:
-    """Write the report of an attribution job into a folder and return the page's path.
+    """Write the report of an attribution job into a folder and return the path of its page.
 
     Parameters
     ----------
     directory
-        Where to write; made if it is not there. Files of an earlier report are replaced.
+        Folder to write to; created if it does not exist. Files of an earlier report are replaced.
     attributions
         The two tables of the job.
     tss_index
         0-based index of the first transcribed base. Default: by the length of the windows.
     settings
-        Of the job, shown as they are given. Default: those the tables carry. `target` (name of the
-        class explained), `value` (what phi is measured in), `title` and `command` are used as well.
+        Settings of the job, shown as given. Default: those stored with the tables. `target` (name of
+        the explained class), `value` (unit of phi), `title` and `command` are used as well.
     config
         What to show and how to test.
 
@@ -91,11 +91,11 @@ def attribution_page(
     Parameters
     ----------
     summary
-        What it shows.
+        Summary to show.
     settings
-        Of the job.
+        Settings of the job.
     pairs
-        Interactions of tokens, the strongest of each sequence; None: they were not asked for.
+        The strongest interactions between tokens of each sequence; None if they were not requested.
     """
     found, say = attribution_findings(summary), attribution_texts(summary)
     title = (
@@ -159,7 +159,7 @@ def _tata(summary: Summary, say: Texts) -> list[Text | PageTable | PageFigure]:
 
 
 def _readable(tests: pd.DataFrame, *first: str, adjusted: bool = True) -> pd.DataFrame:
-    """Return the columns of tests that a page has room for."""
+    """Return the columns of the tests that fit on a page."""
     end = "_adjusted" if adjusted else ""
     columns = [
         *(*first, "num_sequences", "num_hits", "num_positive", "num_top", "mean_phi", "place_phi"),
@@ -194,7 +194,7 @@ def _tokens(summary: Summary, say: Texts) -> list[PageFigure | PageTable]:
 
 
 def _examples(summary: Summary) -> list[PageFigure]:
-    """Return the pictures that lie beside the page: the surest hits and mistakes."""
+    """Return the figures in files beside the page: the most confident hits and mistakes."""
     shown = []
     for number, (what, row) in enumerate(summary.examples, start=1):
         name = f"logo-{number}-{what.split(',')[0].replace(' ', '-')}"
@@ -203,7 +203,7 @@ def _examples(summary: Summary) -> list[PageFigure]:
 
 
 def _browsed(summary: Summary, say: Texts) -> Logos:
-    """Return sequences to browse: the surest hits and mistakes, then those called most surely."""
+    """Return sequences to browse: the most confident hits and mistakes, then the other confident calls."""
     table = summary.bases.sequences
     known = {row: f" ({what})" for what, row in summary.examples}
     drawable = np.asarray(np.isfinite(summary.bases.values).any(axis=1))
@@ -223,9 +223,9 @@ def _browsed(summary: Summary, say: Texts) -> Logos:
 
 
 def _answer(summary: Summary, settings: Mapping[str, Any], say: Texts) -> Answer:
-    """Return what the model looks at, and how to go on."""
+    """Return what the model looks at, and the next steps."""
     hits, misses = looked_at(summary)
-    # Attributions of the front door need no folder.
+    # Attributions from the Python interface need no folder.
     where = settings.get("attributions")
     typed = "dnasweep.discover_motifs(attributions)"
     if where:
@@ -235,7 +235,7 @@ def _answer(summary: Summary, settings: Mapping[str, Any], say: Texts) -> Answer
         files = shlex.join(map(str, data))
         steps.append(
             (
-                "See whether other methods of explanation agree",
+                "Check whether other explanation methods agree",
                 as_typed(f"dnasweep compare-explanations --model {name} --data {files}"),
             )
         )

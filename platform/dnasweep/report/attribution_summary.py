@@ -31,19 +31,19 @@ class ReportConfig:
     """What the report shows and how it tests."""
 
     enrichment: ElementEnrichmentConfig = field(default_factory=ElementEnrichmentConfig)
-    """How hits are found to be top, and tested."""
+    """How top hits are determined and tested."""
     hit_probability: float = HIT_PROBABILITY
-    """Share of all k-mers of its width that the TATA matrix takes for a box."""
+    """Share of all k-mers of its width that the TATA matrix accepts as a box."""
     positive_label: int = 1
-    """Label of the sequences that belong to the class explained."""
+    """Label of the sequences that belong to the explained class."""
     num_tokens: int = 15
     """Tokens at each end of a ranking."""
     min_count: int = 20
-    """Occurrences a token needs to be ranked by its mean."""
+    """Minimum number of occurrences of a token that is ranked by its mean."""
     num_true_positives: int = 3
-    """True positives of highest probability that have a logo."""
+    """Number of true positives with the highest probability that get a logo."""
     logo_bases: int = 300
-    """Most bases a logo shows."""
+    """Maximum number of bases in a logo."""
     core_elements: bool = True
     """Whether to test the other core-promoter elements as well."""
 
@@ -61,60 +61,60 @@ class Summary:
     sequences: pd.DataFrame
     """The table of sequences."""
     num_tokens: int
-    """Rows of the table of tokens."""
+    """Number of rows in the table of tokens."""
     tata: ElementEnrichment | None
-    """The tests of the TATA box; None where transcription starts are not known."""
+    """The tests of the TATA box; None if transcription starts are not known."""
     core: ElementEnrichment | None
     """The tests of the other elements."""
     naive: pd.DataFrame
     """The naive count of TATA; see :func:`dnasweep.motifs.promoter_elements.naive_tata`."""
     site: ElementSite
-    """The site that figures and findings speak of."""
+    """The site that the figures and findings are about."""
     metaprofile: pd.DataFrame | None
-    """Means by position around its hits, positive label."""
+    """Means by position around the hits of `site`, for the positive label."""
     samples: Mapping[int, Samples]
-    """Its hits and what they are compared with, by label."""
+    """The hits of `site` and the values they are compared with, by label."""
     examples: tuple[tuple[str, int], ...]
-    """Sequences with a logo: what they are, and their row in `bases`."""
+    """Sequences with a logo: their description, and their row in `bases`."""
     label: int
-    """Label of the sequences that findings speak of: the positive one, or where no sequence has it
-    the highest there is."""
+    """Label of the sequences that the findings are about: the positive one, or the highest label if no
+    sequence is positive."""
     target: str
-    """Name of the class explained."""
+    """Name of the explained class."""
     classes: tuple[str, ...]
-    """Names of the classes by label; empty where they are not known."""
+    """Names of the classes by label; empty if unknown."""
     unit: str
     """Unit of the attributions."""
     estimator: str
-    """What the attributions are; empty where it is not known."""
+    """Quantity that the attributions explain; empty if unknown."""
     config: ReportConfig
-    """What was asked for."""
+    """Settings of the report."""
     against: str = ""
-    """Class that the one explained is compared with; empty: all others together."""
+    """Class that the explained one is compared with; empty: all others together."""
 
     @property
     def explained(self) -> str:
-        """The class explained, and the one it is compared with if that is not all others."""
+        """The explained class, and the class it is compared with unless that is all others."""
         return f"{self.target} against {self.against}" if self.against else self.target
 
     @property
     def signed(self) -> bool:
-        """Whether values speak for the class or against it; attention has no sign."""
+        """Whether values can support or oppose the class; attention has no sign."""
         return self.estimator != "attention"
 
     @property
     def of_place(self) -> bool:
-        """Whether what is explained is at a base or a bin of the sequence, such as `donor@60`."""
+        """Whether the explained output belongs to one base or bin of the sequence, such as `donor@60`."""
         return "@" in self.target
 
     @property
     def sums(self) -> bool:
-        """Whether the attributions of a sequence have something to add up to."""
+        """Whether the attributions of a sequence must add up to its output."""
         return bool(np.isfinite(self.sequences["gap"]).any())
 
     @property
     def who(self) -> str:
-        """The sequences that findings speak of, in words."""
+        """The sequences that the findings are about, in words."""
         if self.label == self.config.positive_label:
             return f"{self.target} sequences"
         return (
@@ -123,7 +123,7 @@ class Summary:
 
 
 CORE_PERMUTATIONS = 1_999
-"""Maximum shuffles per test of the other elements: there are several, and none is the first question."""
+"""Maximum number of shuffles per test of the other elements, which are many and secondary."""
 
 UNITS = {"log_odds": "log odds", "logit": "logit", "probability": "probability"}
 
@@ -140,11 +140,11 @@ def summarise(
     Parameters
     ----------
     tables
-        What an attribution job has written.
+        Tables that an attribution job wrote.
     tss_index
         0-based index of base +1. Default: by the length of the windows.
     settings
-        Of the job: class explained, estimator and unit.
+        Settings of the job: explained class, estimator and unit.
     config
         What to show and how to test.
 
@@ -205,10 +205,10 @@ def unit_of(settings: Mapping[str, Any]) -> str:
 
 
 def _examples(bases: BaseAttributions, config: ReportConfig) -> tuple[tuple[str, int], ...]:
-    """Choose sequences to look at: the surest true positives, and the surest mistakes.
+    """Choose example sequences: the most confident true positives and the most confident mistakes.
 
-    Called is what the model calls, by its own threshold. Where a probability is not known, as of
-    logits, the value says how sure it is.
+    Calls are those of the model, at its own threshold. If a probability is not known, as for logits, the
+    value is used as the confidence.
     """
     sequences = bases.sequences
     probability = sequences["probability"].to_numpy(float)

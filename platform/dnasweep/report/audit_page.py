@@ -17,16 +17,16 @@ PAGE = "audit.html"
 
 
 def audit_page(audit: Audit, *, title: str, facts: Mapping[str, Any] | None = None) -> Page:
-    """Return the page of an audit; `facts` are of the data, label to value.
+    """Return the page of an audit.
 
     Parameters
     ----------
     audit
         The audit.
     title
-        Of the page.
+        Title of the page.
     facts
-        Of the data, label to value.
+        Facts about the data, label to value.
     """
     notes = [finding.message for finding in audit.findings if finding.level != "warning"]
     scores = pd.DataFrame(
@@ -37,14 +37,14 @@ def audit_page(audit: Audit, *, title: str, facts: Mapping[str, Any] | None = No
         ]
     )
     num = len(audit.warnings)
-    said = f"{num} warning{'s' if num > 1 else ''}: read before you trust a score on these data."
+    said = f"{num} warning{'s' if num > 1 else ''}: read these before you trust a score on these data."
     return Page(
         title=title,
         answer=Answer(
-            said if num else "Nothing was found that could mislead.",
+            said if num else "The audit found no problems.",
             "no" if num else "yes",
         ),
-        lead=["What could make a model look better than it is, before anything was trained"],
+        lead=["Problems that could make a model look better than it is, found before training"],
         notice=audit_notice(audit),
         sections=[
             Section("findings", "Findings", [Bullets(notes)]),
@@ -60,13 +60,11 @@ TABLE = (
     "fraction of letters other than A, C, G and T, and number of species."
 )
 TWINS = (
-    "A twin is the training row with which a row shares most runs of 15 bases at the same places: as "
-    "shuffled negatives do with the promoters they were made of. Of each split: the fraction of rows with "
-    "a twin, of rows whose twin is as alike as the audit calls similar, and of rows that would have one "
-    "by chance; how many of the twins have the same label; and how well the label of the twin (the same, "
-    "or the other; chosen on validation) tells that of the row. A model may know these rows by heart. "
-    "Which rows they are stands in twins.parquet, beside the data set."
+    "A twin is the training row that shares the most runs of 15 bases at the same positions with a row, as "
+    "the promoter of a shuffled negative does. For each split, the table shows the fraction of rows with a "
+    "twin, the fraction whose twin is similar by the audit's threshold, and the fraction expected to have one "
+    "by chance; how many twins have the same label; and how well the twin's label (the same, or the other; "
+    "chosen on validation) predicts that of the row. A model may have memorised these rows. "
+    "twins.parquet, beside the data set, lists them."
 )
-BASELINE = (
-    "k-mer counts with logistic regression, fitted on the training rows: what a model has to beat."
-)
+BASELINE = "Logistic regression on k-mer counts, fitted on the training rows: the baseline that a model has to beat."

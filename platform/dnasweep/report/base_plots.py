@@ -10,18 +10,18 @@ from dnasweep.report.drawing import COLOURS, Drawing, ink, on_axes
 
 
 def bars_by_base(values: NDArray[np.float64], *, first: int, title: str, unit: str) -> Drawing:
-    """One bar per base, in one colour above zero and another below.
+    """Draw one bar per base, with different colours above and below zero.
 
     Parameters
     ----------
     values
-        (bases,); nan is left empty.
+        Value of each base, shape (bases,); nan is left empty.
     first
         Position of the first base.
     title
-        Of the figure.
+        Title of the figure.
     unit
-        Of the values.
+        Unit of the values.
     """
     positions = np.arange(first, first + len(values))
 

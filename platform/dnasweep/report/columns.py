@@ -1,6 +1,6 @@
-"""Every column of every table: its title, and how what stands in it is written.
+"""The title and the number format of every column of every table.
 
-Tables are written to files with the names of their columns; pages and terminals show these titles.
+Files use the names of the columns; pages and the terminal show the titles.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ Format = Callable[[Any], str]
 
 
 def count(value: float) -> str:
-    """Return a whole number."""
+    """Format a whole number."""
     return minus(f"{int(value):,}")
 
 
 def p_value(value: float) -> str:
-    """Return a p-value."""
+    """Format a p-value."""
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def plain(value: Any) -> str:
-    """Return a value without a format of its own."""
+    """Format a value that has no format of its own."""
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
     if isinstance(value, int | np.integer):
@@ -52,27 +52,27 @@ def plain(value: Any) -> str:
 
 
 def measured(value: float) -> str:
-    """Return a mean, which may be large."""
+    """Format a mean, which may be large."""
     return f"{value:,.0f}" if abs(value) >= 100 else number(value)
 
 
 def attribution(value: float) -> str:
-    """Return an attribution, or a sum of them."""
+    """Format an attribution, or a sum of attributions."""
     return signed(value, 1 if abs(value) >= 100 else 3)
 
 
 def change(value: float) -> str:
-    """Return a difference, which may be small."""
+    """Format a difference, which may be small."""
     return minus(f"{value:+.1g}") if 0 < abs(value) < 0.001 else signed(value)
 
 
 def share(value: float) -> str:
-    """Return a fraction in percent."""
+    """Format a fraction as a percentage."""
     return f"{value:.1%}"
 
 
 def general(value: float) -> str:
-    """Return a number as short as it is exact."""
+    """Format a number in the shortest exact way."""
     return f"{value:g}"
 
 
@@ -119,7 +119,7 @@ COLUMNS: dict[str, tuple[str | None, Format]] = {
     "median": ("median, bases", general),
     "longest": ("longest, bases", plain),
     "vocab_size": ("vocabulary", plain),
-    "vocabulary_used": ("of it used", plain),
+    "vocabulary_used": ("vocabulary used", plain),
     "unknown_rate": ("unknown tokens", plain),
     "mean_tokens": ("mean tokens per row", plain),
     "most_tokens": ("most tokens per row", plain),
@@ -133,7 +133,7 @@ COLUMNS: dict[str, tuple[str | None, Format]] = {
     "positive_in_place": ("positive, in place", count),
     "negative_in_place": ("negative, in place", count),
     "mean_phi": ("mean φ", attribution),
-    "place_phi": ("φ same places", attribution),
+    "place_phi": ("φ same positions", attribution),
     "sum_phi": ("sum φ", attribution),
     "standard_error": ("± se", small_p),
     "odds_ratio": (None, ratio),
@@ -152,14 +152,13 @@ COLUMNS: dict[str, tuple[str | None, Format]] = {
     # Motifs.
     "p": (None, small_p),
     "q": (None, small_p),
-    "q_place": ("q of place", small_p),
+    "q_place": ("q of position", small_p),
     "match_q": ("q of match", small_p),
     "num_instances": ("instances", count),
     "num_in_place": ("hits there", count),
     "interval": ("95 % interval", str),
 }
-"""Name of a column to its title and format, for what does not follow from the name. None: the title
-does."""
+"""Title and format of each column, by its name. A title of None is derived from the name."""
 
 
 def title_of(name: str) -> str:
@@ -183,7 +182,7 @@ def title_of(name: str) -> str:
 
 
 def text_of(name: str, value: Any) -> str:
-    """Return what stands in a column for a value; a dash where there is none."""
+    """Return the text for a value of a column; a dash if it is missing."""
     if value is None or value is pd.NA or value != value:
         return NONE
     if name in COLUMNS:

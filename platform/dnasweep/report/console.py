@@ -14,12 +14,12 @@ from dnasweep.plain import shown
 
 
 class Terminal(Console):
-    """A console that obeys its own styles and nothing that stands in what it shows."""
+    """A console that applies only its own styles, and ignores control characters in the text it shows."""
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
-        """Render, with control characters of the text written out."""
+        """Render with control characters in the text made visible."""
         for segment in super().render(renderable, options):
             if segment.control:
                 yield segment
@@ -27,8 +27,8 @@ class Terminal(Console):
                 yield Segment(shown(segment.text), segment.style)
 
     def render_str(self, text: str, **how: Any) -> Text:
-        """Read markup; where it is none, the text stands as it is."""
-        # Rich would drop some of these without a word.
+        """Read markup; text that is not valid markup is shown as it is."""
+        # Rich would silently drop some of these.
         text = shown(text)
         try:
             return super().render_str(text, **how)

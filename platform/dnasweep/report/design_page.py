@@ -30,22 +30,22 @@ from dnasweep.tasks.wording import minus
 PAGE = "designs.html"
 """The file of the page."""
 SHOWN = 50
-"""Rows of a table on the page; all are in the files beside it."""
+"""Maximum number of rows of a table on the page; the files beside it have all rows."""
 MOST_LINES = 200
-"""Sequences in the picture of courses."""
+"""Maximum number of sequences in the figure of the outputs."""
 
 
 def finding(designs: pd.DataFrame, reads: str, settings: Mapping[str, Any]) -> str:
-    """Return what came of a design job in a sentence.
+    """Return the result of a design job in one sentence.
 
     Parameters
     ----------
     designs
         One row per sequence.
     reads
-        What is read of the model.
+        Model output that is measured.
     settings
-        Of the job: `edits` and `goal`.
+        Settings of the job: `edits` and `goal`.
     """
     change = designs["designed_output"] - designs["output"]
     return Texts("design")(
@@ -80,15 +80,15 @@ def design_page(
     edits
         One row per edit: id, step, position, old, new, output.
     explained
-        Attributions of sequences as given, and in the same order as designed; None: there are none.
+        Attributions of the given sequences and, in the same order, of the designed ones; None if not computed.
     reads
-        What is read of the model.
+        Model output that is measured.
     settings
-        Of the job, shown as they are.
+        Settings of the job, shown as given.
     command
-        Command line that makes the page again.
+        Command line that recreates the page.
     files
-        What lies beside the page.
+        Names of the files beside the page.
     """
     say, files = Texts("design"), list(files)
     told = finding(designs, reads, settings)
@@ -145,7 +145,7 @@ def design_page(
 
 
 def courses(designs: pd.DataFrame, edits: pd.DataFrame, reads: str) -> Drawing | None:
-    """The output by the number of edits: a line for each sequence, and the median.
+    """Plot the output against the number of edits: a line for each sequence, and the median.
 
     Parameters
     ----------
@@ -182,7 +182,7 @@ def courses(designs: pd.DataFrame, edits: pd.DataFrame, reads: str) -> Drawing |
 
 
 def _logos(explained: StoredAttributions, edits: pd.DataFrame, say: Texts, reads: str) -> Logos:
-    """Return each sequence as given and, after it, as designed."""
+    """Return the logos of each sequence before and after the design."""
     bases = per_base(explained, aligned=False)
     rows = bases.sequences
     names = rows["sequence_id"].tolist()

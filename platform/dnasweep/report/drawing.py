@@ -1,7 +1,7 @@
 """How every figure is drawn: matplotlib objects without pyplot, as SVG for pages and as PNG.
 
-Colours are those of Okabe and Ito, which readers with any colour vision tell apart; what a colour
-says, a line style, marker or number says as well.
+Colours are those of Okabe and Ito, which can be told apart with any kind of colour vision; everything
+that a colour encodes is also encoded by a line style, marker or number.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8
 DASHES: tuple[Any, ...] = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 INK, FAINT = "#1f2530", "#d5d9e2"
-"""Of text and of lines; pages of either theme put their own in their place."""
+"""Colours of text and of lines; pages replace them by those of their theme."""
 AnyFigure = TypeVar("AnyFigure", bound=Figure)
 
 
 class Drawing(NamedTuple):
-    """A figure that is yet to be drawn."""
+    """A figure that has not been drawn yet."""
 
     draw: Callable[[Figure], None]
     """Draws on an empty figure."""
     size: tuple[float, float]
-    """Width and height, inches."""
+    """Width and height in inches."""
 
 
 def on_axes(draw: Callable[[Axes], None], size: tuple[float, float]) -> Drawing:
@@ -50,9 +50,9 @@ def picture(drawing: Drawing, *, number: int = 0, alt: str = "") -> Markup:
     drawing
         The figure.
     number
-        Of the figure in its page.
+        Number of the figure on its page.
     alt
-        What it shows, for those who do not see it.
+        Alternative text for readers who cannot see it.
     """
     with matplotlib.rc_context(_settings()):
         figure = _drawn(drawing, Figure)
@@ -68,7 +68,7 @@ def picture(drawing: Drawing, *, number: int = 0, alt: str = "") -> Markup:
 
 def png(drawing: Drawing, *, dpi: int = 160) -> bytes:
     """Return a figure, on white, as a PNG file."""
-    # No version of the software in it, so that equal numbers are equal bytes.
+    # Leave out the software version: the same numbers must give the same bytes.
     with matplotlib.rc_context(_settings()):
         buffer = io.BytesIO()
         figure, how = _drawn(drawing, Figure), {"Software": None}
@@ -89,20 +89,20 @@ def ink(axes: Axes) -> Any:
 def band(
     axes: Axes, x: Any, low: Any, high: Any, *, color: Any, alpha: float, of: str = ""
 ) -> None:
-    """Shade what lies between two curves, `low` and `high` at places `x`, each (n,).
+    """Shade the area between two curves.
 
     Parameters
     ----------
     axes
-        Where to draw.
+        Axes to draw on.
     x
-        Places, (n,).
+        Positions, shape (n,).
     low, high
-        The curves at these places, (n,) each.
+        The curves at these positions, each of shape (n,).
     color, alpha
         Colour of the shade and its opacity, 0 to 1.
     of
-        Label of the curve that it belongs to, with which it is hidden and shown.
+        Label of the curve that the band belongs to, and with which it is hidden and shown.
     """
     shade = axes.fill_between(x, low, high, color=color, alpha=alpha, linewidth=0)
     if of:
@@ -115,9 +115,9 @@ def label_ticks(axes: Axes, ticks: Sequence[float], form: str) -> None:
     Parameters
     ----------
     axes
-        Whose x axis is meant.
+        Axes whose x axis is changed.
     ticks
-        Where ticks stand, in units of the data.
+        Positions of the ticks, in units of the data.
     form
         How they are written.
     """
@@ -127,12 +127,12 @@ def label_ticks(axes: Axes, ticks: Sequence[float], form: str) -> None:
 
 
 def common_legend(figure: Figure, order: Sequence[str] | None = None) -> None:
-    """Explain what is drawn on any of the axes above them, each label once.
+    """Draw one legend above all axes, with each label once.
 
     Parameters
     ----------
     order
-        Labels in the order to show. Default: that of drawing.
+        Labels in the order of the legend. Default: the order of drawing.
     """
     known = {
         label: handle
@@ -151,7 +151,7 @@ def draw_matrix(
     rows: Sequence[str],
     columns: Sequence[str],
 ) -> None:
-    """Draw a matrix as shades with a text in each cell; nan stays empty.
+    """Draw a matrix as a heat map with a text in each cell; nan stays empty.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def draw_matrix(
     values
         (rows, columns).
     texts
-        Row and column to the text of a cell.
+        Text of each cell, by row and column.
     rows, columns
         Their names.
     """
@@ -185,18 +185,18 @@ def draw_matrix(
 
 
 def two_legends(axes: Axes, names: list[str], sets: list[str], *, lines: bool) -> None:
-    """Explain colours and line styles or markers beside the axes.
+    """Draw two legends beside the axes: one of colours, one of line styles or markers.
 
     Parameters
     ----------
     axes
-        What is explained.
+        Axes whose contents are explained.
     names
-        What has a colour each.
+        Names that have one colour each.
     sets
-        What has a line style each, or a marker.
+        Names that have one line style or marker each.
     lines
-        Whether it has a line style.
+        Whether the names have line styles.
     """
     first = [
         Line2D([], [], color=COLOURS[i % len(COLOURS)], linewidth=4, label=name)
@@ -212,7 +212,7 @@ def two_legends(axes: Axes, names: list[str], sets: list[str], *, lines: bool) -
     ]
     figure = axes.get_figure()
     assert isinstance(figure, Figure)
-    # Legends of the figure: the layout makes room for these, and for one of the axes only.
+    # Use legends of the figure: the layout makes room for these, but only for one legend of the axes.
     upper = figure.legend(
         handles=first,
         title="tokenizer" if all(" / " not in n for n in names) else "trained as",
@@ -224,7 +224,7 @@ def two_legends(axes: Axes, names: list[str], sets: list[str], *, lines: bool) -
 
 
 class Plot(Figure):
-    """A figure of matplotlib that shows itself in a notebook; `savefig` writes it to a file."""
+    """A matplotlib figure that displays itself in a notebook; `savefig` writes it to a file."""
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
@@ -274,10 +274,10 @@ def _settings() -> dict[Any, Any]:
 
 
 def _fix_layout(figure: Figure) -> None:
-    """Lay a figure out once, at rounded places.
+    """Lay a figure out once, at rounded positions.
 
-    The solver behind the layout takes its variables in the order of their addresses, so that its
-    last digits differ from run to run, and the bytes of a page with them.
+    The layout solver orders its variables by memory address, so its last digits, and thus the bytes of
+    a page, would differ from run to run.
     """
     figure.draw_without_rendering()
     figure.set_layout_engine("none")

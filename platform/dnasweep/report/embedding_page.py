@@ -1,4 +1,4 @@
-"""The page of an embedding job: its vectors along their two principal components, by label and species."""
+"""The page of an embedding job: the embeddings along their first two principal components."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dnasweep.report.provenance import job_section, origin
 PAGE = "embeddings.html"
 """The file of the page."""
 MAX_POINTS = 4000
-"""Sequences in a picture: of more, evenly spaced ones."""
+"""Maximum number of sequences in a figure; from more, an evenly spaced subset is drawn."""
 OTHERS = "others"
 UNKNOWN = "unknown"
 
@@ -28,13 +28,13 @@ class Components(NamedTuple):
     scores: NDArray[np.float64]
     """(vectors, 2)."""
     shares: NDArray[np.float64]
-    """Share of the variance that each of the two has, (2,)."""
+    """Share of the variance explained by each of the two, shape (2,)."""
 
 
 def principal_components(vectors: NDArray[np.floating[Any]]) -> Components:
-    """Return vectors along the two directions in which they differ most (Pearson 1901).
+    """Return vectors along their first two principal components (Pearson 1901).
 
-    The sign of a component, which is free, is that with which its largest loading is positive.
+    The sign of a component, which is arbitrary, is chosen to make its largest loading positive.
 
     Parameters
     ----------
@@ -65,13 +65,13 @@ def embedding_page(
     Parameters
     ----------
     vectors
-        One of each sequence, (sequences, hidden).
+        Embedding of each sequence, shape (sequences, hidden).
     table
         Columns `label` and `species`, "" where unknown, in the order of the vectors.
     settings
-        Of the job, shown as they are.
+        Settings of the job, shown as given.
     files
-        What lies beside the page.
+        Names of the files beside the page.
     """
     found = principal_components(vectors)
     share = found.shares.sum()
@@ -85,8 +85,8 @@ def embedding_page(
         for title, groups in _groups(table).items()
     ]
     verdict = (
-        f"{len(vectors):,} sequences, {vectors.shape[1]:,} numbers each. The two directions in which they "
-        f"differ most have {share:.0%} of their variance."
+        f"{len(vectors):,} sequences, {vectors.shape[1]:,} numbers each. The first two principal components "
+        f"explain {share:.0%} of the variance."
     )
     files = list(files)
     tables = " ".join(name for name in files if name.endswith((".parquet", ".npz")))
@@ -105,14 +105,13 @@ def _caption(number: int) -> str:
     many = f"up to {MAX_POINTS:,} of {number:,} sequences, evenly spaced"
     shown = many if number > MAX_POINTS else "each sequence"
     return (
-        f"A point for {shown}, along the first two principal components. Points that lie together have "
-        "similar vectors; that groups lie apart here does not say that they can be told apart on other "
-        "sequences."
+        f"A point for {shown}, along the first two principal components. Points that lie close together have "
+        "similar embeddings. Groups that are separate here need not be separable on other sequences."
     )
 
 
 def _groups(table: pd.DataFrame) -> dict[str, NDArray[np.object_]]:
-    """Return what colours each picture: title to the group of each sequence."""
+    """Return the groups that colour each figure: by its title, the group of each sequence."""
     found = {}
     for name in ("label", "species"):
         groups = table[name].fillna("").astype(str)

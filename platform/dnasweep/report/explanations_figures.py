@@ -25,16 +25,16 @@ TITLES = {
 
 
 def matrix_of(table: pd.DataFrame, methods: Sequence[str], measure: str) -> np.ndarray:
-    """Return one measure of agreement as a square matrix, 1 on the diagonal, nan where unknown.
+    """Return one measure of agreement as a square matrix with 1 on the diagonal and nan for missing values.
 
     Parameters
     ----------
     table
-        Agreement of every two methods, one row per pair and measure.
+        Agreement of each pair of methods, one row per pair and measure.
     methods
-        Names of rows and columns, in their order.
+        Methods, in the order of rows and columns.
     measure
-        The measure.
+        Name of the measure.
     """
     found = np.full((len(methods), len(methods)), np.nan)
     np.fill_diagonal(found, 1.0)
@@ -46,7 +46,7 @@ def matrix_of(table: pd.DataFrame, methods: Sequence[str], measure: str) -> np.n
 
 
 def agreement_maps(comparison: MethodComparison) -> Drawing | None:
-    """Heat-maps of the agreement of every two methods, one per measure; None of a single method."""
+    """Heat maps of the agreement of each pair of methods, one per measure; None for a single method."""
     methods = comparison.methods
     if len(methods) < 2:
         return None
@@ -97,7 +97,7 @@ def curve_panels(comparison: MethodComparison) -> Drawing | None:
                     markevery=4,
                     markersize=4,
                 )
-            verb = "left out, highest first" if curve == KINDS[0] else "brought in, highest first"
+            verb = "left out, highest first" if curve == KINDS[0] else "added, highest first"
             axes.set_title(curve)
             axes.set_xlabel(f"share of tokens {verb}")
         what = "mean" if comparison.of_output else "mean probability of"
@@ -120,13 +120,13 @@ def recovery_bars(comparison: MethodComparison) -> Drawing | None:
         left.set_title("AUROC over bases; dashed: chance")
         _points(right, table, comparison.methods, "hit_rate", "hit_low", "hit_high")
         right.axvline(float(table["chance"].mean()), linestyle="--", linewidth=1, color=COLOURS[7])
-        right.set_title("share of the highest bases inside")
+        right.set_title("share of the highest bases inside elements")
 
     return Drawing(draw, (8.2, 1.3 + 0.34 * len(comparison.methods)))
 
 
 def enrichment_map(comparison: MethodComparison) -> Drawing | None:
-    """Odds ratios of top attributions at elements, by method; a star where it is significant."""
+    """Odds ratios of top attributions at elements, by method, with stars for significance."""
     if comparison.enrichment is None:
         return None
     table = headline(comparison.enrichment)
@@ -163,7 +163,7 @@ def enrichment_map(comparison: MethodComparison) -> Drawing | None:
 
 
 def sanity_bars(comparison: MethodComparison) -> Drawing | None:
-    """What the sanity checks came to, one panel per check."""
+    """Results of the sanity checks, one panel per check."""
     table = comparison.sanity
     checks = list(dict.fromkeys(table["check"]))
     if not checks:
@@ -176,7 +176,7 @@ def sanity_bars(comparison: MethodComparison) -> Drawing | None:
             _points(axes, part, comparison.methods, "mean", "low", "high")
             right = 1.0 if check == FLIP else 0.0
             axes.axvline(right, linestyle="--", linewidth=1, color=COLOURS[2])
-            axes.set_title("sign turned for the other class" if check == FLIP else check)
+            axes.set_title("sign reversed for the other class" if check == FLIP else check)
             axes.set_xlim(-0.6 if check != FLIP else -0.05, 1.05)
 
     return Drawing(draw, (2.2 + 2.6 * len(checks), 1.3 + 0.34 * len(comparison.methods)))

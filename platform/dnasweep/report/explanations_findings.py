@@ -1,4 +1,4 @@
-"""What a comparison of explanations has found: the claims that were tested, and sentences on them."""
+"""The findings of a comparison of explanations: the tested claims, and sentences about them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dnasweep.tasks.texts import Texts
 from dnasweep.tasks.wording import method_name
 
 FEW = 20
-"""Sequences below which a comparison is no more than a sketch."""
+"""Minimum number of sequences for a reliable comparison."""
 UNMOVED = 0.5
 """Rank correlation with the model of shuffled weights above which a method fails the check."""
 Tested = list[tuple[pd.Series, Verdict]]
@@ -32,12 +32,12 @@ def explanation_texts(comparison: MethodComparison) -> Texts:
 
 
 def warnings(comparison: MethodComparison) -> list[str]:
-    """Return what a reader has to know before anything else."""
+    """Return the warnings that a reader must see first."""
     return explanation_texts(comparison).paragraphs("warnings", few=FEW)
 
 
 def explanation_findings(comparison: MethodComparison) -> Findings:
-    """Return the sentences on one model and the claims that were tested."""
+    """Return the sentences about one model, and the tested claims."""
     tests = _tests(comparison, ALL)
     verdicts: list[Verdict] = []
     told: list[tuple[str, dict[str, Any]]] = [
@@ -62,7 +62,7 @@ def explanation_findings(comparison: MethodComparison) -> Findings:
 
 
 def across(comparisons: Sequence[MethodComparison]) -> list[str]:
-    """Return the sentences on several models: what each finds of each element, by tokenizer."""
+    """Return the sentences that compare several models, by tokenizer."""
     known = [(one, one.enrichment) for one in comparisons if one.enrichment is not None]
     if len(comparisons) < 2 or not known:
         return []
@@ -76,7 +76,7 @@ def across(comparisons: Sequence[MethodComparison]) -> list[str]:
 
 
 def _tests(comparison: MethodComparison, *species: str) -> Tested:
-    """Return the tests of enrichment in a species, or without one in each."""
+    """Return the tests of enrichment in one species, or in each species if none is given."""
     table = comparison.enrichment
     if table is None:
         return []
@@ -92,7 +92,7 @@ def _tests(comparison: MethodComparison, *species: str) -> Tested:
 
 
 def _methods(tested: Tested, element: str) -> tuple[int, int]:
-    """Return by how many methods an element is enriched, and of how many."""
+    """Return by how many of the methods an element is enriched, and the number of methods."""
     mine = [(row["method"], odds.higher) for row, odds in tested if row["element"] == element]
     return len({method for method, held in mine if held}), len({method for method, _ in mine})
 
@@ -175,7 +175,7 @@ def _flip(comparison: MethodComparison) -> dict[str, Any]:
 
 
 def _randomised(comparison: MethodComparison) -> dict[str, Any]:
-    """Return the check that shuffled most."""
+    """Return the check that shuffled the most weights."""
     table = comparison.sanity[comparison.sanity["check"] != FLIP]
     last = table["check"].drop_duplicates().to_list()[-1:]
     part = table[table["check"].isin(last) & table["mean"].notna()]

@@ -48,7 +48,7 @@ NUMBERS = "numbers.json"
 FIGURES = {
     "agreement": ("Agreement of methods", figures.agreement_maps),
     "recovery": ("Recovery of planted elements", figures.recovery_bars),
-    "enrichment": ("Elements at their places", figures.enrichment_map),
+    "enrichment": ("Elements at their positions", figures.enrichment_map),
     "curves": ("Deletion and insertion", figures.curve_panels),
     "sanity": ("Sanity checks", figures.sanity_bars),
 }
@@ -63,11 +63,11 @@ def write_comparison(
     Parameters
     ----------
     directory
-        Where to write; made if it is not there.
+        Folder to write to; created if it does not exist.
     comparisons
-        One per model.
+        Comparisons, one per model.
     settings
-        Of the job, shown as they are; `title` and `command` are used as well.
+        Settings of the job, shown as given; `title` and `command` are used as well.
     """
     directory.mkdir(parents=True, exist_ok=True)
     for end, one in _ends(comparisons).items():
@@ -99,7 +99,7 @@ def explanations_page(
 
 
 def _ends(comparisons: Sequence[MethodComparison]) -> dict[str, MethodComparison]:
-    """Return each model by what stands behind the names of its files and elements."""
+    """Return each model by the suffix of the names of its files and page elements."""
     if len(comparisons) == 1:
         return {"": comparisons[0]}
     return {f"-{place}": one for place, one in enumerate(comparisons, start=1)}
@@ -175,7 +175,7 @@ def _sections(one: MethodComparison, end: str) -> list[Section]:
         ],
         "costs": [table("costs", one.costs)],
     }
-    # Of several models the list of sections has the names alone.
+    # With several models, the list of sections shows only their names.
     link = "" if end else None
     sections = [
         Section(first.name, first.title, [notice, *first.blocks], one.name if end else None),

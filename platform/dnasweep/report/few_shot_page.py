@@ -29,7 +29,7 @@ from dnasweep.sweeps.shots_findings import settings
 from dnasweep.tasks.wording import ALPHA, mean_of, metric_name
 
 APART = 0.06
-"""Factor between the places of two initialisations at one number of shots, of 1."""
+"""Factor by which the curves of two initialisations are offset at the same number of shots."""
 
 
 def few_shot_page(comparison: ShotComparison, frame: SweepFrame) -> Page:
@@ -72,8 +72,8 @@ def few_shot_page(comparison: ShotComparison, frame: SweepFrame) -> Page:
 
 
 def means_by_shots(comparison: ShotComparison) -> pd.DataFrame:
-    """Return the means as text, one row per initialisation and one column per number of shots; the
-    baseline comes last."""
+    """Return the means as text, with a row per initialisation, a column per number of shots, and the
+    baseline last."""
     column, rows = f"test_{comparison.metric}", comparison.rows
     shots = sorted(set(rows["shots"])) if len(rows) else []
     records: list[dict[str, Any]] = []
@@ -106,13 +106,13 @@ def _pairwise(comparison: ShotComparison) -> PageTable:
 
 
 def _telling(table: pd.DataFrame) -> pd.DataFrame:
-    """Leave out what does not tell rows apart."""
+    """Leave out columns that are the same in all rows."""
     dull = [n for n in ("tokenizer", "learning_rate") if n in table and table[n].nunique() < 2]
     return table.drop(columns=dull)
 
 
 def shot_tables(comparison: ShotComparison) -> RenderableType:
-    """Return the means by number of shots, the baseline's among them, and the findings."""
+    """Return the findings, and the means by number of shots, including the baseline."""
     means = means_by_shots(comparison)
     table = terminal_table(
         f"Test {metric_name(comparison.metric)} by shots{_of_each(comparison)}",
@@ -142,7 +142,7 @@ def learning_curve(comparison: ShotComparison) -> Drawing | None:
             for place, name in enumerate(names):
                 own = group[group["initialisation"] == name].sort_values("shots")
                 if len(own):
-                    # A little to the side, so that one bar does not hide another.
+                    # Slightly offset, so that error bars do not hide each other.
                     beside = (1 + APART) ** (place - (len(names) - 1) / 2)
                     _draw_means(axes, comparison, own, place, beside)
             _draw_baseline(axes, comparison)

@@ -16,16 +16,16 @@ from dnasweep.report.render import render
 def write_page(
     page: Page, path: Path, *, tables: Mapping[str, pd.DataFrame] | None = None
 ) -> Path:
-    """Write a page, and beside it its named figures and further tables; return its path.
+    """Write a page, its named figures and further tables into a folder; return the path of the page.
 
     Parameters
     ----------
     page
-        What to write.
+        Page to write.
     path
-        The HTML file; its folder is made if it is not there.
+        The HTML file; its folder is created if it does not exist.
     tables
-        Name of a CSV file, without ending, to its table.
+        Tables by the names of their CSV files, without extension.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     for figure in page.figures():

@@ -1,4 +1,4 @@
-"""Interactions of tokens on a page: arcs between the strongest pairs of a sequence, and a table."""
+"""Token interactions on a page: arcs between the strongest pairs of a sequence, and a table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dnasweep.tasks.texts import Texts
 
 MAX_ARCS, MAX_ROWS = 20, 30
 MAX_LETTERS = 120
-"""Bases up to which a picture shows the letters."""
+"""Maximum number of bases for which a figure shows the letters."""
 
 
 def interaction_section(
@@ -24,13 +24,13 @@ def interaction_section(
     Parameters
     ----------
     pairs
-        Rows of the table `interactions` of a job.
+        Rows of a job's table `interactions`.
     sequences
-        Rows of the table of sequences that are shown.
+        Rows of the table of sequences, for the sequences that are shown.
     say
         The texts of the page.
     unit
-        Of the output explained.
+        Unit of the explained output.
     """
     texts = dict(zip(sequences["sequence_id"], sequences["sequence"], strict=True))
     pairs = pairs[pairs["sequence_id"].isin(texts)]
@@ -52,16 +52,16 @@ def interaction_section(
 
 
 def arcs(pairs: pd.DataFrame, sequence: str, unit: str) -> Drawing:
-    """An arc for each pair of tokens of one sequence, wider where they interact more.
+    """Draw an arc for each pair of tokens of one sequence; wider arcs are stronger interactions.
 
     Parameters
     ----------
     pairs
-        Of one sequence.
+        Pairs of one sequence.
     sequence
-        Its bases.
+        Bases of the sequence.
     unit
-        Of the output explained.
+        Unit of the explained output.
     """
     first = (pairs["first_start"] + pairs["first_end"] - 1).to_numpy() / 2
     second = (pairs["second_start"] + pairs["second_end"] - 1).to_numpy() / 2

@@ -1,4 +1,4 @@
-"""Letters as high as what they say: attributions of a sequence, information of a motif."""
+"""Sequence logos: letters scaled by the attributions of a sequence or the information of a motif."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ LETTERS = {"A": COLOURS[2], "C": COLOURS[0], "G": COLOURS[4], "T": COLOURS[1]}
 """Colours of the bases."""
 
 ROW = 100
-"""Bases on a line."""
+"""Number of bases per line."""
 
 
 def sequence_logo(summary: Summary, row: int) -> Drawing:
-    """One sequence of `summary.bases`, 100 bases per line, TATA boxes in place shaded.
+    """Draw one sequence of `summary.bases`, 100 bases per line, with TATA boxes at their position shaded.
 
-    Of a sequence longer than `logo_bases` a part is shown: two thirds upstream of the transcription
-    start and one downstream, or the middle where the start is not known.
+    If a sequence is longer than `logo_bases`, only a part is shown: two thirds of it upstream and one third
+    downstream of the transcription start, or the middle if the start is not known.
     """
     bases = summary.bases
     columns = _columns(summary, row)
@@ -42,16 +42,16 @@ def sequence_logo(summary: Summary, row: int) -> Drawing:
 
 
 def browsed(summary: Summary, rows: Sequence[tuple[int, str, str]], caption: str) -> Logos:
-    """Return sequences to browse, all of them drawn by the largest value of any.
+    """Return sequences to browse, all scaled by the largest value among them.
 
     Parameters
     ----------
     summary
-        Of the attributions.
+        Summary of the attributions.
     rows
-        Rows of `summary.bases`, each with the name of its sequence and what is said of it.
+        Rows of `summary.bases`, each with the name and the description of its sequence.
     caption
-        Of them all.
+        Common caption.
     """
     bases = summary.bases
     columns = [_columns(summary, row) for row, _, _ in rows]
@@ -75,7 +75,7 @@ def browsed(summary: Summary, rows: Sequence[tuple[int, str, str]], caption: str
 
 
 def _columns(summary: Summary, row: int) -> np.ndarray:
-    """Return the columns of a sequence that are shown."""
+    """Return the columns of a sequence to show."""
     bases = summary.bases
     there = np.flatnonzero(~np.isnan(bases.values[row]))
     first, last = int(there[0]), int(there[-1]) + 1
@@ -96,22 +96,22 @@ def base_logo(
     box: tuple[int, int] | None = None,
     known: bool = False,
 ) -> Drawing:
-    """Letters as high as the value of their base, 100 bases per line.
+    """Draw letters as high as the values of their bases, 100 bases per line.
 
     Parameters
     ----------
     values
-        One per base, (n,).
+        Value of each base, shape (n,).
     codes
-        The bases, in the codes of `formats.bases`, (n,).
+        Bases in the codes of `formats.bases`, shape (n,).
     positions
-        Their positions, (n,).
+        Positions of the bases, shape (n,).
     unit
-        Of the values.
+        Unit of the values.
     box
-        First position of what is shaded, and one past its last.
+        First position of the shaded part, and one past its last.
     known
-        Whether positions count from the transcription start, which is dotted.
+        Whether positions count from the transcription start, which is marked by a dotted line.
     """
     heights = pd.DataFrame(
         (codes[:, None] == np.arange(4)) * values[:, None], columns=list(LETTERS)
@@ -129,7 +129,7 @@ def base_logo(
         grid[-1, 0].set_xlabel(
             "bases from the transcription start (0 is base +1)"
             if known
-            else "base from the first one (0)"
+            else "position (first base: 0)"
         )
         figure.supylabel(f"attribution ({unit})", fontsize=10)
 
@@ -162,7 +162,7 @@ def _line(
 
 
 def _box(summary: Summary, row: int) -> tuple[int, int] | None:
-    """Return the first position of the sequence's TATA box in place, and the one past its last."""
+    """Return the first position of the sequence's TATA box in the expected range, and one past its last."""
     bases, site = summary.bases, summary.site
     if not bases.tss.known:
         return None
@@ -175,13 +175,13 @@ def _box(summary: Summary, row: int) -> tuple[int, int] | None:
 
 
 def letter_heights(matrix: np.ndarray) -> np.ndarray:
-    """Probabilities (columns, 4): the share of each letter in the information, in bits."""
-    # A column of pseudocounts alone may tell a hair less than nothing.
+    """Return the height of each letter in bits: its share of the information, from probabilities (columns, 4)."""
+    # The information of a column of pseudocounts can be slightly negative.
     return matrix * np.clip(information(np.clip(matrix, 1e-9, 1)), 0, None)[:, None]
 
 
 def motif_logo(matrix: np.ndarray) -> Drawing:
-    """Probabilities (columns, 4): letters as high as their share of the information, in bits."""
+    """Draw the logo of a motif, in bits, from its probabilities (columns, 4)."""
     frame = pd.DataFrame(letter_heights(matrix), columns=list(LETTERS))
 
     def draw(figure: Figure) -> None:
@@ -197,7 +197,7 @@ def motif_logo(matrix: np.ndarray) -> Drawing:
 
 
 def _letters(axes: Axes, heights: pd.DataFrame, **how: Any) -> None:
-    # Brings pyplot with it, which nothing else here needs.
+    # Imported here because it imports pyplot, which nothing else here needs.
     import logomaker
 
     logomaker.Logo(

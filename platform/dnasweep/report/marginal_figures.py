@@ -10,18 +10,18 @@ from dnasweep.report.drawing import MARKERS, Drawing, band, ink, on_axes, style
 
 ARROWS = {"FF": "→ →", "FR": "→ ←", "RF": "← →", "RR": "← ←", "F": "→", "R": "←"}
 FEW = 60
-"""Points of a curve up to which each has a marker."""
+"""Maximum number of points of a curve that is drawn with markers."""
 
 
 def interaction_curve(pairs: pd.DataFrame, reads: str) -> Drawing | None:
-    """What both motifs do beyond the sum, by spacing, a curve for each orientation.
+    """Plot the interaction of both motifs by spacing, with a curve for each orientation.
 
     Parameters
     ----------
     pairs
-        Of :class:`~dnasweep.synthetic.marginal_effects.MarginalEffects`.
+        Table of pairs of :class:`~dnasweep.synthetic.marginal_effects.MarginalEffects`.
     reads
-        What is read of the model.
+        Model output that is measured.
     """
     if pairs.empty:
         return None
@@ -36,14 +36,14 @@ def interaction_curve(pairs: pd.DataFrame, reads: str) -> Drawing | None:
 
 
 def together_curve(pairs: pd.DataFrame, orientation: str, reads: str) -> Drawing | None:
-    """The effect of both motifs beside the sum of each alone, by spacing, at one orientation.
+    """Plot the joint effect of both motifs and the sum of their single effects by spacing, at one orientation.
 
     Parameters
     ----------
     pairs, reads
         As for :func:`interaction_curve`.
     orientation
-        Which one.
+        Orientation to show.
     """
     rows = pairs[pairs["orientation"] == orientation]
 
@@ -52,7 +52,7 @@ def together_curve(pairs: pd.DataFrame, orientation: str, reads: str) -> Drawing
         total = rows["motif_alone"] + rows["other_alone"]
         for rank, (values, label) in enumerate(
             (
-                (total, "sum of each alone"),
+                (total, "sum of single effects"),
                 (rows["motif_alone"], "first alone"),
                 (rows["other_alone"], "second alone"),
             ),
@@ -65,7 +65,7 @@ def together_curve(pairs: pd.DataFrame, orientation: str, reads: str) -> Drawing
 
 
 def interaction_map(pairs: pd.DataFrame, reads: str) -> Drawing | None:
-    """The interaction by orientation (rows) and spacing (columns).
+    """Draw the interaction by orientation (rows) and spacing (columns).
 
     Parameters
     ----------
@@ -104,14 +104,14 @@ def interaction_map(pairs: pd.DataFrame, reads: str) -> Drawing | None:
 
 
 def place_curve(alone: pd.DataFrame, reads: str) -> Drawing | None:
-    """The effect of one motif by its first base, a curve for each strand; None for a single place.
+    """Plot the effect of one motif by its first base, a curve for each strand; None for a single position.
 
     Parameters
     ----------
     alone
-        Of :class:`~dnasweep.synthetic.marginal_effects.MarginalEffects`.
+        Table of single motifs of :class:`~dnasweep.synthetic.marginal_effects.MarginalEffects`.
     reads
-        What is read of the model.
+        Model output that is measured.
     """
     if alone["start"].nunique() < 2:
         return None

@@ -1,4 +1,4 @@
-"""What a marginalisation has found, in words."""
+"""The findings of a marginalisation, in words."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def finding(found: MarginalEffects, motifs: Sequence[NamedMotif], reads: str) ->
     Parameters
     ----------
     found
-        The effects.
+        Effects that were found.
     motifs
-        One or two.
+        One or two motifs.
     reads
-        What is read of the model, such as `log odds of promoter`.
+        Model output that is measured, such as `log odds of promoter`.
     """
     alone = found.alone
     return Texts("marginal")(
@@ -40,7 +40,7 @@ def finding(found: MarginalEffects, motifs: Sequence[NamedMotif], reads: str) ->
 def marginal_findings(
     found: MarginalEffects, motifs: Sequence[NamedMotif], reads: str
 ) -> Findings:
-    """Return the sentences and the claims that were tested.
+    """Return the findings: sentences, and the tested claims.
 
     Parameters
     ----------
@@ -50,8 +50,12 @@ def marginal_findings(
     pairs, verdicts, shown = found.pairs, [], []
     for _, rows in found.alone.groupby(["which", "strand"], sort=False):
         row = largest(rows, "effect")
-        where = f"at base {row['start']}" if len(rows) == 1 else "where it does most, "
-        where += "" if len(rows) == 1 else f"at base {row['start']}"
+        where = (
+            f"at base {row['start']}"
+            if len(rows) == 1
+            else "at the position of its largest effect, "
+        )
+        where += "" if len(rows) == 1 else f"base {row['start']}"
         shown.append({**row.to_dict(), "where": where})
         claim = (
             f"{row['motif']} alone {where}, {'as given' if row['strand'] == 'F' else 'reversed'}"
@@ -60,7 +64,7 @@ def marginal_findings(
     if not pairs.empty:
         for orientation, rows in pairs.groupby("orientation", sort=False):
             row = largest(rows, "interaction")
-            claim = f"both beyond their sum, {orientation}, spacing {row['spacing']} bases"
+            claim = f"interaction, {orientation}, spacing {row['spacing']} bases"
             verdicts.append(
                 Verdict(claim, reads, row["interaction"], row["q"], row["low"], row["high"])
             )

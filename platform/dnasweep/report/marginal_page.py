@@ -1,4 +1,4 @@
-"""The page of a marginalisation: what motifs do to a model's output, alone and together."""
+"""The page of a marginalisation: the effects of motifs on a model's output, alone and together."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from dnasweep.tasks.texts import Texts
 PAGE = "marginals.html"
 """The file of the page."""
 SHOWN = 20
-"""Rows of a table on the page; all are in the files beside it."""
+"""Maximum number of rows of a table on the page; the files beside it have all rows."""
 
 
 def marginal_page(
@@ -41,19 +41,19 @@ def marginal_page(
     Parameters
     ----------
     found
-        The effects.
+        Effects that were found.
     motifs
-        One or two.
+        One or two motifs.
     reads
-        What is read of the model, such as `log odds of promoter`.
+        Model output that is measured, such as `log odds of promoter`.
     mean
-        That of the backgrounds without motifs.
+        Mean output of the backgrounds without motifs.
     settings
-        Of the job, shown as they are.
+        Settings of the job, shown as given.
     command
-        Command line that makes the page again.
+        Command line that recreates the page.
     files
-        What lies beside the page.
+        Names of the files beside the page.
     """
     say, pairs, alone = Texts("marginal"), found.pairs, found.alone
     told = marginal_findings(found, motifs, reads)
@@ -100,10 +100,10 @@ def _figures(
     pairs = found.pairs
     if pairs.empty:
         drawing = place_curve(found.alone, reads)
-        return PageFigure("Effect by place", say("places"), drawing, "effect_by_place"), []
+        return PageFigure("Effect by position", say("places"), drawing, "effect_by_place"), []
     best = largest(pairs, "interaction")["orientation"]
     first = PageFigure(
-        "Beyond the sum of both, by spacing",
+        "Interaction by spacing",
         say("interaction"),
         interaction_curve(pairs, reads),
         "interaction_by_spacing",
@@ -116,7 +116,7 @@ def _figures(
             "interaction_map",
         ),
         PageFigure(
-            "Both, and the sum of each alone",
+            "Joint effect, and sum of single effects",
             say("together", orientation=best),
             together_curve(pairs, str(best), reads),
             "both_and_sum",
@@ -125,7 +125,7 @@ def _figures(
 
 
 def _strongest(table: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Return the rows of a table with the largest values of a column, without interval ends of others."""
+    """Return the rows with the largest values of a column, without the interval ends of other columns."""
     if table.empty:
         return table
     kept = [name for name in table.columns if not name.endswith(("_low", "_high"))]

@@ -1,7 +1,7 @@
-"""A model card: what a reader of the hub has to know of a model, as Markdown with metadata.
+"""A model card: the facts that readers on the hub need about a model, as Markdown with metadata.
 
-The form is the hub's (Mitchell et al. 2019; `huggingface_hub.ModelCard`): a YAML head, which the hub reads for
-its filters and its table of results, and a text.
+The format is that of the hub (Mitchell et al. 2019; `huggingface_hub.ModelCard`): a YAML header, from which
+the hub fills its filters and its table of results, and a text.
 """
 
 from __future__ import annotations
@@ -29,37 +29,37 @@ class Score(NamedTuple):
     split: str
     """`validation` or `test`."""
     mean: float
-    """Over the seeds of the combination."""
+    """Mean over the seeds of the combination."""
     sd: float | None
-    """Standard deviation over the seeds; None for a single one, or where it was not kept."""
+    """Standard deviation over the seeds; None for a single seed, or if it was not recorded."""
     baseline: float | None
-    """Of the k-mer baseline on the same rows."""
+    """Score of the k-mer baseline on the same rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CardFacts:
-    """What a card says."""
+    """The facts on a card."""
 
     title: str
     """Name of the model."""
     config: Mapping[str, Any]
     """Its `config.json`."""
     tokenizer: str
-    """Its tokenizer, by short name."""
+    """Short name of the tokenizer."""
     loads_in_transformers: bool
-    """Whether transformers opens it without this package."""
+    """Whether transformers can load the model without this package."""
     address: str
-    """What a reader passes to `load_model`: the repository, or a folder."""
+    """Argument for `load_model`: the repository, or a folder."""
     license: str | None
-    """Licence, as the hub names it."""
+    """Licence, by its identifier on the hub."""
     base_model: str | None = None
-    """Pretrained checkpoint of the hub that it started from."""
+    """Pretrained checkpoint on the hub that training started from."""
     record: TrainingRecord | None = None
-    """Its training; None: it is not known here."""
+    """Record of the training; None if there is none."""
     digests: Mapping[str, str] = field(default_factory=dict)
-    """File to its SHA-256."""
+    """SHA-256 of each file, by its name."""
     versions: Mapping[str, str] = field(default_factory=dict)
-    """Package to its version."""
+    """Version of each package, by its name."""
 
 
 def digests_of(files: Iterable[Path]) -> dict[str, str]:
@@ -72,7 +72,7 @@ def digests_of(files: Iterable[Path]) -> dict[str, str]:
 
 
 def scores_of(record: TrainingRecord) -> list[Score]:
-    """Return the scores of a model's combination over its seeds, those on test first."""
+    """Return the scores of a model's combination over its seeds, test scores first."""
     found = []
     chosen = str(record.sweep["metric"])
     others = [one for one in task_of(record.dataset.labels).metrics if one != chosen]
@@ -104,7 +104,7 @@ def source_names(request: Mapping[str, Any]) -> list[str]:
 
 
 def axes_of(record: TrainingRecord) -> dict[str, str]:
-    """Return the values of a model's combination; a checkpoint by its name, without the folder it lies in."""
+    """Return the values of a model's combination; a checkpoint by its name without its folder."""
     checkpoint, species = record.start
     of_hub = checkpoint in record.sweep.get("commits", {})
     values = {
@@ -142,7 +142,7 @@ def card_text(facts: CardFacts) -> str:
         tags=["dna", "genomics", "biology", "dnasweep", task.name],
         base_model=facts.base_model,
         datasets=published or None,
-        # The hub offers to try what its own library opens.
+        # The hub offers a demo for models that its own library can load.
         pipeline_tag=task.hub_name if facts.loads_in_transformers and task.hub_name else None,
         eval_results=_results(facts, sources) if record else None,
         model_name=facts.title if record else None,

@@ -38,12 +38,12 @@ from dnasweep.tasks.wording import ALPHA, minus
 
 PAGE = "motifs.html"
 MAX_SHOWN = 12
-"""Motifs with pictures: those of lowest p-value of enrichment, place or match."""
+"""Number of motifs with figures: those with the lowest p-value of enrichment, position or match."""
 MATCH_Q = 0.25
-"""Matches beside the best one are shown up to this adjusted p-value."""
+"""Besides the best match, matches up to this adjusted p-value are shown."""
 BINS = 30
 MAX_MATCHED, MAX_PLACED = 8, 5
-"""Motifs that a sentence names."""
+"""Number of motifs named in a sentence."""
 _GROUPS = {"labels": "the class", "output": "the higher half"}
 
 
@@ -62,19 +62,19 @@ def write_report(
     Parameters
     ----------
     directory
-        Where to write; it exists.
+        Folder to write to; it must exist.
     found
-        What discovery came to.
+        Results of the discovery.
     config
-        How motifs were sought.
+        Settings of motif discovery.
     settings
-        Of the attributions, and what else a reader wants to know, shown as given.
+        Settings of the attributions and other facts for the reader, shown as given.
     num_known
-        Known motifs they were compared with.
+        Number of known motifs that they were compared with.
     signed
         Whether the attributions have a sign.
     command
-        Command line that makes the page again.
+        Command line that recreates the page.
     """
     table, data, say = _placed(found.table()), found.data, _texts(found.data)
     explained = str(settings.get("target") or "the class")
@@ -103,7 +103,7 @@ def write_report(
     if len(table):
         shown = Text([say("pictures", num=len(table), shown=MAX_SHOWN)])
         pictures = [shown, *_pictures(found, table, say)]
-        sections.append(Section("pictures", "Logos and places", pictures))
+        sections.append(Section("pictures", "Logos and positions", pictures))
     sought = {"config": config, "signed": signed, "times_minimum": TIMES_MINIMUM}
     sections.append(Section("method", "Method", [Text(say.paragraphs("method", **sought))]))
     page = Page(
@@ -123,7 +123,7 @@ def write_report(
 
 
 def _answer(table: pd.DataFrame, target: str, say: Texts) -> Answer:
-    """Return what was found in sequences that motifs were not found in, and how to go on."""
+    """Return the result in the held-out sequences, and the next steps."""
     sure = table["q"] < ALPHA if len(table) else pd.Series(dtype=bool)
     best = table[sure].sort_values("p", kind="stable").head(MAX_PLACED).to_dict("records")
     return Answer(
@@ -136,12 +136,12 @@ def _answer(table: pd.DataFrame, target: str, say: Texts) -> Answer:
             match_q=MATCH_Q,
         ),
         "yes" if best else "no" if len(table) else "open",
-        steps=[("The motifs, for tools that read MEME's format", "motifs.meme")],
+        steps=[("The motifs in MEME format, for other tools", "motifs.meme")],
     )
 
 
 def motif_findings(found: DiscoveredMotifs, *, target: str) -> Findings:
-    """Return the sentences and the claims that were tested; `target` names the class."""
+    """Return the findings: sentences, and the tested claims; `target` is the name of the class."""
     data, table = found.data, _placed(found.table())
     matched = table[table["match_q"] < ALPHA].sort_values("match_p")
     placed = table[table["q_place"] < ALPHA].sort_values("p_place")
@@ -176,15 +176,15 @@ def _texts(data: MotifData) -> Texts:
 
 
 def motif_table(table: pd.DataFrame) -> RenderableType:
-    """Return the motifs that are most like known ones, for the terminal."""
+    """Return the motifs with the best matches to known ones, for the terminal."""
     best = table.sort_values("match_p").head(MAX_SHOWN)
     shown = _readable(_placed(best)).drop(columns=["motif", "p", "num_in_place", "q_place"])
     left = ["consensus", "most like"]
-    return terminal_table("Motifs, those most like known ones first", shown, left=left)
+    return terminal_table("Motifs, best matches to known ones first", shown, left=left)
 
 
 def _placed(table: pd.DataFrame) -> pd.DataFrame:
-    """Add the place that most instances of each motif have, as text."""
+    """Add the position of most instances of each motif, as text."""
     ends = zip(table["place_first"], table["place_last"], strict=True)
     return table.assign(place=[minus(f"{first:+d} to {last:+d}") for first, last in ends])
 
@@ -202,21 +202,21 @@ def _pictures(found: DiscoveredMotifs, table: pd.DataFrame, say: Texts) -> list[
         name = ": ".join(dict.fromkeys([pattern.name, pattern.consensus]))
         blocks += [
             Text([about], soft=True, heading=name),
+            PageFigure("Logo", "Instances in the discovery part.", logo, f"logo-{number + 1}"),
             PageFigure(
-                "Logo", "Of the instances in the discovery part.", logo, f"logo-{number + 1}"
+                "Positions", "Best hits in the sequences of the confirmation part.", places
             ),
-            PageFigure("Places", "Best hits of sequences of the confirmation part.", places),
         ]
     return blocks
 
 
 def _core(pattern: Pattern) -> np.ndarray:
-    """Return the columns of a motif that tell most, and two on either side."""
+    """Return the most informative columns of a motif, and two on either side."""
     return pattern.matrix[max(0, pattern.core.start - 2) : pattern.core.stop + 2]
 
 
 def _bits(pattern: Pattern) -> list[list[float]]:
-    """Return how high the letters of a motif's logo are."""
+    """Return the heights of the letters in a motif's logo."""
     return [
         [round(float(bits), 2) for bits in column] for column in letter_heights(_core(pattern))
     ]
@@ -252,24 +252,24 @@ def _counts(table: pd.DataFrame, which: str) -> list[str]:
 
 
 def _best(matches: pd.DataFrame) -> pd.DataFrame:
-    """Return the best match of each motif, and others that are worth a look."""
+    """Return the best match of each motif, and other notable matches."""
     shown = ~matches["motif"].duplicated() | (matches["q"] <= MATCH_Q)
     return matches[shown].rename(columns={"match": "known motif", "match_name": "name"})
 
 
 def hit_positions(test: Validation, *, low: int, high: int, known: bool, group: str) -> Drawing:
-    """Best hits of the confirmation part by position, in the group and in the others; the place is shaded.
+    """Plot the positions of the best hits in the confirmation part; the usual position is shaded.
 
     Parameters
     ----------
     test
-        Of one motif.
+        Test of one motif.
     low, high
         First position of the windows, and the one past their last.
     known
         Whether positions count from the transcription start.
     group
-        What the sequences are called that motifs are of.
+        Name of the sequences that motifs are sought in.
     """
     bins = np.linspace(low, high, BINS + 1).tolist()
     origin = "the transcription start" if known else "the first one"

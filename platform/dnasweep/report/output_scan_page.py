@@ -1,4 +1,4 @@
-"""The page of a scan by a model of bases, of bins or of numbers: its tracks, and peaks where they are called."""
+"""The page of a scan by a model of bases, bins or numbers: its tracks, and its peaks if any were called."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from dnasweep.tasks.wording import joined
 PAGE = "scan.html"
 """The file of the page."""
 MAX_PEAKS = 50
-"""Peaks in the table: the highest."""
+"""Maximum number of peaks in the table, the highest first."""
 MAX_DRAWN = 12
-"""Tracks in the picture."""
+"""Maximum number of tracks in the figure."""
 
 
 class RegionTracks(NamedTuple):
@@ -32,9 +32,9 @@ class RegionTracks(NamedTuple):
     chrom: str
     """The record."""
     start: int
-    """First base, from 0."""
+    """First base of the region, from 0."""
     values: dict[str, NDArray[np.float64]]
-    """Of every base by the name of the track; nan where it has none."""
+    """Value of each base, by the name of the track; nan if a base has none."""
 
 
 def region_of(files: Mapping[str, Path], chrom: str, start: int, end: int) -> RegionTracks:
@@ -43,7 +43,7 @@ def region_of(files: Mapping[str, Path], chrom: str, start: int, end: int) -> Re
     Parameters
     ----------
     files
-        bigWig by the name of the track.
+        bigWig files by the names of their tracks.
     chrom, start, end
         The region, 0-based and half-open.
     """
@@ -67,13 +67,13 @@ def output_scan_page(
     Parameters
     ----------
     table, peaks
-        As :class:`~dnasweep.genomics.output_tracks.FoundTracks` has them; None where no peaks are called.
+        Tables of :class:`~dnasweep.genomics.output_tracks.FoundTracks`; None if no peaks were called.
     region
-        What the picture shows.
+        Region shown in the figure.
     settings
-        Of the scan, shown as they are.
+        Settings of the scan, shown as given.
     files
-        What lies beside the page.
+        Names of the files beside the page.
     """
     files, names = list(files), table["track"].tolist()
     bases = int(table["bases"].iloc[0])
@@ -88,7 +88,7 @@ def output_scan_page(
     caption = (
         "Around the highest peak."
         if peaks is not None and len(peaks)
-        else "The beginning of the scan."
+        else "The start of the scan."
     )
     picture = PageFigure("A region", caption, tracks_picture(region), "region")
     beside = " ".join(name for name in files if name.endswith((".bw", ".bed")))
@@ -103,7 +103,9 @@ def output_scan_page(
         lead=[*origin(settings), f"{bases:,} bases with a value"],
         sections=[
             Section(
-                "tracks", "Tracks", [PageTable("tracks", table, "Of all bases with a value.")]
+                "tracks",
+                "Tracks",
+                [PageTable("tracks", table, "Statistics over all bases with a value.")],
             ),
             Section("peaks", "Peaks", [highest]),
             job_section(settings, command="", files=files),

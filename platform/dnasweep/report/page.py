@@ -1,7 +1,7 @@
-"""What a page says, as a value: how it looks is a matter of :mod:`.html` and :mod:`.terminal`.
+"""The content of a page as a value; :mod:`.html` and :mod:`.terminal` determine how it looks.
 
-Builders leave out nothing themselves: a table without rows, a figure without a drawing and a
-section without content are not shown.
+Builders need not leave anything out: a table without rows, a figure without a drawing and a section
+without content are not shown.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from dnasweep.report.drawing import Drawing
 from dnasweep.sweeps.verdicts import Verdict, table_of
 
 Mark = Literal["", "chosen", "reference", "loses", "sick", "total", "published"]
-"""Why a row of a table stands out."""
+"""Why a row of a table is highlighted."""
 
 
 class Block:
-    """Something that stands on a page."""
+    """An element of a page."""
 
     kind: ClassVar[str]
-    """By which a renderer knows it."""
+    """Kind of block, for the renderers."""
     content: ClassVar[str]
-    """The field without which there is nothing to show."""
+    """Field that must not be empty for the block to be shown."""
 
     @property
     def empty(self) -> bool:
@@ -44,9 +44,9 @@ class PageFigure(Block):
     title: str
     caption: str
     drawing: Drawing | None
-    """None: there is nothing to draw."""
+    """The drawing; None if there is nothing to draw."""
     name: str = ""
-    """Of its PNG file, without ending; empty: it has none."""
+    """Name of the PNG file, without extension; empty if there is none."""
 
 
 @dataclass(frozen=True)
@@ -55,24 +55,24 @@ class PageTable(Block):
 
     kind, content = "table", "frame"
     name: str
-    """Of its element in the page, without `-table`."""
+    """Id of the element on the page, without `-table`."""
     frame: pd.DataFrame | None
-    """None: there is nothing to show."""
+    """The table; None if there is nothing to show."""
     caption: str = ""
     marks: Sequence[str] = ()
-    """Why each row stands out (a :data:`Mark` each); empty: none does."""
+    """Why each row is highlighted (a :data:`Mark` each); empty if none is."""
     numeric: Sequence[str] | None = None
-    """Columns to align on the right. Default: those of numbers."""
+    """Columns to align on the right. Default: columns of numbers."""
     end: str = ""
-    """Of its element in the page, where a page has several such tables."""
+    """Suffix of the element's id, if a page has several such tables."""
     hidden: Sequence[str] = ()
-    """Columns that are not shown until a reader asks for them."""
+    """Columns that are hidden until a reader shows them."""
     logos: Sequence[Sequence[Sequence[float]]] = ()
-    """A logo for each row, in a column of its own: bits of A, C, G and T by column; empty: none."""
+    """A logo for each row in an extra column: bits of A, C, G and T by position; empty if there are none."""
 
     @property
     def element(self) -> str:
-        """Its element in the page."""
+        """Id of the element on the page."""
         return f"{self.name}-table{self.end}"
 
 
@@ -83,13 +83,13 @@ class Text(Block):
     kind, content = "text", "paragraphs"
     paragraphs: Sequence[str]
     soft: bool = False
-    """Whether they are an aside."""
+    """Whether the text is an aside."""
     heading: str = ""
 
 
 @dataclass(frozen=True)
 class Bullets(Block):
-    """Sentences; what stands before the first colon is shown in bold."""
+    """Sentences; the part before the first colon is shown in bold."""
 
     kind, content = "bullets", "sentences"
     sentences: Sequence[str]
@@ -123,7 +123,7 @@ class Code(Block):
 
 @dataclass(frozen=True)
 class Fold(Block):
-    """Blocks that a reader opens."""
+    """Blocks that are collapsed until a reader opens them."""
 
     kind, content = "fold", "shown"
     title: str
@@ -131,55 +131,55 @@ class Fold(Block):
 
     @property
     def shown(self) -> list[Block]:
-        """The blocks with something in them."""
+        """The blocks that are not empty."""
         return [block for block in self.blocks if not block.empty]
 
 
 @dataclass(frozen=True)
 class Logos(Block):
-    """Sequences to browse and search, each with its bases as high as their values."""
+    """Sequences to browse and search, each drawn as a logo of its values."""
 
     kind, content = "logos", "sequences"
     sequences: Sequence[Mapping[str, Any]]
-    """`name`, `about`, `bases`, `values` (whole numbers, thousandths of `scale`), `first` position,
-    and `box`: the first position of what is shaded and one past its last, or None."""
+    """Each with `name`, `about`, `bases`, `values` (whole numbers, thousandths of `scale`), `first`
+    position, and `box`: the first position of the shaded part and one past its last, or None."""
     scale: float
-    """The largest value of all, by which every sequence is drawn."""
+    """The largest value of all sequences, by which they are scaled."""
     unit: str
     caption: str
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The first screen: what was found, one picture of it, and what to do next."""
+    """The first screen: the result, a figure of it, and the next steps."""
 
     verdict: str
-    """In one or two sentences."""
+    """The result, in one or two sentences."""
     mark: Literal["", "yes", "no", "open"] = ""
-    """Whether it is more than chance; `open`: not tested."""
+    """Whether the result is significant; `open`: not tested."""
     figure: PageFigure | None = None
     steps: Sequence[tuple[str, str]] = ()
-    """What to do next, in words, with a command or an address to copy."""
+    """Next steps: a description, and a command or an address to copy."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what stands below it."""
+    """A heading and its content."""
 
     name: str
-    """Of its heading in the page; empty: nothing points there."""
+    """Id of the heading on the page; empty if nothing links to it."""
     title: str
     blocks: Sequence[Block]
     link: str | None = None
-    """How the list of sections names it; empty: not at all. Default: its title."""
+    """Name in the list of sections; empty: not listed. Default: the title."""
     level: Literal[1, 2] = 2
-    """Of its heading."""
+    """Level of the heading."""
     folded: bool = False
-    """Whether it is closed at first."""
+    """Whether the section is collapsed at first."""
 
     @property
     def shown(self) -> list[Block]:
-        """The blocks with something in them."""
+        """The blocks that are not empty."""
         return [block for block in self.blocks if not block.empty]
 
 
@@ -189,29 +189,29 @@ class Page:
 
     title: str
     lead: Sequence[str]
-    """What it is of, below the title."""
+    """Subject of the page, below the title."""
     answer: Answer | None = None
-    """What stands before everything else."""
+    """The first screen."""
     notice: Notice = field(default_factory=lambda: Notice("", ()))
-    """What a reader has to know before the sections."""
+    """Warnings and notes before the sections."""
     sections: Sequence[Section]
     beside: Sequence[PageFigure] = ()
-    """Figures that have a file, and no place on the page."""
+    """Figures that are written to files but not shown on the page."""
 
     @property
     def shown(self) -> list[Section]:
-        """The sections with something in them, and headings of parts."""
+        """The sections that are not empty, and the headings of parts."""
         return [one for one in self.sections if one.shown or one.level == 1]
 
     def blocks(self) -> Iterator[Block]:
-        """Yield everything that is shown, in order."""
+        """Yield all blocks that are shown, in order."""
         if self.answer and self.answer.figure and not self.answer.figure.empty:
             yield self.answer.figure
         for section in self.shown:
             yield from _unfolded(section.shown)
 
     def figures(self) -> Iterator[PageFigure]:
-        """Yield the figures that have a file of their own."""
+        """Yield the figures that have their own file."""
         for block in (*self.blocks(), *self.beside):
             if isinstance(block, PageFigure) and block.name:
                 yield block
@@ -225,18 +225,18 @@ def _unfolded(blocks: Sequence[Block]) -> Iterator[Block]:
 def findings_section(
     sentences: Sequence[str], verdicts: Sequence[Verdict], reading: str, *, end: str = ""
 ) -> Section:
-    """Return the section of what was found: as a table, and folded in sentences.
+    """Return the section of findings: a table of the tests, and collapsed sentences.
 
     Parameters
     ----------
     sentences
-        What was found, the most important first.
+        Findings, the most important first.
     verdicts
-        The claims that were tested, as a table below them.
+        The tested claims, shown as a table.
     reading
         How to read them.
     end
-        Behind the names of elements, where a page has several such sections.
+        Suffix of element ids, if a page has several such sections.
     """
     caption = "Each claim with its estimate, 95 % interval and p-value adjusted over its family."
     marks = ["chosen" if v.significant else "" for v in verdicts]

@@ -1,4 +1,4 @@
-"""How pages show tests between pairs, of whatever was compared."""
+"""How pages show pairwise tests."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def intervals(table: pd.DataFrame, metric: str) -> list[str]:
 
 
 def marked(sure: pd.Series) -> list[str]:
-    """Mark the rows for which it is so."""
+    """Return a mark for each row whose value is true."""
     return list(np.where(sure, "chosen", ""))
 
 
 def ensembles(table: pd.DataFrame, first: Sequence[str] = ("a", "b")) -> pd.DataFrame:
-    """Return the tests between ensembles as pages show them."""
+    """Return the tests between ensembles in the form shown on pages."""
     found: dict[str, Any] = {}
     for metric in METRICS:
         name = f"ensemble_{metric}"

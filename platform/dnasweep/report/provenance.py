@@ -1,4 +1,4 @@
-"""The sections that pages share: where the data and the numbers come from, and how to make them again."""
+"""The sections common to all pages: the origin of data and numbers, and how to reproduce them."""
 
 from __future__ import annotations
 
@@ -34,29 +34,29 @@ BEFORE = "Before you read on"
 """Title of the warnings of a job."""
 
 PLANTED = (
-    "The truth about the built-in data: what is planted in promoters, where the first base of each "
-    "element lies (the transcription start is +1), and what fraction of sequences has it, mean over "
-    "species. Negatives have the same elements anywhere but at these places, and CpG islands as often, so "
-    "that a model has to learn which element stands where."
+    "Ground truth of the built-in data: the elements planted in promoters, the position of each element's "
+    "first base (the transcription start is +1), and the fraction of sequences that contain it, averaged over "
+    "species. Negatives have the same elements at any other position, and CpG islands equally often, so a "
+    "model has to learn which element belongs at which position."
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class SweepFrame:
-    """What the page of every sweep says beside its comparison; only the title is needed."""
+    """The parts of a sweep's page other than the comparison; only the title is required."""
 
     title: str
     """Heading, usually the name of the sweep."""
     command: str = ""
-    """Command line that makes this page again."""
+    """Command line that recreates this page."""
     created: str = ""
-    """When, in words; empty: not shown."""
+    """Time of creation, as text; empty: not shown."""
     data: Mapping[str, Any] = field(default_factory=dict)
-    """Data summary, label to value; shown as given."""
+    """Summary of the data, values by label; shown as given."""
     audit: Audit | None = None
-    """What the audit of the data has found."""
+    """Results of the data audit."""
     planted: pd.DataFrame | None = None
-    """Of the built-in data: which elements the simulator has planted, and where."""
+    """For the built-in data: the elements that the simulator planted, and their positions."""
     tokenizers: pd.DataFrame | None = None
     """One row per tokenizer: name, bases per token, vocabulary used, unknown rate."""
     encoders: pd.DataFrame | None = None
@@ -64,23 +64,23 @@ class SweepFrame:
     versions: Mapping[str, str] = field(default_factory=dict)
     """Package versions."""
     keys: Mapping[str, str] = field(default_factory=dict)
-    """Artefact keys, name to key."""
+    """Keys of the artefacts, by name."""
     places: Mapping[str, str] = field(default_factory=dict)
-    """Where things are: storage root, tracking URI, experiment, run."""
+    """Locations: storage root, tracking URI, experiment, run."""
     model: str = ""
-    """By what jobs find the best model: `models:/NAME@ALIAS` where it is registered, else its folder;
-    empty where none was chosen."""
+    """Name of the best model for jobs: `models:/NAME@ALIAS` if it is registered, else its folder; empty if
+    none was chosen."""
     flags: str = ""
-    """Options by which a job finds this sweep's storage and MLflow, where they are not the usual ones."""
+    """Options that point a job to this sweep's storage and MLflow, if these are not the defaults."""
 
     def steps(self, task: Task) -> list[tuple[str, str]]:
-        """Return what to do with the best model of a task, with what to type."""
+        """Return the next steps with the best model of a task, with the commands."""
         if not self.model:
             return []
         given = shlex.join(["--model", self.model]) + f" {self.flags}".rstrip()
         registered = self.model.startswith("models:/")
         where = "The winner is registered in MLflow as" if registered else "The winner is in"
-        # Probabilities of every base are lists, which Parquet has room for.
+        # Probabilities per base are lists, which need Parquet.
         ending = "csv" if task.head == "row" else "parquet"
         predict = as_typed(f"dnasweep predict {given} --data new.fa --out predictions.{ending}")
         named = [] if task.usual_target is not None else ["--target", task.names[task.wanted[0]]]
@@ -89,7 +89,7 @@ class SweepFrame:
         return [
             (where, self.model),
             ("Predict with it", predict),
-            ("Explain what it looks at", explain),
+            ("Explain its predictions", explain),
         ]
 
     def page(
@@ -99,7 +99,7 @@ class SweepFrame:
         sections: Sequence[Section],
         *,
         answer: Answer | None = None,
-        tokenizers: str = "Tokenizers, fitted on training rows.",
+        tokenizers: str = "Tokenizers, fitted on the training rows.",
         more: str = "",
     ) -> Page:
         """Return the page of a compared sweep.
@@ -107,19 +107,19 @@ class SweepFrame:
         Parameters
         ----------
         comparison
-            The compared sweep.
+            Comparison of the sweep.
         lead
-            What the page is of.
+            Subject of the page.
         sections
-            What stands between the findings and the data.
+            Sections between the findings and the data.
         answer
-            The first screen.
+            Contents of the first screen.
         tokenizers
             Caption of the table of tokenizers.
         more
-            What else a reader should know who makes the page again.
+            Further notes for readers who want to recreate the page.
         """
-        again = "The same command makes this page again; stages that are there are not repeated."
+        again = "The same command recreates this page without repeating finished stages."
         notes = (
             [one.message for one in self.audit.findings if one.level != "warning"]
             if self.audit
@@ -128,7 +128,7 @@ class SweepFrame:
         source = without_scratch(str(self.data.get("source", "")))
         data: list[Block] = [
             Facts({name: _written(value) for name, value in self.data.items()}),
-            PageTable("audit", self.audit.table if self.audit else None, "The data by split."),
+            PageTable("audit", self.audit.table if self.audit else None, "The data, by split."),
             Bullets(notes),
             PageTable("planted", self.planted, PLANTED),
             PageTable("tokenizer", self.tokenizers, tokenizers),
@@ -158,14 +158,14 @@ class SweepFrame:
 
 
 def audit_notice(audit: Audit | None) -> Notice:
-    """Return the warnings of the audit of the data."""
+    """Return the warnings of the data audit."""
     warnings = [finding.message for finding in audit.warnings] if audit else []
     several = "s" if len(warnings) > 1 else ""
     return Notice(f"{len(warnings)} warning{several} of the data audit", warnings)
 
 
 def origin(settings: Mapping[str, Any]) -> list[str]:
-    """Return the line that names the model of a job, its data and its genome, where they are known."""
+    """Return the line with the model, data and genome of a job, as far as they are known."""
     model = str(settings.get("model name") or settings.get("model") or "")
     if model and (tokenizer := settings.get("tokenizer")):
         model += f" ({tokenizer})"
@@ -178,16 +178,16 @@ def origin(settings: Mapping[str, Any]) -> list[str]:
 def job_section(
     settings: Mapping[str, Any], *, command: str, files: Iterable[str] | str
 ) -> Section:
-    """Return the section on how to make the page of a job again.
+    """Return the section on how to recreate the page of a job.
 
     Parameters
     ----------
     settings
-        Shown as they are given; `title`, `command` and what is None are left out.
+        Settings, shown as given; `title`, `command` and values of None are left out.
     command
         Command line of the job; empty: not shown.
     files
-        What lies beside the page: names of files, or words.
+        Names of the files beside the page, or a description of them.
     """
     listed = files if isinstance(files, str) else ", ".join(sorted(files))
     shown = {
@@ -201,7 +201,7 @@ def job_section(
 
 
 def without_scratch(text: str) -> str:
-    """Return text in which files of the front door, gone when it returns, are called what they held."""
+    """Return a text in which temporary files of the Python interface are replaced by a description."""
     folder = re.escape(str(Path(tempfile.gettempdir()) / "dnasweep-"))
     return re.sub(rf"{folder}[^/\s]+/\S+", "sequences given in Python", text)
 

@@ -1,4 +1,4 @@
-"""A page as one self-contained HTML document: no request leaves it."""
+"""A page as one self-contained HTML document, which makes no network requests."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from dnasweep.report.drawing import Drawing, picture
 from dnasweep.report.page import Page, PageTable
 
 LONGEST_LEAD = 60
-"""Characters before a colon above which they are no lead of a sentence."""
+"""Maximum number of characters before a colon that are shown as the lead of a sentence."""
 
 
 def render(page: Page) -> str:
-    """Return a page as HTML; all text of it is escaped."""
+    """Return a page as HTML, with all text escaped."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("dnasweep.report", "."),
         autoescape=True,
@@ -38,13 +38,13 @@ def render(page: Page) -> str:
 
 
 def data(value: object) -> Markup:
-    """Return a value as JSON that can stand in an element of a script."""
+    """Return a value as JSON that is safe inside a script element."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace("&", "\\u0026"))
 
 
 def cells(table: PageTable) -> dict[str, Any]:
-    """Return a table as the template takes it: titles, and rows of (text, value to sort by)."""
+    """Return a table in the form of the template: titles, and rows of (text, sort value)."""
     frame = table.frame
     assert frame is not None
     numeric = table.numeric
@@ -78,5 +78,5 @@ def _sort_value(value: object) -> str:
         return ""
     if isinstance(value, int | float | np.integer | np.floating):
         return repr(float(value))
-    # Numbers written as text are sorted as numbers.
+    # Sort numbers in text columns as numbers.
     return str(value).replace("−", "-").removeprefix("+")

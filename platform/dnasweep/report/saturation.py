@@ -1,4 +1,4 @@
-"""The heat map of a saturated region: what every substitution of every base does."""
+"""The heat map of a saturated region: the effect of every substitution of every base."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from dnasweep.report.variant_ranking import Ranking
 
 BASES = "ACGT"
 LINE = 100
-"""Bases a line of the picture."""
+"""Number of bases per line of the figure."""
 MAX_DRAWN = 5_000
-"""Bases of the longest region of which a picture can be read."""
+"""Length in bases of the longest region for which a figure is readable."""
 
 
 def write_heat_map(
@@ -32,9 +32,9 @@ def write_heat_map(
     path
         A PNG file.
     title
-        Above the picture.
+        Title above the figure.
     ranking
-        The score.
+        Score to draw.
     """
     column, unit = ranking
     first = rows[0]["pos"]
@@ -54,7 +54,7 @@ def write_heat_map(
         images = [
             _line(axes, values, letters, first, line, most) for line, axes in enumerate(grid)
         ]
-        grid[0].set_title(f"{title}: every base replaced; blue takes away, red adds")
+        grid[0].set_title(f"{title}: every base replaced; blue decreases, red increases")
         bar = figure.colorbar(images[-1], ax=list(grid), fraction=0.015, pad=0.01)
         bar.set_label(unit)
 
@@ -76,7 +76,7 @@ def _line(
     axes.grid(False)
     for at in range(start, start + part.shape[1]):
         if letters[at] in BASES:
-            # The base that is there, in its own row.
+            # The reference base, in its own row.
             axes.text(
                 at, BASES.index(letters[at]), letters[at], ha="center", va="center", fontsize=6
             )

@@ -1,4 +1,4 @@
-"""Figures of a genome scan: precision against recall, and a region as a browser shows it."""
+"""Figures of a genome scan: precision against recall, and a region as in a genome browser."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ _MAX_ROWS = 6
 
 
 class RegionTrack(NamedTuple):
-    """What a picture of a region shows."""
+    """The contents of a figure of a region."""
 
     chrom: str
     """The record."""
     start: int
     """First base."""
     end: int
-    """One past the last."""
+    """One past the last base."""
     track: TrackRegion
     """Probabilities."""
     peaks: pd.DataFrame
-    """start, end, strand."""
+    """Peaks, with start, end and strand."""
     annotations: Mapping[str, pd.DataFrame]
-    """Name to start, end and strand."""
+    """Annotations by name, with start, end and strand."""
     threshold: float
-    """Of the peaks."""
+    """Threshold of the peaks."""
 
 
 def precision_recall(found: TrackEvaluation) -> Drawing | None:
-    """Precision against recall: on the left base by base, on the right by peaks and elements."""
+    """Plot precision against recall: by base on the left, by peaks and elements on the right."""
     curves, agreement, thresholds = found.curves, found.agreement, found.thresholds
     if agreement.empty:
         return None
@@ -86,7 +86,7 @@ def precision_recall(found: TrackEvaluation) -> Drawing | None:
 
 
 def region_picture(region: RegionTrack) -> Drawing:
-    """A region: the track, its peaks, and annotations below."""
+    """Draw a region: the track, its peaks, and annotations below."""
     bands = {"peaks": region.peaks, **dict(list(region.annotations.items())[:_MAX_ROWS])}
 
     def draw(figure: Figure) -> None:
@@ -110,7 +110,7 @@ def region_picture(region: RegionTrack) -> Drawing:
 
 def _draw_track(axes: Axes, region: RegionTrack) -> None:
     starts, ends, values = region.track
-    # Gaps of the track stay empty: a step down to nothing between intervals that do not touch.
+    # Gaps of the track stay empty: drop to nothing between intervals that do not touch.
     cuts = np.flatnonzero(starts[1:] != ends[:-1]) + 1
     for part in np.split(np.arange(len(starts)), cuts):
         if len(part):

@@ -1,4 +1,4 @@
-"""The page of a genome scan: its peaks, and how they agree with what is known."""
+"""The page of a genome scan: its peaks, and their agreement with known annotations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dnasweep.tasks.texts import Texts
 PAGE = "scan.html"
 """The file of the page."""
 MAX_PEAKS = 50
-"""Peaks in the table: the highest."""
+"""Maximum number of peaks in the table, the highest first."""
 
 
 def scan_page(
@@ -32,11 +32,11 @@ def scan_page(
     found
         Peaks and their agreement with annotations.
     region
-        What the picture shows.
+        Region shown in the figure.
     settings
-        Of the scan, shown as they are.
+        Settings of the scan, shown as given.
     files
-        What lies beside the page.
+        Names of the files beside the page.
     """
     say, agreement = Texts("scan"), found.agreement
     verdicts = [

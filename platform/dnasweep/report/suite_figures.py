@@ -12,16 +12,16 @@ from dnasweep.sweeps.suite_scores import BASELINE
 from dnasweep.tasks.wording import ALPHA, metric_name
 
 GREY = "#8a8f99"
-"""Of published scores."""
+"""Colour of published scores."""
 PUBLISHED = "published"
 STEP = 0.14
-"""Between the places of two models at one task, of 1."""
+"""Offset between the points of two models at the same task, as a fraction of the row."""
 MOST_SEPARATE = 5
-"""More models than these lie on one line."""
+"""Maximum number of models with a line of their own."""
 
 
 def scores_by_task(board: Leaderboard) -> Drawing | None:
-    """Every task a row: the score of each model with its spread, published scores in grey."""
+    """Draw a row for each task: the score of each model with its spread, published scores in grey."""
     tasks = list(dict.fromkeys(board.scores["task"]))
     if not tasks or board.matrix.isna().all(axis=None):
         return None
@@ -60,13 +60,13 @@ def scores_by_task(board: Leaderboard) -> Drawing | None:
 
 
 def critical_differences(board: Leaderboard) -> Drawing | None:
-    """Mean ranks of the models, and bars that join those that do not differ significantly."""
+    """Draw the mean ranks of the models, with bars that join models that do not differ significantly."""
     pairs, ranks = board.tests.pairs, board.tests.ranks
     if pairs is None:
         return None
 
     def draw(axes: Axes) -> None:
-        # Imported here: it brings pyplot, which takes seconds.
+        # Imported here because it imports pyplot, which takes seconds.
         from scikit_posthocs import critical_difference_diagram
 
         colour = ink(axes)

@@ -30,16 +30,16 @@ from dnasweep.tasks.wording import metric_name, number, with_sd
 
 @dataclass(frozen=True, kw_only=True)
 class SuiteFrame:
-    """What the page says beside the leaderboard."""
+    """The parts of the page other than the leaderboard."""
 
     command: str = ""
-    """Command line that makes the page again."""
+    """Command line that recreates the page."""
     created: str = ""
-    """When, in words."""
+    """Time of creation, as text."""
     steps: Sequence[tuple[str, str]] = ()
-    """What to do next, in words, with a command to copy."""
+    """Next steps: a description, and a command to copy."""
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """What was asked for, label to value."""
+    """Settings of the suite, values by label."""
     versions: Mapping[str, str] = field(default_factory=dict)
     """Package versions."""
 
@@ -52,7 +52,7 @@ def suite_page(board: Leaderboard, frame: SuiteFrame) -> Page:
     board
         The leaderboard.
     frame
-        What the page says beside.
+        Other contents of the page.
     """
     say, suite = board.texts, board.suite
     shown = PageFigure("Scores by task", say("scores"), scores_by_task(board), "scores")
@@ -60,7 +60,7 @@ def suite_page(board: Leaderboard, frame: SuiteFrame) -> Page:
         "Critical differences", say("diagram"), critical_differences(board), "critical_differences"
     )
     pairs = board.tests.pairs
-    warnings = [f"Not all rows: {board.draw}."] if board.draw else []
+    warnings = [f"Not all training rows: {board.draw}."] if board.draw else []
     return Page(
         title=f"{suite.title} leaderboard",
         lead=[" · ".join(filter(None, [suite.title, suite.source, frame.created]))],
@@ -86,7 +86,7 @@ def suite_page(board: Leaderboard, frame: SuiteFrame) -> Page:
                 "again",
                 "Reproduce",
                 [
-                    Text(["The same command makes this page again and repeats no training."]),
+                    Text(["The same command recreates this page without repeating any training."]),
                     Code(frame.command),
                     Facts(frame.facts),
                     Facts(frame.versions, "Versions"),
@@ -123,7 +123,7 @@ def leaderboard_tables(board: Leaderboard) -> RenderableType:
             terminal_table(
                 "Test scores by task", pd.DataFrame(records, columns=columns),
                 left=["task", "metric", "published"], titles={name: name for name in columns},
-                caption=f"Not all rows: {board.draw}." if board.draw else "",
+                caption=f"Not all training rows: {board.draw}." if board.draw else "",
             ),
         ],
         board.findings,
@@ -148,7 +148,7 @@ def _leaderboard(board: Leaderboard) -> PageTable:
 
 
 def _by_task(board: Leaderboard) -> PageTable:
-    """Return the scores of each task, the best model first, and the published ones in grey below."""
+    """Return the scores of each task, best model first, followed by published scores in grey."""
     frames, marks = [], []
     shown = ["task", "metric", "model", "score", "score_sd", "num_seeds", "num_train_rows"]
     shown += ["num_test_rows", "minutes", "outcome"]

@@ -1,8 +1,8 @@
-"""A figure as an SVG element of a page: one for both themes, with what is shown on hover.
+"""A figure as an SVG element of a page: the same for both themes, with the texts shown on hover.
 
-Text stays text, and takes the colours of the page from its variables `--ink` and `--grid`. Every
-point and bar has its values in the attribute `data-points`, every curve its name in `data-series`,
-and every entry of a legend what it stands for in `data-key`: `page.js` reads them.
+Text stays text, and takes its colours from the page's variables `--ink` and `--grid`. `page.js` reads the
+values of points and bars from the attribute `data-points`, the names of curves from `data-series`, and the
+curves of legend entries from `data-key`.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter
 
 POINTS_PER_INCH = 72
-"""Units of an SVG of matplotlib."""
+"""Units per inch of an SVG written by matplotlib."""
 MAX_POINTS = 400
-"""Most points of a curve that tell their values."""
+"""Maximum number of points of a curve that show their values on hover."""
 MAX_BARS = 120
 SERIES, KEY = "series:", "key:"
 REFERENCE = r'(url\(|href=")#([\w-]+)'
-"""How one element of an SVG refers to another."""
+"""Pattern by which one element of an SVG refers to another."""
 
 
 def name_series(figure: Figure) -> None:
-    """Write the label of every curve, and what every entry of a legend stands for, into its id."""
+    """Write the label of each curve into its id, and likewise for the entries of legends."""
     for axes in figure.axes:
         for line in axes.lines:
             if not str(line.get_label()).startswith("_"):
@@ -46,7 +46,7 @@ def name_series(figure: Figure) -> None:
 
 
 def points_of(figure: Figure) -> list[list[Any]]:
-    """Return what a figure tells on hover, once it is laid out.
+    """Return the texts that a figure shows on hover; it must have been laid out.
 
     Each is a list of the name of its series, its box (left, top, right, bottom, in units of the SVG)
     and a text of several lines.
@@ -67,18 +67,18 @@ def points_of(figure: Figure) -> list[list[Any]]:
 
 
 def inline(svg: str, points: list[list[Any]], *, number: int, alt: str) -> Markup:
-    """Return an SVG of matplotlib as an element of a page.
+    """Return an SVG written by matplotlib as an element of a page.
 
     Parameters
     ----------
     svg
-        The file as matplotlib writes it.
+        Contents of the file written by matplotlib.
     points
-        Of :func:`points_of`.
+        Points returned by :func:`points_of`.
     number
-        Of the figure in its page, so that no two of them have an id in common.
+        Number of the figure on its page, which keeps element ids unique.
     alt
-        What it shows, for those who do not see it.
+        Alternative text for readers who cannot see it.
     """
     body = svg[svg.index("<svg") :]
     for cut in (
@@ -92,8 +92,8 @@ def inline(svg: str, points: list[list[Any]], *, number: int, alt: str) -> Marku
         "'DejaVu Sans'", "var(--letters, sans-serif)"
     )
     body = body.replace(f'id="{SERIES}', 'data-series="').replace(f'id="{KEY}', 'data-key="')
-    # Ids that nothing refers to are dropped; the others follow from addresses in memory, which
-    # differ from run to run.
+    # Drop ids that nothing refers to; the others are derived from memory addresses, which differ from
+    # run to run, and are replaced.
     names = dict.fromkeys(re.findall(REFERENCE, body))
     known = {name: f"f{number}-{place}" for place, (_, name) in enumerate(names)}
     body = re.sub(
@@ -120,7 +120,7 @@ def _lines(axes: Axes) -> Iterator[tuple[str, np.ndarray, str]]:
 
 
 def _told(line: Line2D, axes: Axes) -> bool:
-    """Whether a line is data: labelled or marked, and not a line across the axes."""
+    """Return whether a line shows data: labelled or with markers, and not a line across the axes."""
     if line.get_transform() != axes.transData or not line.get_visible():
         return False
     return not str(line.get_label()).startswith("_") or line.get_marker() in ("o", "s", "^", "D")
@@ -150,7 +150,7 @@ def _text(axes: Axes, name: str, x: float, y: float) -> str:
 
 def _written(axis: Any, value: float) -> str:
     label = axis.get_label_text().replace("\n", " ")
-    # Ticks with names of their own have a FuncFormatter, of older figures a FixedFormatter.
+    # Named ticks have a FuncFormatter, in older figures a FixedFormatter.
     named = isinstance(axis.get_major_formatter(), FixedFormatter | FuncFormatter)
     if named and isinstance(axis.get_major_locator(), FixedLocator) and not label:
         ticks = np.asarray(axis.get_majorticklocs(), dtype=float)

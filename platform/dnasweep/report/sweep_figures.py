@@ -30,11 +30,11 @@ from dnasweep.tasks.metrics import direction
 from dnasweep.tasks.wording import mean_of, metric_name, number
 
 MAX_CELLS = 20
-"""Cells of the first figure."""
+"""Maximum number of cells in the first figure."""
 
 
 def scores(comparison: Comparison) -> Drawing | None:
-    """The metric of every selected cell with its interval, best on validation first, and the baseline
+    """Draw the metric of each selected cell with its interval, best on validation first, and the baseline
     as a line; the winner is filled."""
     selected, metric = comparison.selected.head(MAX_CELLS), comparison.metric
     if selected.empty:
@@ -63,10 +63,10 @@ def scores(comparison: Comparison) -> Drawing | None:
             axes.axvline(level, label=f"{name} {number(level)}", **look)
         axes.set_yticks(places, selected["cell"])
         axes.set_ylim(len(values) - 0.4, -0.6)
-        # The intervals of two seeds are wider than all that is to be seen.
+        # The intervals from two seeds are wider than the range of interest.
         known = np.concatenate([values, [level for _, level in levels]])
         least, most = float(known.min()), float(known.max())
-        # Metrics of which higher is better end at 1.
+        # Metrics for which higher is better have a maximum of 1.
         highest = 1.0 if direction(f"{split}/{metric}") == "max" else math.inf
         room = max(0.08, most - least)
         axes.set_xlim(
@@ -82,20 +82,20 @@ def scores(comparison: Comparison) -> Drawing | None:
 
 
 def tested_split(comparison: Comparison) -> str:
-    """Return the split whose metric is shown: validation where nothing was tested."""
+    """Return the split whose metric is shown: validation if nothing was tested."""
     return "test" if f"test_{comparison.metric}" in comparison.selected else "validation"
 
 
 def heat_map(comparison: Comparison, cells: Sequence[CellResult] = ()) -> Drawing | None:
-    """Tokenizer (with masking and tuning) x species set of the selected cells: test metric with
-    spread; validation where nothing was tested. The winner is outlined.
+    """Draw tokenizer (with masking and tuning) x species set for the selected cells: the test metric with
+    its spread, or the validation metric if nothing was tested. The winner is outlined.
 
     Parameters
     ----------
     comparison
-        The compared sweep.
+        Comparison of the sweep.
     cells
-        All trials, in whose order species sets stand.
+        All trials; species sets follow their order.
     """
     selected, metric = comparison.selected, comparison.metric
     if selected.empty:
@@ -135,7 +135,7 @@ def heat_map(comparison: Comparison, cells: Sequence[CellResult] = ()) -> Drawin
 
 
 def learning_curves(comparison: Comparison, cells: Sequence[CellResult]) -> Drawing | None:
-    """Validation metric against bases seen, selected cells: mean of seeds, band from least to most."""
+    """Plot the validation metric of the selected cells against bases seen: mean over seeds, with their range."""
     curves = _curves(comparison, cells)
     if not curves:
         return None
@@ -160,7 +160,7 @@ def learning_curves(comparison: Comparison, cells: Sequence[CellResult]) -> Draw
 
 
 def bits_per_base(cells: Sequence[CellResult]) -> Drawing | None:
-    """Bits per base of every pretrained encoder, against its unigrams and a Markov chain."""
+    """Draw the bits per base of each pretrained encoder, its token unigrams and a Markov chain."""
     best: dict[str, tuple[float, float, float, str]] = {}
     for cell in cells:
         known = cell.pretraining or {}
@@ -205,7 +205,7 @@ def bits_per_base(cells: Sequence[CellResult]) -> Drawing | None:
 
 
 def cost(comparison: Comparison, cells: Sequence[CellResult]) -> Drawing | None:
-    """Validation metric of every ranked combination against the device seconds of one trial."""
+    """Plot the validation metric of each ranked combination against the device seconds of a trial."""
     rows = comparison.rows
     if rows.empty:
         return None
@@ -236,7 +236,7 @@ def cost(comparison: Comparison, cells: Sequence[CellResult]) -> Drawing | None:
 
 
 def importance(values: Mapping[str, float] | None) -> Drawing | None:
-    """Importance of each axis for the metric, as the search estimated it."""
+    """Draw the importance of each axis for the metric, as estimated from the search."""
     if not values:
         return None
     order = sorted(values, key=lambda name: values[name])
@@ -256,7 +256,7 @@ def importance(values: Mapping[str, float] | None) -> Drawing | None:
 def _curves(
     comparison: Comparison, cells: Sequence[CellResult]
 ) -> dict[tuple[str, str], list[pd.Series]]:
-    """Return the validation metric by bases seen of each seed of the selected cells."""
+    """Return the validation metric by bases seen for each seed of the selected cells."""
     if comparison.selected.empty:
         return {}
     metric = comparison.metric
@@ -277,7 +277,7 @@ def _curves(
 
 
 def _scale(cells: Sequence[CellResult]) -> tuple[list[str], list[str]]:
-    """Return setups and species sets in the order that fixes their colours in every figure."""
+    """Return setups and species sets in the order that determines their colours in all figures."""
     return _ordered(c.setup for c in cells), _ordered(c.species_set for c in cells)
 
 

@@ -29,7 +29,7 @@ from dnasweep.sweeps.verdicts import Verdict
 from dnasweep.tasks.wording import ALPHA, NONE, mean_of, metric_name, number, signed
 
 MAX_SHOWN = 20
-"""Most ranked combinations in the terminal."""
+"""Maximum number of ranked combinations in the terminal."""
 
 
 def sweep_page(
@@ -44,13 +44,13 @@ def sweep_page(
     Parameters
     ----------
     comparison
-        The compared sweep.
+        Comparison of the sweep.
     frame
-        What its page says beside.
+        Other contents of its page.
     cells
         All trials, for curves and costs.
     importance
-        Parameter importance by axis, where a search estimated it.
+        Parameter importance by axis, if a search estimated it.
     """
     say = comparison.texts
     heat_map, costs = figures.heat_map(comparison, cells), figures.cost(comparison, cells)
@@ -75,7 +75,7 @@ def sweep_page(
                 PageFigure("Tokenizer by species set", say("heat_map"), heat_map),
                 PageFigure("Learning curves", say("learning_curves"), curves),
                 PageFigure("Pretraining in bits per base", say("bits_per_base"), bits),
-                PageFigure("What it costs", say("cost"), costs),
+                PageFigure("Cost of the trials", say("cost"), costs),
                 PageFigure("Which axis mattered", say("importance"), mattered),
             ],
         ),
@@ -87,7 +87,7 @@ def sweep_page(
 
 
 def _answer(comparison: Comparison, frame: SweepFrame) -> Answer | None:
-    """Return what the sweep has found: the winner, and whether it beats the baseline."""
+    """Return the result of the sweep: the winner, and whether it beats the baseline."""
     say, selected = comparison.texts, comparison.selected
     if selected.empty:
         return None
@@ -153,14 +153,14 @@ def _losers(comparison: Comparison) -> list[str]:
 
 
 def _tests(comparison: Comparison) -> list[Block]:
-    """Return the tests of the winner against every other and the baseline, and folded the others."""
+    """Return the tests of the winner against the baseline and all others, and the other tests collapsed."""
     table, say = comparison.pairwise, comparison.texts
     if table.empty:
         return [Text([say("no_pairs")], soft=True)]
     top = comparison.selected["cell"].iloc[0]
     names = set(comparison.baseline.get("name", ()))
     won = (table["a"] == top) | (table["b"] == top)
-    # What the winner is to be better than in the first place comes first.
+    # The most important comparison comes first.
     baseline = table["a"].isin(names) | table["b"].isin(names)
     first, others = table[won].iloc[np.argsort(~baseline[won], kind="stable")], table[~won]
     more = [
@@ -196,9 +196,9 @@ def comparison_tables(comparison: Comparison, *, max_rows: int = MAX_SHOWN) -> R
     Parameters
     ----------
     comparison
-        The compared sweep.
+        Comparison of the sweep.
     max_rows
-        Most rows of the ranked table; what is not healthy is shown beyond them.
+        Maximum number of rows of the ranked table; trials that did not finish normally are shown in addition.
     """
     tables = [_ranked_in_short(comparison, max_rows)]
     if not comparison.selected.empty:
@@ -213,7 +213,7 @@ def _ranked_in_short(comparison: Comparison, max_rows: int) -> RenderableType:
     first = ["tokenizer", "species_set", "learning_rate", *comparison.axes]
     if rows.empty:
         return terminal_table(title, pd.DataFrame(columns=["rank", *first, column]), left=left)
-    # A search may stop most of its trials: they are no trouble to be told of one by one.
+    # A search may stop most of its trials; these are not failures to list one by one.
     shown = rows[(rows["rank"].fillna(0) <= max_rows) & (rows["outcome"] != "stopped")]
     finished = shown["outcome"] == "finished"
     notes = shown["outcome"].where(~finished, np.where(shown["selected"], "selected", ""))

@@ -22,7 +22,7 @@ STYLES = {
     "sick": "dim",
     "published": "dim",
 }
-"""How a row that stands out looks, by its :data:`~dnasweep.report.page.Mark`."""
+"""Style of highlighted rows, by their :data:`~dnasweep.report.page.Mark`."""
 
 
 def summary(tables: Sequence[RenderableType], findings: Sequence[str]) -> RenderableType:
@@ -47,23 +47,22 @@ def terminal_table(
     titles: Mapping[str, str] | None = None,
     caption: str = "",
 ) -> Table:
-    """Return a table for the terminal; its columns are written as those of pages.
+    """Return a table for the terminal, with columns formatted as on pages.
 
     Parameters
     ----------
     title
-        Above it.
+        Title above it.
     frame
-        Texts stand as they are, a missing value as a dash.
+        The table. Texts are shown as they are, missing values as a dash.
     marks
-        Why each row stands out; empty: none does.
+        Why each row is highlighted; empty if none is.
     left
-        Columns of text, which are aligned on the left and broken where there is no room. Default:
-        the first.
+        Text columns, which are aligned on the left and wrapped if necessary. Default: the first.
     titles
-        Titles that are shorter than those of pages, by column.
+        Titles by column, if they are to be shorter than on pages.
     caption
-        Below it.
+        Caption below it.
     """
     table = new_table(title)
     table.caption = caption or None
@@ -85,7 +84,7 @@ def terminal_table(
 
 
 def new_table(title: str) -> Table:
-    """Return an empty table as all tables of the terminal look; what it is given is no markup."""
+    """Return an empty table in the style of all terminal tables; its texts are not read as markup."""
     return _Plain(
         title=Text(title, style="table.title"),
         title_justify="left",
@@ -95,7 +94,7 @@ def new_table(title: str) -> Table:
 
 
 class _Plain(Table):
-    """A table that takes text as text, whatever brackets it has."""
+    """A table that shows text literally, even if it contains brackets."""
 
     def add_row(self, *cells: RenderableType | None, **how: Any) -> None:
         super().add_row(*(Text(shown(c)) if isinstance(c, str) else c for c in cells), **how)

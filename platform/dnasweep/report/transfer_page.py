@@ -32,16 +32,16 @@ BASELINE = "k-mer baseline"
 
 
 def transfer_page(transfer: Transfer, frame: SweepFrame, *, num_trials: int) -> Page:
-    """Return the page of a species transfer; `num_trials` were trained.
+    """Return the page of a species transfer.
 
     Parameters
     ----------
     transfer
         The comparison.
     frame
-        What every page of a sweep shows.
+        Parts common to the pages of all sweeps.
     num_trials
-        Trials that were trained.
+        Number of trained trials.
     """
     tests, say = transfer.tests, transfer.texts
     overall, single = tests[tests["target"] == EVERY], tests[tests["target"] != EVERY]
@@ -172,7 +172,7 @@ def _matrix_in_short(transfer: Transfer, tokenizer: str) -> RenderableType:
 
 
 def matrix_map(transfer: Transfer, tokenizer: str) -> Drawing | None:
-    """Target x strategy: test metric with spread over seeds, the k-mer baseline beside it."""
+    """Draw target x strategy: the test metric with its spread over seeds, and the k-mer baseline."""
     column, matrix = f"test_{transfer.metric}", transfer.matrix
     if column not in matrix:
         return None
@@ -199,7 +199,7 @@ def matrix_map(transfer: Transfer, tokenizer: str) -> Drawing | None:
 
 
 def gain_by_distance(transfer: Transfer, tokenizer: str) -> Drawing | None:
-    """Gain over random initialisation against millions of years to the nearest relative read."""
+    """Plot the gain over random initialisation against the time since divergence from the nearest relative."""
     part = transfer.matrix
     part = part[(part["tokenizer"] == tokenizer) & (part["strategy"] != "random")]
     part = part[part["gain"].notna() & part["million_years"].notna()]
@@ -208,7 +208,7 @@ def gain_by_distance(transfer: Transfer, tokenizer: str) -> Drawing | None:
     strategies = [name for name in transfer.strategies if name in set(part["strategy"])]
 
     def draw(axes: Axes) -> None:
-        # Beside each other, not on each other, at the same distance.
+        # Offset points at the same distance, so that they do not overlap.
         shift = 1.06 ** (np.arange(len(strategies)) - (len(strategies) - 1) / 2)
         handles = []
         for place, strategy in enumerate(strategies):
@@ -234,7 +234,7 @@ def gain_by_distance(transfer: Transfer, tokenizer: str) -> Drawing | None:
         axes.axhline(0.0, color=ink(axes), linewidth=1)
         axes.margins(x=0.12, y=0.2)
         label_ticks(axes, sorted(part["million_years"].unique()), "g")
-        axes.set_xlabel("million years to the nearest relative read (logarithmic)")
+        axes.set_xlabel("million years to the nearest relative in training (logarithmic)")
         axes.set_ylabel(f"gain in test {metric_name(transfer.metric)}\nover random initialisation")
         axes.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
 

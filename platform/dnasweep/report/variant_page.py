@@ -1,4 +1,4 @@
-"""The page of a variant job: which variants change what the model says most."""
+"""The page of a variant job: the variants that change the model's output most."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from dnasweep.tasks.wording import signed
 PAGE = "variants.html"
 """The file of the page."""
 MAX_SHOWN = 50
-"""Variants of largest change, and rejected rows, that the page lists."""
+"""Maximum numbers of variants with the largest changes, and of rejected rows, on the page."""
 BINS = 80
-"""Bars of the histogram."""
+"""Number of bars in the histogram."""
 SHOWN = "file chrom pos ref alt id".split()
 SCORED = "probability_ref probability_alt delta_log2_odds z p_value llr call".split()
 
@@ -33,7 +33,7 @@ def variant_page(
     settings: Mapping[str, Any],
     files: Iterable[str],
 ) -> Page:
-    """Return the page of a variant job; its table is read part by part.
+    """Return the page of a variant job, whose table is read in parts.
 
     Parameters
     ----------
@@ -42,9 +42,9 @@ def variant_page(
     rejects
         Rows that were not scored.
     settings
-        Of the job, shown as they are.
+        Settings of the job, shown as given.
     files
-        What lies beside the page.
+        Names of the files beside the page.
     """
     by, unit = ranking_of(settings)
     scored = [*(settings.get("columns") or ()), *SCORED]
@@ -59,7 +59,7 @@ def variant_page(
         order = np.argsort(-found[by].abs().to_numpy(float), kind="stable")[:MAX_SHOWN]
         largest = found.iloc[order]
     shown = largest[[*SHOWN, *scored]].dropna(axis=1, how="all")
-    skipped = f"{len(rejects):,} alleles were not scored; the reasons are below."
+    skipped = f"{len(rejects):,} alleles were not scored, for the reasons below."
     about = f"The {len(shown)} alleles with the largest {unit}."
     told = _sentences(calls, shown, by, unit)
     figure = PageFigure(
@@ -110,7 +110,7 @@ def _histogram(changes: np.ndarray, unit: str) -> Drawing | None:
     most = float(np.abs(changes).max(initial=0.0))
     if most == 0:
         return None
-    # Centred, and as wide as the largest change.
+    # Centred at 0 and wide enough for the largest change.
     counts, edges = np.histogram(changes, np.linspace(-most, most, BINS + 1))
 
     def draw(axes: Axes) -> None:

@@ -1,4 +1,4 @@
-"""By which score variants are ranked and drawn."""
+"""The score by which variants are ranked and drawn."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ class Ranking(NamedTuple):
     """A score of variants."""
 
     column: str
-    """Of the table of variants."""
+    """Column of the table of variants."""
     unit: str
-    """What it is, in words."""
+    """Name and unit of the score."""
 
 
 OF_CLASS = Ranking("delta_log2_odds", "change of log2 odds")

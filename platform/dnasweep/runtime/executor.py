@@ -42,13 +42,13 @@ class RayPhase(Phase):
     Parameters
     ----------
     sweep
-        What is run.
+        The sweep that is run.
     job
-        Where its stages run, and with which resources.
+        Placement and resources of its stages.
     capacity
         Returns how many stages may run at once, as machines join and leave.
     display
-        Shows the progress.
+        Progress display.
     """
 
     def __init__(
@@ -167,7 +167,7 @@ class RayExecutor(Executor):
     Parameters
     ----------
     sweep
-        What is run.
+        The sweep that is run.
     connect
         Joins or starts a cluster; called once, with the first phase.
     """

@@ -37,7 +37,7 @@ def count_genome(file: Path, k: int, *, soft_masked: bool, progress: Progress) -
     k
         Length of the longest k-mers in bases.
     soft_masked
-        Whether lower-case bases count.
+        Whether lower-case bases are used.
     progress
         Called with the number of bytes of the file that were counted since the last call.
 
@@ -71,7 +71,7 @@ def count_rows(sequences: Sequence[str], k: int, *, progress: Progress) -> NGram
     Parameters
     ----------
     sequences
-        DNA.
+        DNA sequences.
     k
         Length of the longest k-mers in bases.
     progress

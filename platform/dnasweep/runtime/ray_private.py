@@ -64,7 +64,7 @@ def drain_node(node_id: str, *, address: str, reason: str, deadline: float) -> N
     address
         Address of the GCS.
     reason
-        Why, for Ray's logs.
+        Reason, for Ray's logs.
     deadline
         Unix time in seconds at which the node goes.
 

@@ -35,13 +35,13 @@ def finetune(
     Parameters
     ----------
     storage
-        Where artefacts are.
+        Storage of the artefacts.
     spec
-        The classifier.
+        Specification of the classifier.
     context
         The group of workers that this process belongs to; None: the one that is set up.
     listener
-        Callbacks; None: there are none.
+        Callbacks, if any.
 
     Raises
     ------

@@ -21,9 +21,9 @@ def as_safetensors(directory: Path, storage: Storage | None, scratch: str | Path
     directory
         A model directory.
     storage
-        Where the copy is kept; None keeps none.
+        Storage of the copy; None: no copy is kept.
     scratch
-        Where it is written instead.
+        Folder that it is written to instead.
 
     Raises
     ------

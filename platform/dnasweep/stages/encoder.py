@@ -40,13 +40,13 @@ def pretrain(
     Parameters
     ----------
     storage
-        Where artefacts are.
+        Storage of the artefacts.
     spec
-        The encoder.
+        Specification of the encoder.
     context
         The group of workers that this process belongs to; None: the one that is set up.
     listener
-        Callbacks; None: there are none.
+        Callbacks, if any.
 
     Raises
     ------

@@ -44,13 +44,13 @@ def pretraining_rows(
     Parameters
     ----------
     storage
-        Where artefacts are.
+        Storage of the artefacts.
     key
         Key of the data set.
     species
         Species read; empty: all.
     positives_only
-        Whether only positives are.
+        Whether only positives are wanted.
     held_out
         Key of another data set; rows that resemble its validation and test rows are left out.
     """
@@ -73,7 +73,7 @@ def held_out_rows(storage: Storage, dataset: str, evaluated: str) -> np.ndarray:
     Parameters
     ----------
     storage
-        Where artefacts are.
+        Storage of the artefacts.
     dataset
         Key of the data set to pretrain on.
     evaluated

@@ -47,9 +47,9 @@ def obtain_counts(storage: Storage, spec: CountsSpec, count: Counter | None = No
     Parameters
     ----------
     storage
-        Where artefacts are.
+        Storage of the artefacts.
     spec
-        What is counted.
+        Specification of what is counted.
     count
         Counts in place of this process.
     """
@@ -70,9 +70,9 @@ def obtain_table(storage: Storage, spec: PmiSpec, count: Counter | None = None) 
     Parameters
     ----------
     storage
-        Where artefacts are.
+        Storage of the artefacts.
     spec
-        The table.
+        Specification of the table.
     count
         Counts k-mers in place of this process.
 
@@ -103,7 +103,7 @@ def keep_table(storage: Storage, given: str) -> tuple[str, int]:
     Parameters
     ----------
     storage
-        Where artefacts are.
+        Storage of the artefacts.
     given
         The key of a table in the storage, its folder, or a file that
         :func:`~dnasweep.tokens.pmi.read_table` reads. It is copied under a key of its

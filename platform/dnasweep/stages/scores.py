@@ -136,7 +136,7 @@ def score_baseline(
     Parameters
     ----------
     storage
-        Where artefacts are.
+        Storage of the artefacts.
     dataset
         Key of the data set.
     target

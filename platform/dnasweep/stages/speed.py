@@ -30,7 +30,7 @@ def measure_speed(spec: EncoderSpec | ClassifierSpec, num_bases: int) -> float |
     Parameters
     ----------
     spec
-        The training.
+        Specification of the training run.
     num_bases
         Length of a sequence.
 

@@ -83,9 +83,9 @@ def obtain_reverse_corpus(
     Parameters
     ----------
     storage
-        Where artefacts are.
+        Storage of the artefacts.
     spec
-        The corpus.
+        Specification of the corpus.
     tokenizer
         Its tokenizer.
     """

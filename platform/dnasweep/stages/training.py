@@ -59,15 +59,15 @@ def train_stage(
     Parameters
     ----------
     storage
-        Where artefacts are.
+        Storage of the artefacts.
     spec
-        The encoder or classifier.
+        Specification of the encoder or classifier.
     make_ready
         Makes the task and the model, when it turns out that there is something to train.
     context
         The group of workers.
     listener
-        Callbacks; None: there are none.
+        Callbacks, if any.
     """
 
     def build(folder: Path | None) -> None:

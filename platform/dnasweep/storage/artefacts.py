@@ -86,7 +86,7 @@ class Storage(PublishedArtefacts):
             Called with an empty folder to fill. A dictionary that it returns is stored in the
             manifest as `facts`. If it raises an error, nothing is published.
         inputs
-            What went into the artefact, stored in the manifest.
+            Inputs of the artefact, stored in the manifest.
         """
         if (found := self.find(kind, key)) is not None:
             return found
@@ -127,9 +127,9 @@ class Storage(PublishedArtefacts):
         Parameters
         ----------
         kind, key, name
-            The artefact and its file.
+            Kind and key of the artefact, and name of its file.
         text
-            Its content.
+            Contents of the file.
         """
         path = path_of(kind, key, name)
         if self.bucket is not None:

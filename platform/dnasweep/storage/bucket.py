@@ -135,7 +135,7 @@ class Bucket:
         source
             A local folder.
         path
-            Where its files go.
+            Folder for its files.
         last
             Name of the file that says that the others are complete.
         """

@@ -75,7 +75,7 @@ class Lease:
         Parameters
         ----------
         timeout
-            Seconds to wait at most; negative waits forever.
+            Maximum waiting time in seconds; negative: no limit.
 
         Raises
         ------

@@ -66,7 +66,7 @@ class StorageLock:
         Parameters
         ----------
         timeout
-            Seconds to wait at most; negative waits forever.
+            Maximum waiting time in seconds; negative: no limit.
 
         Raises
         ------

@@ -46,7 +46,7 @@ class LocalArtefacts:
         Parameters
         ----------
         kind, key, name
-            The artefact and its file.
+            Kind and key of the artefact, and name of its file.
         """
         self._inside(path_of(kind, key, name))
         manifest = self.manifest(kind, key)
@@ -61,7 +61,7 @@ class LocalArtefacts:
         Parameters
         ----------
         kind, key, name
-            The artefact and its file.
+            Kind and key of the artefact, and name of its file.
         """
         path = self.file(kind, key, name)
         if path is None:
@@ -88,7 +88,7 @@ class LocalArtefacts:
         Parameters
         ----------
         kind, key, name
-            The artefact and its file.
+            Kind and key of the artefact, and name of its file.
         """
         path = self._inside(path_of(kind, key, name))
         with readable(path):
@@ -118,7 +118,7 @@ class LocalCopies:
     Parameters
     ----------
     bucket
-        Where the artefacts are.
+        Bucket with the artefacts.
     local
         Folder of the copies; it may be deleted when nothing runs on this machine.
     """
@@ -165,7 +165,7 @@ class LocalCopies:
         Parameters
         ----------
         kind, key, name
-            The artefact and its file.
+            Kind and key of the artefact, and name of its file.
         """
         part = self._local / "work" / "files" / flat(kind) / safe(key)
         for _ in range(_ATTEMPTS):
@@ -203,7 +203,7 @@ class LocalCopies:
         Parameters
         ----------
         kind, key, name
-            The artefact and its file.
+            Kind and key of the artefact, and name of its file.
         """
         return self._bucket.open(path_of(kind, key, name))
 
@@ -213,7 +213,7 @@ class LocalCopies:
         Parameters
         ----------
         kind, key, name
-            The artefact and its file.
+            Kind and key of the artefact, and name of its file.
         """
         manifest = self.manifest(kind, key)
         if manifest is None or name not in manifest[SIZES]:

@@ -58,7 +58,7 @@ class PublishedArtefacts:
         Parameters
         ----------
         kind, key, name
-            The artefact and its file.
+            Kind and key of the artefact, and name of its file.
         """
         return self._found.file(kind, key, safe(name))
 
@@ -68,7 +68,7 @@ class PublishedArtefacts:
         Parameters
         ----------
         kind, key, name
-            The artefact and its file.
+            Kind and key of the artefact, and name of its file.
 
         Raises
         ------
@@ -110,7 +110,7 @@ class PublishedArtefacts:
         Parameters
         ----------
         kind, key, name
-            The artefact and its file.
+            Kind and key of the artefact, and name of its file.
         """
         return self._found.open(kind, key, name)
 

@@ -60,7 +60,7 @@ def with_retries(call: Callable[[], Result], *, uri: str, seconds: float | None 
     Parameters
     ----------
     call
-        Uses the store.
+        Function that uses the store.
     uri
         URI of the store, for messages.
     seconds

@@ -54,9 +54,9 @@ def building(root: Path, kind: str, key: str) -> Iterator[Path]:
     Parameters
     ----------
     root
-        Local storage root.
+        Root folder of a local storage.
     kind, key
-        The artefact.
+        Kind and key of the artefact.
     """
     # Folders of `tempfile` are accessible to their owner only; this one becomes the artefact.
     aside = building_folder(root) / f"{flat(kind)}-{safe(key)}-{secrets.token_hex(4)}"
@@ -114,15 +114,15 @@ def set_aside(
     Parameters
     ----------
     root
-        Local storage root.
+        Root folder of a local storage.
     kind, key
-        The artefact.
+        Kind and key of the artefact.
     what
-        Its folder, or one file of it.
+        Folder of the artefact, or one of its files.
     still
         Returns what is wrong with it, or None; called when no other process can move it.
     uri
-        Its location, for the message.
+        Location of the file, for the message.
 
     Raises
     ------
@@ -163,7 +163,7 @@ def telling_of_damage(root: Path, tell: Callable[[str], None]) -> Iterator[None]
     Parameters
     ----------
     root
-        Local storage root.
+        Root folder of a local storage.
     tell
         Called with one line for each artefact.
     """

@@ -53,12 +53,12 @@ def prepare_checkpoints(
     Parameters
     ----------
     storage
-        Where they are copied to.
+        Storage that they are copied to.
     names
         Directories, hub names, or names in MLflow; `none` stands for no checkpoint, and the name of
         the convolutional baseline for that, which has no weights.
     model
-        Its `windows` must be possible with each checkpoint.
+        Model configuration; its `windows` must be possible with each checkpoint.
     tunings
         Each must be possible with each checkpoint.
     keep

@@ -39,11 +39,11 @@ def estimate(
     Parameters
     ----------
     storage
-        Where earlier trainings are.
+        Storage of earlier training runs.
     specs
         The trainings, all encoders or all classifiers.
     measure
-        Measures the speed of what was never trained; None: nothing is measured.
+        Measures the speed of models without earlier training runs; None: no measurement.
 
     Returns
     -------

@@ -40,7 +40,7 @@ def compare_ensembles(
     shared
         The rows that both sides have scored.
     num_resamples, seed
-        Of the bootstrap of two classes.
+        Number of resamples and seed for the bootstrap with two classes.
 
     Returns
     -------

@@ -41,7 +41,7 @@ class Evaluated(NamedTuple):
         Parameters
         ----------
         spec
-            The trial.
+            Specification of the trial.
         best
             Best value of the metric so far in it.
         evaluation

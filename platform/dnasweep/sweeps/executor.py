@@ -80,7 +80,7 @@ class Phase(Protocol):
         specs
             The specifications.
         done
-            Called with each when it is published.
+            Called with each item once it is stored.
         on_device
             Whether each has the CPUs and GPUs of a trial, instead of one CPU.
         """
@@ -101,7 +101,7 @@ class Phase(Protocol):
         name
             Returns the name of an encoder in the progress display.
         done
-            Called with each when it is published.
+            Called with each item once it is stored.
         """
 
     def train_trials(
@@ -112,7 +112,7 @@ class Phase(Protocol):
         Parameters
         ----------
         cells
-            What to train.
+            Cells to train.
         on_event
             Called with every start, evaluation and end of a trial.
         rungs
@@ -127,9 +127,9 @@ class Phase(Protocol):
         Parameters
         ----------
         study
-            Proposes cells.
+            Optuna study that proposes cells.
         num_samples
-            How many to train.
+            Number of trials to train.
         on_event, rungs
             As for :meth:`train_trials`.
         """
@@ -167,7 +167,7 @@ def train_reporting(
     Parameters
     ----------
     spec
-        The trial.
+        Specification of the trial.
     train
         Trains it and calls the function `on_evaluation` with each evaluation.
     metric

@@ -70,7 +70,7 @@ def train_on_shots(
     Parameters
     ----------
     recipe
-        What all cells have in common.
+        Recipe with the settings common to all cells.
     data
         The data set.
     options

@@ -38,9 +38,9 @@ class InProcessPhase(Phase):
     Parameters
     ----------
     sweep
-        What is run.
+        The sweep that is run.
     display
-        Shows the progress.
+        Progress display.
     """
 
     def __init__(self, sweep: Sweep, display: Display) -> None:
@@ -129,7 +129,7 @@ class InProcessExecutor(Executor):
     Parameters
     ----------
     sweep
-        What is run.
+        The sweep that is run.
     """
 
     resolve_precision: ResolvePrecision = staticmethod(resolve_here)

@@ -45,9 +45,9 @@ def check_lengths(
     Parameters
     ----------
     storage
-        Where the corpora are.
+        Storage of the corpora.
     recipe
-        What all cells have in common. Models that read long rows in windows take any row.
+        Recipe with the settings common to all cells. Models that read long rows in windows accept any length.
     plan
         The cells, whose corpora are published unless this is a dry run.
     lengths

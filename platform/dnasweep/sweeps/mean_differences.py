@@ -137,11 +137,11 @@ def compare_means(
     Parameters
     ----------
     difference
-        Estimated.
+        Estimated difference.
     row_variance
-        Its variance over draws of test rows; from hundreds of rows, and so taken as known.
+        Variance of the difference over draws of test rows; estimated from hundreds of rows, so taken as known.
     run_variance
-        Its variance over trainings, estimated from few.
+        Variance of the difference over training runs; estimated from few.
     degrees
         Degrees of freedom of that estimate.
 

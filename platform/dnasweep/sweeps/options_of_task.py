@@ -13,9 +13,9 @@ def check_options_of_task(options: SweepOptions, task: Task) -> None:
     Parameters
     ----------
     options
-        What was asked for.
+        Options of the command.
     task
-        What is learned.
+        Task to learn.
 
     Raises
     ------

@@ -52,9 +52,9 @@ def pairwise_tests(
     baselines
         Each is tested against every cell.
     num_resamples, seed
-        Of the bootstrap of ensembles.
+        Number of resamples and seed for the bootstrap of ensembles.
     task
-        What was learned.
+        Task of the models.
 
     Returns
     -------
@@ -109,7 +109,7 @@ def paired_test(
     fixed
         Whether `b` is one training that no seed would change; then all seeds of `a` are compared.
     num_resamples, seed
-        Of the bootstrap of ensembles.
+        Number of resamples and seed for the bootstrap of ensembles.
 
     Returns
     -------

@@ -117,9 +117,9 @@ def prepare_pretraining(
     Parameters
     ----------
     storage
-        Where artefacts are.
+        Storage of the artefacts.
     options
-        Of the main data set.
+        Options of the main data set.
     files
         The files to pretrain on.
     simulated

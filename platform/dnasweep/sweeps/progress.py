@@ -54,7 +54,7 @@ class StepTimer:
     text
         Name of the training.
     clock
-        Returns seconds.
+        Function that returns the time in seconds.
     """
 
     def __init__(self, text: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -67,9 +67,9 @@ class StepTimer:
         Parameters
         ----------
         done, total
-            Optimizer steps done, and planned.
+            Numbers of finished and of planned optimizer steps.
         bases
-            Bases seen.
+            Number of bases seen.
         """
         now = self._clock()
         if self._first is None:
@@ -86,15 +86,15 @@ class Display:
     Parameters
     ----------
     console
-        Where to draw; if it is not a terminal, one line per minute is printed.
+        Console to draw on; one that is not a terminal gets one line per minute.
     title
         Name of the phase.
     total
-        Stages in the phase.
+        Number of stages in the phase.
     read
         Returns the progress of the stages that are running now, by key; None: it is in `stages`.
     clock
-        Returns seconds.
+        Function that returns the time in seconds.
     """
 
     stages: dict[str, StageProgress]

@@ -42,7 +42,7 @@ def compare_ranks(matrix: pd.DataFrame, *, seed: int = 0) -> RankTests:
     matrix
         Scores, tasks by models, higher is better; nan where a model has none.
     seed
-        Seeds the permutations.
+        Seed of the permutations.
 
     Returns
     -------

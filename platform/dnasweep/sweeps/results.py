@@ -38,11 +38,11 @@ def cell_result(
     Parameters
     ----------
     storage
-        Where artefacts are.
+        Storage of the artefacts.
     cell, spec
         The trial.
     start
-        What it starts from, as shown.
+        Starting point, as shown to the user.
     species
         Species of the data set that is pretrained on.
     tested
@@ -50,7 +50,7 @@ def cell_result(
     error
         Why it failed, if nothing was published.
     last
-        Its last evaluation, if it was stopped early.
+        Last evaluation of the trial, if it was stopped early.
     """
     outcome = find_outcome(storage, spec)
     scored = find_scores(storage, spec) if tested else None
@@ -130,7 +130,7 @@ def baseline_result(
     Parameters
     ----------
     scored
-        Its scores on the test rows.
+        Scores on the test rows.
     shots, resample
         Rows of each class and number of the draw it was trained on; None: all rows.
     """

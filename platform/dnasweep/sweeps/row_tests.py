@@ -112,13 +112,13 @@ def bootstrap_mcc(
     Parameters
     ----------
     labels
-        True labels (n,), 0 or 1.
+        True labels, 0 or 1, shape (n,).
     predictions_a, predictions_b
         Labels called by the two models (n,), 0 or 1.
     num_resamples
         Resamples of the rows, with replacement.
     seed
-        Seeds the resampling.
+        Seed of the resampling.
 
     Returns
     -------

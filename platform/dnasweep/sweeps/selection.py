@@ -98,9 +98,9 @@ def compare(
     num_resamples
         Bootstrap resamples for the MCC of ensembles.
     seed
-        Seeds the bootstrap.
+        Seed of the bootstrap.
     labels
-        What the labels of the data are.
+        Description of the labels of the data.
     """
     name = _bare_name(metric)
     axes = tuple(sorted({axis for cell in cells for axis in cell.axes}))

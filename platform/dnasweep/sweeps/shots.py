@@ -44,7 +44,7 @@ def compare_shots(
     cells
         All trials, with the axes `shots` and `resample`, and with test results.
     baselines
-        One a draw.
+        One baseline per draw.
     metric
         Test metric to compare by.
     rates_follow_shots
@@ -55,7 +55,7 @@ def compare_shots(
     shared_encoders
         Whether all seeds of a pretrained initialisation start from one encoder.
     labels
-        What is learned.
+        Description of the labels.
     """
     name = metric.rsplit("/", 1)[-1]
     runs = _runs(cells, name, rates_follow_shots)

@@ -28,7 +28,7 @@ def shot_findings(
     Parameters
     ----------
     comparison
-        The compared sweep.
+        Comparison of the sweep.
     overlap
         Mean fraction of rows that two draws share, by number of shots.
     shared_encoders

@@ -58,9 +58,9 @@ def paired_tests(
     tested
         Test scores by trial key.
     baselines
-        One a draw.
+        One baseline per draw.
     task
-        What was learned; its metrics are tested.
+        Task of the models, whose metrics are tested.
 
     Returns
     -------

@@ -55,15 +55,15 @@ def choose_draw(
     Parameters
     ----------
     options
-        What is asked for, with a time to end within.
+        Options of the command, with a time budget.
     probes
         The tasks, planned on a few rows.
     storage
-        Where the choice is kept, of a dry run as well, so that it tells what will be run.
+        Storage of the choice. A dry run stores it too, so that the real run makes the same choice.
     measure
         Measures the speed of what was never trained.
     at_once
-        Trials that are trained at once.
+        Number of trials trained at the same time.
     began
         When the command began, by `time.monotonic`; None: now.
 
@@ -140,11 +140,11 @@ def count_rows(options: DataOptions, key: str, storage: Storage) -> dict[str, in
     Parameters
     ----------
     options
-        Of the data of a task.
+        Options of the data of a task.
     key
         Names the data set, with whatever draw.
     storage
-        Where the counts are kept.
+        Storage of the counts.
     """
 
     def build(aside: Path) -> None:

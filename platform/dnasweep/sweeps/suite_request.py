@@ -103,15 +103,15 @@ def prepare_suite(
     Parameters
     ----------
     options
-        What is asked for.
+        Options of the command.
     console
-        Where messages are printed.
+        Console for messages.
     resolve
         Returns the arithmetic that `--precision auto` means where the sweeps will run.
     measure
         Measures the speed of what was never trained, for a time to end within.
     at_once
-        Trials that are trained at once.
+        Number of trials trained at the same time.
 
     Raises
     ------
@@ -175,7 +175,7 @@ def plan_task(
     found
         The task and its folder.
     options
-        What is asked for.
+        Options of the command.
     resolve
         Returns the arithmetic that `--precision auto` means where it will run.
 

@@ -30,15 +30,15 @@ def write_summary(
     Parameters
     ----------
     folder
-        Of the report.
+        Folder of the report.
     sweep
-        What was run.
+        The sweep that was run.
     findings
-        What the report says, in sentences.
+        Findings, in sentences.
     best
         Key of the trial that was chosen, if the sweep chooses one.
     stem
-        What the names of its page and tables begin with.
+        First part of the file names of its page and tables.
     """
     content: Mapping[str, Any] = {
         "name": sweep.options.name or sweep.name,
@@ -72,9 +72,9 @@ def read_table(folder: Path, stem: str, name: str = "") -> pd.DataFrame:
     Parameters
     ----------
     folder
-        Of the report.
+        Folder of the report.
     stem
-        What the names of its tables begin with.
+        First part of the file names of its tables.
     name
         Name of the table; empty for the main one.
     """

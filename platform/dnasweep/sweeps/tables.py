@@ -114,7 +114,7 @@ def selected_table(
     chosen
         Trials of the selected combinations.
     rows
-        Of :func:`ranked`.
+        Rows returned by :func:`ranked`.
     metric
         Metric whose 95 % interval and distance to the baseline are given.
     baselines
@@ -187,7 +187,7 @@ def output_table(chosen: Sequence[CellResult], selected: pd.DataFrame) -> pd.Dat
     chosen
         Trials of the selected combinations.
     selected
-        Of :func:`selected_table`, the best first.
+        Table returned by :func:`selected_table`, the best first.
     """
     if selected.empty:
         return pd.DataFrame()

@@ -78,11 +78,11 @@ def largest_draw(
     Parameters
     ----------
     loads
-        What each task costs.
+        Cost of each task.
     minutes
         The time, in minutes.
     at_once
-        Trials that are trained at once.
+        Number of trials trained at the same time.
     spent
         Seconds of it that have passed.
 

@@ -71,7 +71,7 @@ def find_record(storage: Storage, trial_key: str) -> TrainingRecord | None:
     Parameters
     ----------
     storage
-        Where the sweep was run.
+        Storage of the sweep.
     trial_key
         The trial. Of several sweeps that have it, the last one to finish counts.
     """

@@ -61,13 +61,13 @@ def compare_strategies(
     relatives
         Species with enough rows to be looked at as relatives of a target.
     catalogue
-        What is known about species; None: what the platform knows.
+        Catalogue of known species; None: that of the platform.
     left_out
         Sentences on the species that are no targets.
     num_resamples, seed
-        Of the bootstrap of ensembles.
+        Number of resamples and seed for the bootstrap of ensembles.
     labels
-        What the labels of the data are.
+        Description of the labels of the data.
     """
     name = metric.rsplit("/", 1)[-1]
     axes = tuple(sorted({axis for cell in cells for axis in cell.axes}))

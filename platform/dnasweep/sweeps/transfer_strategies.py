@@ -46,7 +46,7 @@ def transfer_route(
     species
         Species that the data have; relatives are sought among these.
     catalogue
-        What is known about species; None: what the platform knows.
+        Catalogue of known species; None: that of the platform.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def nearest_relative(
     among
         Canonical names of species.
     catalogue
-        What is known about species; None: what the platform knows.
+        Catalogue of known species; None: that of the platform.
     """
     others = [name for name in among if name != target]
     if not others:

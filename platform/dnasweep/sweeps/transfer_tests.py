@@ -42,9 +42,9 @@ def target_tests(
     scores
         Test scores by tokenizer, target and strategy, and by seed.
     num_resamples, seed
-        Of the bootstrap of ensembles.
+        Number of resamples and seed for the bootstrap of ensembles.
     task
-        What was learned.
+        Task of the models.
     """
     records = []
     for tokenizer, target in dict.fromkeys(key[:2] for key in scores):
@@ -73,7 +73,7 @@ def overall_tests(scores: Scores, *, task: Task = BINARY) -> pd.DataFrame:
     scores
         As for :func:`target_tests`.
     task
-        What was learned.
+        Task of the models.
     """
     records = []
     for tokenizer in dict.fromkeys(key[0] for key in scores):

@@ -196,13 +196,13 @@ def usual_start(
     Parameters
     ----------
     length
-        Bases of a background.
+        Length of a background in bases.
     width, other_width
         Bases of the motifs; 0: there is no second one.
     spacings
         Bases between them.
     held
-        Which one stays where it is.
+        Which motif stays in place.
 
     Examples
     --------

@@ -25,9 +25,9 @@ def shuffled_backgrounds(
     sequences, ids
         Of equal length, of A, C, G and T.
     num
-        Backgrounds in all.
+        Total number of backgrounds.
     seed
-        Of the choice and the shuffles.
+        Seed of the choice and the shuffles.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def random_backgrounds(num: int, length: int, gc: float, *, seed: int) -> list[s
     gc
         Share of G and C together.
     seed
-        Of the draws.
+        Seed of the draws.
     """
     shares = np.array([1 - gc, gc, gc, 1 - gc]) / 2
     rng = np.random.default_rng([seed, 2])
@@ -80,12 +80,12 @@ def instances_of(
     probabilities
         (width, 4) share of A, C, G and T at each base.
     num
-        Backgrounds.
+        Number of backgrounds.
     drawn
         Whether the bases of each are drawn; otherwise all have the likeliest, of equal ones the first in
         the order A, C, G, T.
     seed
-        Of the draws.
+        Seed of the draws.
     """
     if not drawn:
         return [decode(probabilities.argmax(1).astype(np.uint8))] * num

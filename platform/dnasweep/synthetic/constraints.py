@@ -84,7 +84,7 @@ def places_of(sequence: str, consensus: str) -> list[int]:
     Parameters
     ----------
     sequence
-        In upper case.
+        Sequence in upper case.
     consensus
         IUPAC letters.
 

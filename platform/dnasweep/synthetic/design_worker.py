@@ -34,9 +34,9 @@ class DesignWorker:
     Parameters
     ----------
     storage, kind, key
-        Where the model is an artefact.
+        Storage, and kind and key of the model as an artefact in it.
     settings
-        Of the job.
+        Settings of the job.
     device
         `cpu` or `cuda`.
     """

@@ -32,7 +32,7 @@ def gradient_gains(
     model
         The model.
     sequences
-        Where the edits start from.
+        Sequences to edit.
     edited
         Edited sequences of each.
 

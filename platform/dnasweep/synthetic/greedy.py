@@ -98,9 +98,9 @@ def design(
     sequences
         Of A, C, G and T where they are not kept.
     kept
-        Which bases of each no edit may touch, (bases,).
+        Bases of each sequence that must not be edited, each of shape (bases,).
     search
-        How edits are sought.
+        Settings of the search for edits.
     score
         Returns the outputs of sequences.
     expect

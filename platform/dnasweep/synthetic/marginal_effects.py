@@ -93,13 +93,13 @@ def marginal_effects(
     Parameters
     ----------
     outputs
-        Of the model, (backgrounds, conditions), in the order of `arrangements.conditions`.
+        Model outputs, shape (backgrounds, conditions), in the order of `arrangements.conditions`.
     arrangements
-        What stands where.
+        Arrangements of the motifs.
     names
-        Of the first and the second motif.
+        Names of the first and the second motif.
     seed
-        Of the bootstraps.
+        Seed of the bootstraps.
     """
     change = outputs - outputs[:, :1]
     rounding = ROUNDING * float(np.abs(outputs).max())

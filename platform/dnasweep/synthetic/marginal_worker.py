@@ -23,9 +23,9 @@ class MarginalWorker:
     Parameters
     ----------
     storage, kind, key
-        Where the model is an artefact.
+        Storage, and kind and key of the model as an artefact in it.
     settings
-        Of the job: `target`, `batch_rows`, `precision`, and those of the arrangements.
+        Settings of the job: `target`, `batch_rows`, `precision`, and those of the arrangements.
     device
         `cpu` or `cuda`.
     """

@@ -60,7 +60,7 @@ def find_motif(
     known
         Motifs of a file, looked up before the built-in ones.
     file
-        The file, for messages.
+        Path of the file, for messages.
     say
         Called with the sentence that says how the text was read.
 

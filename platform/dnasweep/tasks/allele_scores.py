@@ -75,9 +75,9 @@ def number_scores(names: Mapping[int, str], strands: Sequence[AlleleOutputs]) ->
     Parameters
     ----------
     names
-        Of the outputs by their number.
+        Names of the outputs by number.
     strands
-        What is predicted on each.
+        Predictions on each strand.
     """
     ref, alt = _whole(strands)
     found: Scores = {}

@@ -20,7 +20,7 @@ def any_base(log_odds: Tensor, there: Tensor | None = None) -> Tensor:
     Parameters
     ----------
     log_odds
-        Of each base, (rows, bases), float64.
+        Log odds of each base, shape (rows, bases), float64.
     there
         Whether a row has the base, (rows, bases); None: it has all.
     """

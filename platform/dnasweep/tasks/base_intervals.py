@@ -22,7 +22,7 @@ def intervals_of(rows: Sequence[NDArray[np.int64]], number: int) -> NDArray[Any]
     rows
         Class of each base of each row.
     number
-        Of the class.
+        Number of the class.
     """
     cells = [
         ";".join(f"{start}-{end}" for start, end, one in runs(row) if one == number) or NO_CALL

@@ -120,7 +120,7 @@ def base_metrics(
     wanted
         Numbers of the classes whose means are taken: all but the background.
     split
-        Prefix of the names.
+        Split, used as prefix of the names.
     """
     each = [class_metrics(bases, one) for one in wanted]
     means = {name: float(np.mean([one[name] for one in each])) for name in each[0]}

@@ -25,7 +25,7 @@ def decision_threshold(config: Mapping[str, Any]) -> float:
     Parameters
     ----------
     config
-        The model's `config.json`.
+        Contents of the model's `config.json`.
 
     Raises
     ------
@@ -56,9 +56,9 @@ def decision_thresholds(config: Mapping[str, Any], num_labels: int) -> tuple[flo
     Parameters
     ----------
     config
-        The model's `config.json`.
+        Contents of the model's `config.json`.
     num_labels
-        Its labels; without the setting each has the threshold 1/2.
+        Number of labels; without the setting each has the threshold 1/2.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def class_threshold(config: Mapping[str, Any], target: int, num_classes: int) ->
     Parameters
     ----------
     config
-        The model's `config.json`.
+        Contents of the model's `config.json`.
     target
         Number of the class, from 0.
     num_classes

@@ -171,7 +171,7 @@ def class_output(logits: Tensor, target: int, value: Value, against: int | None 
     value
         What of it.
     against
-        Another one that it is compared with; None: all others together.
+        Class to compare it with; None: all others together.
     """
     import torch
 
@@ -191,7 +191,7 @@ def is_collapsed(labels: np.ndarray, probabilities: np.ndarray, loss: float) -> 
     Parameters
     ----------
     labels
-        Class numbers, (n,).
+        Class numbers, shape (n,).
     probabilities
         (n, classes).
     loss

@@ -55,7 +55,7 @@ class Explained(abc.ABC):
         value
             What of it.
         against
-            Another one that it is compared with; None: all others together.
+            Class to compare it with; None: all others together.
         place
             The base or bin whose output it is; None: all of the row together.
         there
@@ -84,8 +84,8 @@ class Explained(abc.ABC):
         Parameters
         ----------
         names
-            Of the outputs by their number.
+            Names of the outputs by number.
         strands
-            What is predicted on each strand.
+            Predictions on each strand.
         """
         raise NotImplementedError(f"{type(self).__name__} has no such columns")

@@ -48,7 +48,7 @@ def structural_components(
     Parameters
     ----------
     labels
-        True labels (n,), 0 or 1.
+        True labels, 0 or 1, shape (n,).
     scores
         Scores (models, n).
 
@@ -90,7 +90,7 @@ def auroc_influence(labels: NDArray[np.int64], scores: Floats) -> Measured:
     Parameters
     ----------
     labels
-        True labels (n,), 0 or 1.
+        True labels, 0 or 1, shape (n,).
     scores
         Scores (trainings, n).
     """
@@ -111,11 +111,11 @@ def mcc(true_positive: np.ndarray, called: np.ndarray, actual: np.ndarray, num: 
     true_positive
         Rows of label 1 called 1.
     called
-        Rows called 1.
+        Number of rows called 1.
     actual
-        Rows of label 1.
+        Number of rows with label 1.
     num
-        All rows.
+        Total number of rows.
     """
     tp, pp, ap = (np.asarray(x, dtype=float) for x in (true_positive, called, actual))
     below = pp * (num - pp) * ap * (num - ap)
@@ -128,7 +128,7 @@ def mcc_influence(labels: NDArray[np.int64], calls: NDArray[np.bool_]) -> Measur
     Parameters
     ----------
     labels
-        True labels (n,), 0 or 1.
+        True labels, 0 or 1, shape (n,).
     calls
         Labels called by each training (trainings, n).
 
@@ -161,7 +161,7 @@ def classes_mcc_influence(
     Parameters
     ----------
     labels
-        Class numbers (n,).
+        Class numbers, shape (n,).
     calls
         Class numbers called by each training (trainings, n).
     num_classes

@@ -15,7 +15,7 @@ def last_layer(model: Any, num_outputs: int) -> nn.Linear:
     model
         The model.
     num_outputs
-        Number of its logits.
+        Number of logits.
     """
     inside = set(model.base_model.modules())
     layers = [

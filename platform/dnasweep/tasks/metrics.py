@@ -90,9 +90,9 @@ def check_metric(name: str, known: Sequence[str]) -> None:
     Parameters
     ----------
     name
-        Its bare name.
+        Name of the metric without the split.
     known
-        Those that there are.
+        Names that exist.
     """
     if name not in known:
         raise InputError(
@@ -180,7 +180,7 @@ def classification_metrics(
         Least probability called class 1; with three or more classes the largest probability
         decides and this is not used.
     split
-        Prefix of the names.
+        Split, used as prefix of the names.
 
     Raises
     ------
@@ -235,7 +235,7 @@ def regression_metrics(
         Measured and predicted, (n, outputs), in the units of the labels. Where all rows are predicted
         alike, or have the same label, correlations are 0.
     split
-        Prefix of the names.
+        Split, used as prefix of the names.
 
     Examples
     --------

@@ -53,7 +53,7 @@ def profile_metrics(
     targets, predicted
         (rows, bins, tracks).
     split
-        Prefix of the names.
+        Split, used as prefix of the names.
     """
     if targets.shape != predicted.shape or not len(targets):
         raise ValueError(f"{targets.shape} targets for {predicted.shape} predictions")
@@ -69,9 +69,9 @@ def pearson_by_row(targets: Floats, predicted: Floats) -> Measured:
     Parameters
     ----------
     targets
-        Of one track, (rows, bins).
+        Targets of one track, shape (rows, bins).
     predicted
-        Of each training, (trainings, rows, bins).
+        Predictions of each training run, shape (trainings, rows, bins).
     """
     num, bins = targets.shape
     found = pearson_influence(targets.ravel(), predicted.reshape(len(predicted), -1))

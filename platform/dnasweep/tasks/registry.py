@@ -72,9 +72,9 @@ def check_has_classes(task: Task, file: str | Path | None = None) -> None:
     Parameters
     ----------
     task
-        Of the model.
+        Task of the model.
     file
-        Where the model is, for the message.
+        Path of the model, for the message.
     """
     if not task.has_calls:
         raise InputError(

@@ -31,7 +31,7 @@ class Task(TaskFacts, Explained):
     Parameters
     ----------
     names
-        Of the classes or outputs, in the order of the logits.
+        Names of the classes or outputs, in the order of the logits.
     places
         Bins of a row that each has these outputs.
     """
@@ -53,7 +53,7 @@ class Task(TaskFacts, Explained):
         Parameters
         ----------
         targets
-            Of the training rows.
+            Targets of the training rows.
         balanced
             Whether classes have equal weight in total.
         smoothing
@@ -95,11 +95,11 @@ class Task(TaskFacts, Explained):
         Parameters
         ----------
         targets, predicted
-            Of the rows; predictions are (n, outputs).
+            Targets and predictions of the rows; predictions have shape (n, outputs).
         thresholds
-            Of calls.
+            Thresholds of the calls.
         split
-            Prefix of the names.
+            Split, used as prefix of the names.
         """
 
     @abc.abstractmethod
@@ -113,7 +113,7 @@ class Task(TaskFacts, Explained):
         Parameters
         ----------
         targets, predicted, metrics
-            Of the validation rows.
+            Targets, predictions and metrics of the validation rows.
         """
 
     @abc.abstractmethod
@@ -127,11 +127,11 @@ class Task(TaskFacts, Explained):
         model
             A classifier of transformers with its best weights.
         objective
-            What it was trained by.
+            Training objective of the model.
         metrics
-            Its validation metrics; empty where there was no validation.
+            Validation metrics; empty without validation.
         validated
-            What they were computed of.
+            Validation that they were computed from.
         """
 
     def thresholds(self, config: Mapping[str, Any]) -> Thresholds:
@@ -162,9 +162,9 @@ class Task(TaskFacts, Explained):
         metric
             One of `tested`.
         targets
-            Of the rows.
+            Targets of the rows.
         scores
-            Of each training, (trainings, n) or (trainings, n, outputs); see :meth:`scores`.
+            Scores of each training run, shape (trainings, n) or (trainings, n, outputs); see :meth:`scores`.
         thresholds
             (trainings,), or (trainings, outputs).
         """
@@ -209,7 +209,7 @@ class Task(TaskFacts, Explained):
         sequences, targets, others
             Training rows, and the sequences to predict.
         chosen_on
-            Validation rows, which choose what is counted; None: the default.
+            Validation rows, by which the k-mers to count are chosen; None: the default.
         """
 
     @abc.abstractmethod
@@ -235,7 +235,7 @@ class Task(TaskFacts, Explained):
         predicted
             (rows, outputs).
         config
-            The model's `config.json`.
+            Contents of the model's `config.json`.
         """
 
     @abc.abstractmethod

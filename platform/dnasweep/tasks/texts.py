@@ -30,9 +30,9 @@ class Texts:
     Parameters
     ----------
     template
-        Its name, without ending.
+        File name of the template, without its extension.
     values
-        What all of its texts may use.
+        Values that all of its texts may use.
     """
 
     def __init__(self, template: str, **values: Any) -> None:

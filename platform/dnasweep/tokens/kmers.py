@@ -29,7 +29,7 @@ def encode_kmers(sequences: Sequence[str], *, k: int, stride: int) -> Corpus:
     Parameters
     ----------
     sequences
-        Raw DNA.
+        DNA sequences as strings.
     k
         Bases per k-mer; 1 for single bases.
     stride
@@ -56,7 +56,7 @@ def encode_kmer_windows(
     Parameters
     ----------
     text
-        Raw DNA.
+        A DNA sequence as a string.
     starts
         First base of each window, shape ``(n,)``.
     width
@@ -67,7 +67,7 @@ def encode_kmer_windows(
     Returns
     -------
     ids
-        What :func:`encode_kmers` gives for each window, shape ``(n, tokens)``.
+        Token ids of each window from :func:`encode_kmers`, shape ``(n, tokens)``.
     """
     kmer_ids, base_ids = _ids_by_code(k)
     letters = digits(text)
@@ -91,7 +91,7 @@ def encode_greedy_kmers(sequences: Sequence[str], *, k: int) -> Corpus:
     Parameters
     ----------
     sequences
-        Raw DNA.
+        DNA sequences as strings.
     k
         Bases per k-mer.
 

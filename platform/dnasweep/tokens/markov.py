@@ -33,7 +33,7 @@ def markov_bits_per_base(
     Parameters
     ----------
     train_sequences, evaluated_sequences
-        Raw DNA.
+        DNA sequences as strings.
     order
         Bases of context on a side, from 0; at most 12, or 6 with both sides. An end or an N cuts
         the context short.

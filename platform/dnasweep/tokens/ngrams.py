@@ -100,12 +100,12 @@ def count_text(text: str, k: int, *, context: int = 0, soft_masked: bool = True)
     text
         Bases in any case; every other letter ends a run of bases.
     k
-        Bases of the longest k-mers, at most 6.
+        Length of the longest k-mers, at most 6.
     context
         Letters at the start of `text` that another part ends with, at most k - 1 of them: a
         k-mer counts here only if it ends after them.
     soft_masked
-        Whether lower-case bases count; if not, they are treated as N.
+        Whether lower-case bases are used; if not, they are treated as N.
 
     Returns
     -------
@@ -129,11 +129,11 @@ def count_sequences(sequences: Sequence[str], k: int, *, soft_masked: bool = Tru
     Parameters
     ----------
     sequences
-        Raw DNA.
+        DNA sequences as strings.
     k
-        Bases of the longest k-mers, at most 6.
+        Length of the longest k-mers, at most 6.
     soft_masked
-        Whether lower-case bases count; if not, they are treated as N.
+        Whether lower-case bases are used; if not, they are treated as N.
     """
     total = NGramCounts.zeros(k)
     for first, last in chunks(lengths_of(sequences), 1 << 22):

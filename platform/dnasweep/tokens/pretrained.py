@@ -35,9 +35,9 @@ class PretrainedTokenizer(DnaTokenizer):
     Parameters
     ----------
     config
-        How DNA is cut.
+        How DNA is cut into tokens.
     tokenizer
-        What is saved for `transformers.AutoTokenizer`; it works on raw DNA.
+        Tokenizer saved for `transformers.AutoTokenizer`; it takes DNA strings.
     roles
         `pad`, `unk`, `cls`, `sep` and `mask` to token. Without `cls` or `sep`, rows begin or end with
         the padding token, which the model does not read: the place is kept, so that the tokens of DNA
@@ -144,7 +144,7 @@ def reopen(directory: Path, config: TokenizerConfig, tokenizer: Tokenizer) -> Pr
     directory
         The folder.
     config
-        How DNA is cut.
+        How DNA is cut into tokens.
     tokenizer
         The content of its `tokenizer.json`.
     """

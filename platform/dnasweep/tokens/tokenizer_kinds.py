@@ -150,7 +150,7 @@ def with_row_ends(
     special_tokens
         All of its special tokens.
     cls, sep
-        What begins and ends a row; None: nothing.
+        Tokens at the beginning and the end of a row, if any.
     """
     # A mask takes the blanks around it with it, as RoBERTa's does, so that `ACGT [MASK] ACGT` is
     # read by fill-mask pipelines and attribution libraries as it is meant.

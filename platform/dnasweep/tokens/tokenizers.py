@@ -73,7 +73,7 @@ class DnaTokenizer:
     Parameters
     ----------
     config
-        How DNA is cut.
+        How DNA is cut into tokens.
     tokenizer
         The definition, as :func:`dnasweep.tokens.tokenizer_kinds.define` makes it.
     """
@@ -152,7 +152,7 @@ class DnaTokenizer:
         Returns
         -------
         encoded
-            What the saved tokenizer gives in `transformers`, and the bases of each token.
+            Output of the saved tokenizer in `transformers`, and the bases of each token.
 
         Notes
         -----
@@ -181,7 +181,7 @@ class DnaTokenizer:
         Parameters
         ----------
         text
-            Raw DNA.
+            A DNA sequence as a string.
         starts
             First base of each window, shape ``(n,)``; all windows lie within the text.
         width
@@ -192,7 +192,7 @@ class DnaTokenizer:
         ids
             Token ids, flat.
         offsets
-            Where rows begin, one more than there are rows.
+            Start of each row, and the end of the last.
         """
         if self.config.kind in ("kmer", "char"):
             windows = encode_kmer_windows(text, starts, width=width, **self._kmer_settings)
@@ -269,7 +269,7 @@ def fit(config: TokenizerConfig, sequences: Sequence[str]) -> DnaTokenizer:
     Parameters
     ----------
     config
-        How DNA is cut.
+        How DNA is cut into tokens.
     sequences
         Training rows only, raw DNA.
 

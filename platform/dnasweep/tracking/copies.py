@@ -57,11 +57,11 @@ class OtherTracker(Protocol):
         Parameters
         ----------
         key
-            The run.
+            Key of the run.
         metrics
-            Values by name.
+            Values of the metrics by name.
         step
-            The number of bases seen.
+            Step: the number of bases seen.
         """
 
     def facts(self, key: str, facts: Mapping[str, str]) -> None:

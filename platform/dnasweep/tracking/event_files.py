@@ -51,11 +51,11 @@ class EventFiles:
         Parameters
         ----------
         key
-            The run.
+            Key of the run.
         metrics
-            Values by name.
+            Values of the metrics by name.
         step
-            The number of bases seen.
+            Step: the number of bases seen.
         """
         for name, value in metrics.items():
             self._writers[key].add_scalar(name, value, step)

@@ -51,7 +51,7 @@ def save_for_transformers(
     target
         The folder to make.
     directory
-        Contains the model.
+        Directory of the model.
     model
         `example` sequence and pipeline `task`.
     record
@@ -115,7 +115,7 @@ def save_for_dnasweep(target: Path, directory: Path, model: dict[str, str], reco
     target
         The folder to make.
     directory
-        Contains the model.
+        Directory of the model.
     model
         `example` sequence.
     record

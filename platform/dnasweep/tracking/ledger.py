@@ -38,11 +38,11 @@ class Ledger:
         Parameters
         ----------
         key
-            The run.
+            Key of the run.
         metrics
-            Values by name.
+            Values of the metrics by name.
         step
-            The number of bases seen.
+            Step: the number of bases seen.
         """
         self._read_on()
 

@@ -21,7 +21,7 @@ def checked_folder(path: Path, source: str) -> Path:
     path
         The folder.
     source
-        What the user has named it by.
+        Name given by the user.
 
     Raises
     ------

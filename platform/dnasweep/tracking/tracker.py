@@ -122,11 +122,11 @@ class Tracker:
         Parameters
         ----------
         key
-            The run.
+            Key of the run.
         metrics
-            Values by name.
+            Values of the metrics by name.
         step
-            Where in the run they belong.
+            Step of the run that they belong to.
         """
         finite = {_clean(n): float(v) for n, v in metrics.items() if math.isfinite(v)}
         if finite:
@@ -154,7 +154,7 @@ class Tracker:
         Parameters
         ----------
         key
-            The run.
+            Key of the run.
         path
             The file or folder.
         folder

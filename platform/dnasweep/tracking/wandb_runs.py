@@ -27,7 +27,7 @@ class WandbRuns:
     project
         Name of the project; the entity is that of WANDB_ENTITY, else the account's own.
     folder
-        Where the client keeps its files.
+        Folder of the client's files.
     """
 
     def __init__(self, project: str, folder: Path) -> None:
@@ -71,11 +71,11 @@ class WandbRuns:
         Parameters
         ----------
         key
-            The run.
+            Key of the run.
         metrics
-            Values by name.
+            Values of the metrics by name.
         step
-            The number of bases seen.
+            Step: the number of bases seen.
         """
         self._runs[key].log({**metrics, STEP: step})
 

@@ -38,7 +38,7 @@ class WriteAheadLog:
     path, descriptor
         The file, which is open and locked.
     lease
-        What stands for the lock where the file system takes none.
+        Lease that replaces the lock on file systems without locks.
     """
 
     def __init__(self, path: Path, descriptor: int, lease: Lease | None) -> None:

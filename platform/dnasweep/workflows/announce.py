@@ -29,7 +29,7 @@ def announce_data(
     Parameters
     ----------
     console
-        Where to print.
+        Console to print to.
     data
         The data set.
     every_finding
@@ -137,11 +137,11 @@ def announce_report(console: Console, tables: RenderableType, page: Path, table:
     Parameters
     ----------
     console
-        Where to print.
+        Console to print to.
     tables
         The comparison, for the terminal.
     page, table
-        Its page and its main table.
+        Paths of the page and of the main table.
     """
     console.print(tables)
     console.print(f"[bold]page[/]   {escape(str(page))}", soft_wrap=True)
@@ -154,9 +154,9 @@ def announce_checkpoint(sweep: Sweep, name: str, spec: EncoderSpec | ClassifierS
     Parameters
     ----------
     sweep
-        What was run.
+        The sweep that was run.
     name
-        What the model is called.
+        Name of the model.
     spec
         The stage that made it.
     """

@@ -40,11 +40,11 @@ def run_designs(
     Parameters
     ----------
     options
-        What is asked for.
+        Options of the command.
     console
-        Where to say how it goes.
+        Console for progress and results.
     executor
-        Where to compute; None: in this process, and on Ray if a cluster or actors are named.
+        Executor; None: this process, or Ray if a cluster or actors are requested.
 
     Raises
     ------
@@ -64,9 +64,9 @@ class DesignJob(Job[DesignRequest]):
     Parameters
     ----------
     request
-        What is asked for, checked.
+        The checked request.
     explain
-        Returns attributions of designs, before and after.
+        Function that returns attributions of designs, before and after.
     """
 
     worker = "dnasweep.synthetic.design_worker:DesignWorker"
@@ -144,13 +144,13 @@ def write_results(
     Parameters
     ----------
     folder
-        Where to write.
+        Folder to write to.
     request
         The job.
     designs, edits
         A row for each sequence, and one for each edit in the order they were made.
     explain
-        Returns attributions of designs, before and after.
+        Function that returns attributions of designs, before and after.
     """
     from dnasweep.report.design_page import PAGE, design_page
     from dnasweep.report.files import write_page
@@ -192,9 +192,9 @@ def explain_designs(
     request
         The design job.
     console
-        Where to say how it goes.
+        Console for progress and results.
     executor
-        Where to compute.
+        Executor of the computation.
     designs
         Rows of the table of designs.
     """

@@ -31,11 +31,11 @@ def run_embeddings(
     Parameters
     ----------
     options
-        What is asked for.
+        Options of the command.
     console
-        Where to say how it goes.
+        Console for progress and results.
     executor
-        Where to compute; None: in this process, and on Ray if a cluster or actors are named.
+        Executor; None: this process, or Ray if a cluster or actors are requested.
 
     Raises
     ------
@@ -94,11 +94,11 @@ def write_results(folder: Path, request: EmbeddingRequest, shards: Shards) -> No
     Parameters
     ----------
     folder
-        Where to write.
+        Folder to write to.
     request
         The job.
     shards
-        Its shards, all there.
+        Shards of the job, all of them finished.
     """
     from dnasweep.genomics.embeddings import as_vectors
     from dnasweep.report.embedding_page import PAGE, embedding_page

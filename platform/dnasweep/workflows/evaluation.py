@@ -31,13 +31,13 @@ def evaluate_on_test(
     Parameters
     ----------
     sweep
-        What was run.
+        The sweep that was run.
     records
-        Where it is recorded.
+        Its records in MLflow.
     phases
-        Compute missing test scores.
+        Phases that compute missing test scores.
     plan
-        What was trained.
+        Plan of the sweep: what was trained.
     by
         Returns the comparison group of a cell; default: one group for each tokenizer and species set
         and further axes that are compared.
@@ -58,9 +58,9 @@ def read_results(sweep: Sweep, plan: SweepPlan, tested: frozenset[str]) -> list[
     Parameters
     ----------
     sweep
-        What was run.
+        The sweep that was run.
     plan
-        What was trained.
+        Plan of the sweep: what was trained.
     tested
         Keys of the trials whose test scores may be read.
     """

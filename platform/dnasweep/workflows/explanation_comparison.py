@@ -64,11 +64,11 @@ def run_comparison(
     Parameters
     ----------
     options
-        What is asked for.
+        Options of the command.
     console
-        Where to say how it goes.
+        Console for progress and results.
     executor
-        Where to compute; None: on Ray.
+        Executor; None: Ray.
 
     Raises
     ------

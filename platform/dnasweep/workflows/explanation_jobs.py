@@ -57,11 +57,11 @@ def options_of(
     Parameters
     ----------
     options
-        Of the comparison.
+        Options of the comparison.
     model
         The model, as given.
     method
-        How it is explained.
+        Explanation method.
     target
         Class to explain; None: the one of the options.
 
@@ -107,7 +107,7 @@ class ExplainedModel:
     Parameters
     ----------
     options
-        What was asked for.
+        Options of the command.
     model
         The model, as given.
     reading
@@ -240,11 +240,11 @@ def curve_job(
     Parameters
     ----------
     options
-        Of the comparison.
+        Options of the comparison.
     found
         Attributions of the same sequences by method.
     storage
-        Where the job goes.
+        Storage of the job.
     """
     first = next(iter(found.values()))
     settings = curve_settings(

@@ -37,11 +37,11 @@ def compare_few_shots(sweep: Sweep, records: Records, phases: Phases) -> ShotCom
     Parameters
     ----------
     sweep
-        What was run.
+        The sweep that was run.
     records
-        Where it is recorded.
+        Its records in MLflow.
     phases
-        Compute what is missing.
+        Phases that compute what is missing.
     """
     plan = phases.train()
     done = {

@@ -38,11 +38,11 @@ def run_marginals(
     Parameters
     ----------
     options
-        What is asked for.
+        Options of the command.
     console
-        Where to say how it goes.
+        Console for progress and results.
     executor
-        Where to compute; None: in this process, and on Ray if a cluster or actors are named.
+        Executor; None: this process, or Ray if a cluster or actors are requested.
 
     Raises
     ------
@@ -134,13 +134,13 @@ def write_results(
     Parameters
     ----------
     folder
-        Where to write.
+        Folder to write to.
     request
         The job.
     found
-        What it came to.
+        Results of the job.
     outputs, ids
-        Of the model, (backgrounds, conditions), and what the backgrounds are called.
+        Model outputs, shape (backgrounds, conditions), and ids of the backgrounds.
     """
     from dnasweep.report.files import write_page
     from dnasweep.report.marginal_page import PAGE, marginal_page
@@ -182,7 +182,7 @@ def long_table(
     Parameters
     ----------
     ids
-        Of the backgrounds.
+        Ids of the backgrounds.
     outputs
         (backgrounds, conditions).
     request

@@ -104,11 +104,11 @@ def find_motifs(
     Parameters
     ----------
     tables
-        Of one model, estimator and class.
+        Attributions of one model, estimator and class.
     options
-        What is asked for; its `attributions` are only named.
+        Options of the command; its `attributions` are only shown by name.
     console
-        Where to say how it goes.
+        Console for progress and results.
 
     Raises
     ------

@@ -32,11 +32,11 @@ class Phases:
     Parameters
     ----------
     sweep
-        What to run.
+        The sweep to run.
     records
-        Where it is recorded.
+        Its records in MLflow.
     executor
-        Computes what is missing.
+        Executor that computes what is missing.
     """
 
     def __init__(self, sweep: Sweep, records: Records, executor: Executor) -> None:

@@ -31,11 +31,11 @@ def run_predictions(
     Parameters
     ----------
     options
-        What is asked for.
+        Options of the command.
     console
-        Where to say how it goes.
+        Console for progress and results.
     executor
-        Where to compute; None: in this process, and on Ray if a cluster or actors are named.
+        Executor; None: this process, or Ray if a cluster or actors are requested.
 
     Raises
     ------

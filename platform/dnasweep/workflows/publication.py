@@ -56,15 +56,15 @@ def publish(
     Parameters
     ----------
     sweep
-        What was run.
+        The sweep that was run.
     plan
-        What was trained.
+        Plan of the sweep: what was trained.
     records
-        Where it is recorded.
+        Its records in MLflow.
     results
         Results of all cells.
     comparison
-        What was made of them.
+        Comparison of the results.
     importance
         Importance of each axis in a search, from 0 to 1; None of a grid.
     """
@@ -102,7 +102,7 @@ def note(
     page
         File of the page in the report.
     metrics
-        Which metrics of the parent run are which.
+        Explanation of the parent run's metrics.
     """
     parts = ["\n".join(f"- {sentence}" for sentence in findings)]
     if audit.warnings:
@@ -130,7 +130,7 @@ def sweep_frame(
     Parameters
     ----------
     sweep
-        What was run.
+        The sweep that was run.
     facts
         More about the data, label to value.
     tokenizers
@@ -138,7 +138,7 @@ def sweep_frame(
     encoders
         One row per encoder.
     best
-        Key of the best trial, where one was chosen.
+        Key of the best trial, if one was chosen.
     """
     return SweepFrame(
         title=sweep.name,
@@ -177,15 +177,15 @@ def publish_report(
     sweep
         The sweep.
     records
-        Where its files are logged.
+        Records that its files are logged to.
     comparison
-        Its tables.
+        Tables of the comparison.
     page
-        Its page.
+        Page of the comparison.
     stem
         Name of the page and of the first table, without ending.
     best
-        Key of the best trial, where one was chosen.
+        Key of the best trial, if one was chosen.
     """
     folder = sweep.storage.folder("sweeps", sweep.key, REPORT)
     with tempfile.TemporaryDirectory(dir=sweep.storage.folder("work")) as scratch:

@@ -38,9 +38,9 @@ def publish_model(options: PublishOptions, console: Console) -> Sequence[Path]:
     Parameters
     ----------
     options
-        What is asked for.
+        Options of the command.
     console
-        Where to say how it goes.
+        Console for progress and results.
 
     Raises
     ------

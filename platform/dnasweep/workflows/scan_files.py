@@ -68,7 +68,7 @@ def write_findings(request: ScanRequest, shards: Shards, track: Path) -> Path:
     request
         The scan.
     shards
-        Its windows.
+        Shards with its windows.
     track
         Folder of its track, from :func:`write_track`.
     """

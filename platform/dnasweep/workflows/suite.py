@@ -47,9 +47,9 @@ def run_suite(
     Parameters
     ----------
     options
-        What is asked for.
+        Options of the command.
     console
-        Where to say how it goes.
+        Console for progress and results.
     executor
         Computes the sweeps; None: Ray, one session for all tasks.
 

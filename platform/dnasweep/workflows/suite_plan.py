@@ -28,11 +28,11 @@ def announce_suite(
     request
         The suite.
     console
-        Where to print.
+        Console to print to.
     measure
-        Measures the speed of what was never trained; None: nothing is measured.
+        Measures the speed of models without earlier training runs; None: no measurement.
     at_once
-        Trials that are trained at once.
+        Number of trials trained at the same time.
     """
     suite, options = request.suite, request.options
     table = request.table({})

@@ -52,11 +52,11 @@ def compare_cells(sweep: Sweep, records: Records, phases: Phases) -> Comparison:
     Parameters
     ----------
     sweep
-        What was run.
+        The sweep that was run.
     records
-        Where it is recorded.
+        Its records in MLflow.
     phases
-        Compute what is missing.
+        Phases that compute what is missing.
     """
     # Imported here: they bring what draws figures, and a plan draws none.
     from dnasweep.report.sweep_page import comparison_tables
@@ -102,9 +102,9 @@ def run_sweep(
         product; a search draws from the same values. Instead of values an axis may have a function
         that finds them in the data.
     options
-        What is asked for beside the axes.
+        Options other than the axes.
     console
-        Where to say how it goes.
+        Console for progress and results.
     cells
         Makes the cells from the axes and the data, if they are not the product of the axes; axes may
         then have other names.
@@ -189,11 +189,11 @@ def finetune(sweep: Sweep, records: Records, phases: Phases) -> None:
     Parameters
     ----------
     sweep
-        What was run.
+        The sweep that was run.
     records
-        Where it is recorded.
+        Its records in MLflow.
     phases
-        Compute what is missing.
+        Phases that compute what is missing.
     """
     plan = phases.train()
     for cell, spec in zip(plan.cells, plan.classifiers, strict=True):
@@ -206,11 +206,11 @@ def pretrain(sweep: Sweep, records: Records, phases: Phases) -> None:
     Parameters
     ----------
     sweep
-        What was run.
+        The sweep that was run.
     records
-        Where it is recorded.
+        Its records in MLflow.
     phases
-        Compute what is missing.
+        Phases that compute what is missing.
     """
     for spec in phases.pretrain():
         announce_checkpoint(sweep, encoder_name(sweep, spec), spec)

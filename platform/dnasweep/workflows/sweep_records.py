@@ -37,7 +37,7 @@ class Records:
     Parameters
     ----------
     tracker
-        Sends the records.
+        Tracker that sends the records.
     parent
         Key of the parent run.
     data
@@ -82,11 +82,11 @@ class Records:
         Parameters
         ----------
         spec
-            The encoder.
+            Specification of the encoder.
         name
             Its name.
         outcome
-            What its training gave.
+            Outcome of the training.
         """
         key = f"encoder-{spec.key}"
         params = {
@@ -158,13 +158,13 @@ class Records:
         cell
             The combination.
         spec
-            Its classifier.
+            Specification of its classifier.
         outcome
-            What its training gave; None if it failed or was stopped.
+            Outcome of the training; None if it failed or was stopped.
         checkpoint
-            URI of its weights.
+            URI of the weights.
         error
-            Why it failed.
+            Reason of the failure.
         """
         self.start(cell, spec)
         if outcome is None:
@@ -184,9 +184,9 @@ class Records:
         Parameters
         ----------
         spec
-            The trial.
+            Specification of the trial.
         metrics
-            Its test metrics by name.
+            Test metrics by name.
         selected
             Whether it was chosen on validation.
         """

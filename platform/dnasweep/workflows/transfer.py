@@ -88,7 +88,7 @@ def too_few(table: pd.DataFrame, labels: Labels, min_rows: int) -> dict[str, str
     table
         The rows.
     labels
-        What their labels are.
+        Description of their labels.
     min_rows
         Fewest rows of each class; of rows without a class, fewest rows in all, whose labels have to
         differ.
@@ -131,11 +131,11 @@ def end_transfer(sweep: Sweep, records: Records, phases: Phases) -> Transfer:
     Parameters
     ----------
     sweep
-        What was run.
+        The sweep that was run.
     records
-        Where it is recorded.
+        Its records in MLflow.
     phases
-        Compute what is missing.
+        Phases that compute what is missing.
     """
     plan = phases.train()
     results = evaluate_on_test(sweep, records, phases, plan, by=comparison_group)

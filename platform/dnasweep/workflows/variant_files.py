@@ -44,11 +44,11 @@ def write_results(folder: Path, request: VariantRequest, shards: Shards) -> None
     Parameters
     ----------
     folder
-        Where to write.
+        Folder to write to.
     request
         The job.
     shards
-        Its scores.
+        Shards with its scores.
     """
     job = shards.fetch()
     own = request.settings.get("columns") or {}

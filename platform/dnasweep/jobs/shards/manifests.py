@@ -30,7 +30,7 @@ def read_manifest(storage: Storage, kind: str, key: str, *, remedy: str) -> dict
     Parameters
     ----------
     storage, kind, key
-        Where the artefact is.
+        Storage, and kind and key of the artefact.
     remedy
         What to do about a damaged manifest.
 
@@ -63,7 +63,7 @@ def find_lost(storage: Storage, kind: str, keys: Sequence[str]) -> list[str]:
     Parameters
     ----------
     storage
-        Where artefacts are.
+        Storage of the artefacts.
     kind
         The shards of the job as a kind of artefact.
     keys
@@ -86,7 +86,7 @@ def read_work(storage: Storage, kind: str, key: str) -> dict[str, Any]:
     Parameters
     ----------
     storage, kind, key
-        The job.
+        Storage, and kind and key of the job.
     """
     return read_manifest(storage, f"{kind}/{key}", WORK, remedy=WRITE_AGAIN)
 
@@ -97,7 +97,7 @@ def begun_with(storage: Storage, kind: str, key: str) -> int | None:
     Parameters
     ----------
     storage, kind, key
-        The job.
+        Storage, and kind and key of the job.
     """
     if (manifest := storage.manifest(f"{kind}/{key}", WORK)) is not None:
         return int(manifest["inputs"]["shard_size"])

@@ -21,9 +21,9 @@ class ShardProgress:
     console
         Where to draw.
     title
-        What is done, such as `explaining`.
+        Name of the activity, such as `explaining`.
     unit
-        What a row is, in the plural.
+        Name of what a row is, in the plural.
     total, done
         Rows in all, and those of shards that were there before.
     running

@@ -86,9 +86,9 @@ class Shards:
         Parameters
         ----------
         storage, kind
-            Where the job is.
+            Storage of the job, and its kind of artefact.
         inputs
-            Everything beside the rows that makes the result, JSON-able.
+            Everything that determines the result besides the rows; must be serialisable as JSON.
         rows
             The work list; columns of text, numbers and booleans.
         shard_size
@@ -126,7 +126,7 @@ class Shards:
         Parameters
         ----------
         storage, kind, key
-            The job.
+            Storage, and kind and key of the job.
 
         Raises
         ------

@@ -19,7 +19,7 @@ def read_tables(
     Parameters
     ----------
     shards
-        The job, all of whose shards are there.
+        Shards of the job, all of them finished.
     file
         Name of the table in the folder of a shard, such as `windows.parquet`.
     columns

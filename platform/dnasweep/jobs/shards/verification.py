@@ -73,7 +73,7 @@ def bounds_of(
     Parameters
     ----------
     settings
-        Of the job.
+        Settings of the job.
     absolute, relative
         Bounds that are asked for; None: those of the estimator.
 
@@ -107,7 +107,7 @@ def verify(
     Parameters
     ----------
     shards
-        The job.
+        Shards of the job.
     bounds
         On the completeness error; None if there are none.
     progress

@@ -27,11 +27,11 @@ def key_of(kind: str, inputs: Mapping[str, Any], rows: pa.Table) -> str:
     Parameters
     ----------
     kind
-        What is computed.
+        Kind of result that is computed.
     inputs
-        Everything beside the rows that makes the result, JSON-able.
+        Everything that determines the result besides the rows; must be serialisable as JSON.
     rows
-        The work list.
+        Rows of the work list.
     """
     return content_key(kind, versions.SHARDS, inputs, digest_of(rows))
 
@@ -57,7 +57,7 @@ def write_rows(path: Path, rows: pa.Table, shard_size: int) -> list[str]:
     path
         File to write.
     rows
-        The work list.
+        Rows of the work list.
     shard_size
         Rows per shard.
 
@@ -87,9 +87,9 @@ def read_rows(
     groups
         Its metadata.
     begin, num_rows
-        Which rows.
+        First row, and number of rows.
     digests
-        What :func:`write_rows` has returned, if that is known.
+        Digests returned by :func:`write_rows`, if known.
 
     Raises
     ------

@@ -121,7 +121,7 @@ class ShardComputer:
         shard
             Number of the shard.
         progress
-            Called with the number of rows done.
+            Called with the number of finished rows.
         """
         job, worker = self.job(number), self._worker_of(number)
         started = time.monotonic()

@@ -60,7 +60,7 @@ class AlibiRobertaForMaskedLM(RobertaForMaskedLM):
         Parameters
         ----------
         input_ids
-            Token ids, (rows, tokens).
+            Token ids, shape (rows, tokens).
         attention_mask
             1 at real tokens, (rows, tokens); None when nothing is padded.
         **others
@@ -100,7 +100,7 @@ class AlibiRobertaForSequenceClassification(RobertaForSequenceClassification):
         inputs_embeds
             Token embeddings, (rows, tokens, hidden).
         **others
-            Refused where they would make a difference.
+            Further arguments; refused if they would change the result.
         """
         _refuse(others, "labels")
         mask = _as_bool(attention_mask)

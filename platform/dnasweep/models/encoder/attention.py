@@ -30,9 +30,9 @@ def max_rows(model: Any, tokens: int, layers: Layers) -> int:
     Parameters
     ----------
     model
-        A model of transformers.
+        A transformers model.
     tokens
-        Tokens of each row.
+        Number of tokens in each row.
     layers
         As for :func:`first_token_attention`.
     """

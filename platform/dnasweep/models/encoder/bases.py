@@ -42,7 +42,7 @@ def spans_of(corpus: Corpus, tokens: NDArray[np.int64], device: torch.device) ->
     tokens
         Flat numbers of the tokens of some, (rows, tokens).
     device
-        Of the result.
+        Device of the result.
     """
     starts, ends = (x[tokens].astype(np.int64) for x in (corpus.starts, corpus.ends))
     first, last = (to_device(torch.from_numpy(array), device) for array in (starts, ends))
@@ -55,7 +55,7 @@ def span_sizes(starts: Any, ends: Any) -> tuple[int, int]:
     Parameters
     ----------
     starts, ends
-        As of :class:`Spans`, of at least one row.
+        Starts and ends as in :class:`Spans`, of at least one row.
     """
     return int(ends.max()), int((ends - starts).max())
 
@@ -82,7 +82,7 @@ def base_logits(
         First base of each token, and one past its last, (rows, tokens); both 0 for special tokens and
         padding.
     sizes
-        As of :class:`Spans`.
+        Sizes as in :class:`Spans`.
     """
     states = last_hidden_state(model, ids, attention)
     return _over_bases(model, model.classifier(model.dropout(states)), Spans(starts, ends, sizes))
@@ -151,7 +151,7 @@ def places_of(model: Any, token_logits: Tensor, spans: Spans) -> Places:
     model
         A classifier of bases.
     token_logits
-        What its own forward pass gives, (rows, tokens, places in a token x classes).
+        Logits of the model's own forward pass, shape (rows, tokens, positions in a token x classes).
     spans
         The bases of the tokens. Rows have at least as many bases as bins.
     """
@@ -179,7 +179,7 @@ def flat_predictions(predicted: Tensor, there: Tensor, places: int) -> Tensor:
     there
         Whether the row has the place, (rows, places).
     places
-        Of a row of the result, at least as many as the longest has.
+        Number of positions per row of the result, at least that of the longest row.
     """
     own = torch.where(there[..., None], predicted, 0.0)
     return F.pad(own, (0, 0, 0, places - own.shape[1])).flatten(1)

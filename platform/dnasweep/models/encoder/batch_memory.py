@@ -22,9 +22,9 @@ def bytes_per_token(config: Mapping[str, Any], num_tokens: int) -> float:
     Parameters
     ----------
     config
-        The contents of `config.json`.
+        Contents of `config.json`.
     num_tokens
-        Tokens of a row.
+        Number of tokens per row.
     """
     hidden = int(config.get("hidden_size") or config.get("d_model") or config.get("n_embd") or 768)
     inner = int(config.get("intermediate_size") or config.get("d_inner") or 4 * hidden)

@@ -36,7 +36,7 @@ def tokens_at_once(config: Mapping[str, Any]) -> int:
     Parameters
     ----------
     config
-        The contents of `config.json`.
+        Contents of `config.json`.
     """
     if config.get("model_type") == ALIBI:
         return UNBOUNDED

@@ -111,11 +111,11 @@ class ConvNetModel(_ConvNet):
         Parameters
         ----------
         input_ids
-            Token ids, (rows, tokens).
+            Token ids, shape (rows, tokens).
         attention_mask
             1 at real tokens, (rows, tokens); None when nothing is padded.
         **others
-            Refused where they would make a difference.
+            Further arguments; refused if they would change the result.
         """
         refuse(others)
         assert input_ids is not None

@@ -65,9 +65,9 @@ def masked_logits(model: Any, ids: Tensor, attention: Tensor | None, positions: 
     model
         A masked language model of transformers.
     ids
-        Token ids, (rows, tokens).
+        Token ids, shape (rows, tokens).
     attention
-        True at real tokens, (rows, tokens); None when nothing is padded.
+        True at real tokens, shape (rows, tokens); None without padding.
     positions
         Flat positions `row * tokens + token`, (m,). In a row that is read in windows, the logits of
         a position are those of the window whose middle is nearest to it.
@@ -105,9 +105,9 @@ def class_logits(model: Any, ids: Tensor, attention: Tensor | None) -> Tensor:
     Parameters
     ----------
     model
-        A classifier of transformers.
+        A transformers classifier.
     ids
-        Token ids, (rows, tokens).
+        Token ids, shape (rows, tokens).
     attention
         True at real tokens, (rows, tokens); None when nothing is padded. Padding is at the right
         end only.
@@ -133,9 +133,9 @@ def last_hidden_state(model: Any, ids: Tensor, attention: Tensor | None) -> Tens
     model
         A model of transformers with any head; rows are read as a whole, never in windows.
     ids
-        Token ids, (rows, tokens).
+        Token ids, shape (rows, tokens).
     attention
-        True at real tokens, (rows, tokens); None when nothing is padded.
+        True at real tokens, shape (rows, tokens); None without padding.
     """
     if is_roberta(model):
         positions = torch.arange(ids.numel(), device=ids.device)
@@ -169,9 +169,9 @@ def set_windows(settings: Any, pool: str, tokens: int) -> None:
     Parameters
     ----------
     settings
-        Configuration of a model of transformers, changed in place.
+        Configuration of a transformers model; changed in place.
     pool
-        What is averaged over the windows: `log-odds`, `hidden`, or `none` for no windows.
+        Quantity averaged over the windows: `log-odds`, `hidden`, or `none` for no windows.
     tokens
         Tokens of a window, special tokens counted.
 

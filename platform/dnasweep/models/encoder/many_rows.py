@@ -68,9 +68,9 @@ def rows_per_batch(num_tokens: int, device: torch.device, config: Mapping[str, A
     Parameters
     ----------
     num_tokens
-        Tokens of a row.
+        Number of tokens per row.
     device
-        Where the model is.
+        Device of the model.
     config
         Its `config.json`.
     """

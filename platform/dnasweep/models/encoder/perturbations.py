@@ -105,7 +105,7 @@ class RobertaPerturbedForward:
         Parameters
         ----------
         tables
-            As :meth:`tables` returns them.
+            Tables returned by :meth:`tables`.
         rows
             Row of the tables at each position, (perturbations, tokens).
         """

@@ -48,7 +48,7 @@ def embed(roberta: RobertaModel, ids: Tensor | None, embeddings: Tensor | None =
     Parameters
     ----------
     roberta
-        The encoder.
+        RoBERTa encoder.
     ids
         Token ids, (rows, tokens); None where `embeddings` is given.
     embeddings
@@ -89,9 +89,9 @@ def after_attention(layer: RobertaLayer, context: Tensor, residual: Tensor) -> T
     layer
         A layer of the encoder.
     context
-        What its attention gathered, (..., hidden).
+        Output of the attention, shape (..., hidden).
     residual
-        What it read at the same positions, (..., hidden).
+        Input at the same positions, shape (..., hidden).
     """
     x = layer.attention.output(context, residual)
     return layer.output(layer.intermediate(x), x)
@@ -112,7 +112,7 @@ def layer_inputs(
     roberta, ids, embeddings
         As for :func:`embed`.
     attention
-        True at real tokens, (rows, tokens); None when nothing is padded.
+        True at real tokens, shape (rows, tokens); None without padding.
 
     Yields
     ------
@@ -146,11 +146,11 @@ def hidden_states_at(
     Parameters
     ----------
     roberta
-        The encoder.
+        RoBERTa encoder.
     ids
-        Token ids, (rows, tokens).
+        Token ids, shape (rows, tokens).
     attention
-        True at real tokens, (rows, tokens); None when nothing is padded.
+        True at real tokens, shape (rows, tokens); None without padding.
     positions
         Flat positions `row * tokens + token`, (m,).
     """

@@ -38,11 +38,11 @@ def cut(ids: Tensor, attention: Tensor | None, tokens: int, pad_id: int) -> Wind
     Parameters
     ----------
     ids
-        Token ids, (rows, tokens).
+        Token ids, shape (rows, tokens).
     attention
-        True at real tokens, (rows, tokens); None when nothing is padded.
+        True at real tokens, shape (rows, tokens); None without padding.
     tokens
-        At least 3.
+        Number of tokens, at least 3.
     pad_id
         Token id that fills windows after the end of a row.
     """

@@ -154,14 +154,14 @@ class CaduceusModel(_Caduceus):
         Parameters
         ----------
         input_ids
-            Token ids, (rows, tokens).
+            Token ids, shape (rows, tokens).
         attention_mask
             1 at real tokens, (rows, tokens); None when nothing is padded.
         output_hidden_states
             Whether what each layer reads is returned too, without the residual beside it; for rows
             without padding.
         **others
-            Refused where they would make a difference.
+            Further arguments; refused if they would change the result.
         """
         refuse(others)
         assert input_ids is not None

@@ -34,7 +34,7 @@ def bias_of(num_heads: int, tokens: int, device: torch.device | None = None) -> 
     num_heads, tokens
         Heads of the model, and tokens of a row.
     device
-        Where the result is.
+        Device of the result.
     """
     positions = torch.arange(tokens, device=device, dtype=torch.float32)
     distance = (positions[:, None] - positions).abs()

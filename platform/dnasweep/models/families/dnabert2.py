@@ -174,7 +174,7 @@ class DnaBert2Model(BertPreTrainedModel):
         Parameters
         ----------
         input_ids
-            Token ids, (rows, tokens).
+            Token ids, shape (rows, tokens).
         attention_mask
             1 at real tokens, (rows, tokens); None when nothing is padded.
         first_only
@@ -184,7 +184,7 @@ class DnaBert2Model(BertPreTrainedModel):
         output_attentions
             Whether the attention weights of each layer are returned too, (rows, heads, tokens, tokens).
         **others
-            Refused where they would make a difference.
+            Further arguments; refused if they would change the result.
         """
         refuse(others)
         assert input_ids is not None

@@ -84,13 +84,13 @@ class GenaLayer(GradientCheckpointingLayer):
         Parameters
         ----------
         x
-            What it reads, (rows, tokens, hidden).
+            Input, shape (rows, tokens, hidden).
         attention_mask
-            As transformers' attention takes it.
+            Attention mask in the form that transformers' attention takes.
         first_only
             Whether it is computed at the first token alone; then that is the only token.
         **others
-            Passed on to attention.
+            Further arguments, passed on to attention.
         """
         normal = self.pre_attention_ln(x)
         if first_only:

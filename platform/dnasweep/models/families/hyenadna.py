@@ -156,13 +156,13 @@ class HyenaDnaModel(_HyenaDna):
         Parameters
         ----------
         input_ids
-            Token ids, (rows, tokens).
+            Token ids, shape (rows, tokens).
         attention_mask
             1 at real tokens, (rows, tokens); None when nothing is padded.
         output_hidden_states
             Whether the states after the embeddings and after each layer are returned too.
         **others
-            Refused where they would make a difference.
+            Further arguments; refused if they would change the result.
         """
         refuse(others)
         assert input_ids is not None

@@ -18,7 +18,7 @@ class RootMeanSquareNorm(nn.Module):
     Parameters
     ----------
     width
-        Channels.
+        Number of channels.
     eps
         Added to the mean square.
     """

@@ -18,7 +18,7 @@ def real_tokens(ids: Tensor, attention: Tensor | None, pad_id: int | None) -> Te
     Parameters
     ----------
     ids
-        Token ids, (rows, tokens).
+        Token ids, shape (rows, tokens).
     attention
         1 at real tokens, (rows, tokens); None where the ids alone say it.
     pad_id
@@ -36,9 +36,9 @@ def run_real_tokens(run: Callable[[Tensor], Tensor], x: Tensor, real: Tensor) ->
     run
         Computes rows of one length, (rows, tokens, hidden).
     x
-        Its input for all tokens, (rows, tokens, hidden).
+        Input of the layer for all tokens, shape (rows, tokens, hidden).
     real
-        Which tokens are read, (rows, tokens).
+        True at tokens that are read, shape (rows, tokens).
     """
     if bool(real.all()):
         return run(x)

@@ -155,7 +155,7 @@ def family_of(config: Mapping[str, Any]) -> Family | None:
     Parameters
     ----------
     config
-        The contents of `config.json`.
+        Contents of `config.json`.
     """
     for family in FAMILIES:
         if config.get("model_type") == family.model_type:
@@ -169,11 +169,11 @@ def recognise(config: Mapping[str, Any], weights: Iterable[str], directory: Path
     Parameters
     ----------
     config
-        The contents of `config.json`.
+        Contents of `config.json`.
     weights
         Names of the weights there are.
     directory
-        Named in errors.
+        Directory of the model, for error messages.
 
     Raises
     ------

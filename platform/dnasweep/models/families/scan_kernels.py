@@ -84,15 +84,15 @@ def forward(
     x, dt
         Inputs and step sizes, (tokens, channels), in fp32 as all others.
     a
-        Decay rates, (channels, states).
+        Decay rates, shape (channels, states).
     b, c
-        What goes into the states and what is read of them, (tokens, states).
+        Input and output projections of the states, shape (tokens, states).
     output
-        Written, (tokens, channels).
+        Output to write, shape (tokens, channels).
     before
         Written, the states before each segment, (segments, channels, states); may have no segment.
     segment
-        Tokens of a segment.
+        Number of tokens in a segment.
     first, end
         The channels from `first` up to `end`.
     """
@@ -136,15 +136,15 @@ def backward(
     Parameters
     ----------
     x, dt, a, b, c, before, segment, first, end
-        As :func:`forward` had them.
+        The arguments of :func:`forward`.
     dy
         The gradient of its output, (tokens, channels).
     dx, ddt
-        Written, (tokens, channels).
+        Outputs to write, shape (tokens, channels).
     da
-        Added to, (channels, states).
+        Gradient to add to, shape (channels, states).
     db, dc
-        Added to, (tokens, states).
+        Gradients to add to, shape (tokens, states).
     """
     channels, num_states = end - first, a.shape[1]
     decays = np.empty((segment, channels, num_states), np.float32)

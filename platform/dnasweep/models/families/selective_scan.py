@@ -23,15 +23,15 @@ def selective_scan(x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, d: Te
     Parameters
     ----------
     x
-        Inputs, (rows, tokens, channels).
+        Inputs, shape (rows, tokens, channels).
     dt
-        Step sizes, positive, (rows, tokens, channels).
+        Step sizes, positive, shape (rows, tokens, channels).
     a
-        Decay rates, negative, (channels, states).
+        Decay rates, negative, shape (channels, states).
     b, c
-        What goes into the states and what is read of them, (rows, tokens, states).
+        Input and output projections of the states, shape (rows, tokens, states).
     d
-        What goes past the states, (channels,).
+        Weights of the skip connection past the states, shape (channels,).
     """
     with torch.autocast(x.device.type, enabled=False):
         x, dt, a, b, c, d = (part.float() for part in (x, dt, a, b, c, d))

@@ -29,11 +29,11 @@ def sequential_scan(x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor) -> T
     x
         Inputs, (rows, tokens, channels), in fp32 as all others.
     dt
-        Step sizes, positive, (rows, tokens, channels).
+        Step sizes, positive, shape (rows, tokens, channels).
     a
-        Decay rates, negative, (channels, states).
+        Decay rates, negative, shape (channels, states).
     b, c
-        What goes into the states and what is read of them, (rows, tokens, states).
+        Input and output projections of the states, shape (rows, tokens, states).
     """
     return _SequentialScan.apply(x, dt, a, b, c)
 

@@ -54,7 +54,7 @@ class TwoStrandBlock(nn.Module):
         Parameters
         ----------
         x, residual
-            As another block returns them; the first block has no residual.
+            Values returned by the previous block; the first block has no residual.
         """
         residual = x if residual is None else x + residual
         first, second = residual.chunk(2, dim=-1)

@@ -55,7 +55,7 @@ class _BaseClassifier(PreTrainedModel):
         Parameters
         ----------
         input_ids
-            Token ids, (rows, tokens).
+            Token ids, shape (rows, tokens).
         attention_mask
             1 at real tokens, (rows, tokens); None when nothing is padded.
         """

@@ -152,7 +152,7 @@ def load_encoder(model: PreTrainedModel, directory: Path) -> None:
         A classifier of the same family and size, changed in place. A pooler that the directory
         lacks stays as it is.
     directory
-        Written by :func:`export`.
+        Directory written by :func:`export`.
 
     Raises
     ------

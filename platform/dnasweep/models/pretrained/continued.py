@@ -47,7 +47,7 @@ def masked_lm_of_checkpoint(
     directory
         A model directory.
     tokenizer
-        Of the rows, whose tokens the model must have.
+        Tokenizer of the rows; the model must have its tokens.
     num_tokens
         Tokens of the longest row.
     dropout

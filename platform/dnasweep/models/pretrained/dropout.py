@@ -22,7 +22,7 @@ def set_dropout(settings: Any, dropout: float) -> None:
     Parameters
     ----------
     settings
-        Configuration of a model of transformers, changed in place.
+        Configuration of a transformers model; changed in place.
     dropout
         Probability in encoder and head.
     """

@@ -132,7 +132,7 @@ def build_on_checkpoint(
     directory
         A model saved by transformers, with any head or none.
     config
-        As :func:`describe` returns it; `max_tokens` and `windows` may be changed.
+        Configuration returned by :func:`describe`; `max_tokens` and `windows` may be changed.
     tokenizer, num_tokens, num_labels, label_names, head, places
         As for :func:`dnasweep.models.architecture.build_classifier`.
     dropout
@@ -183,9 +183,9 @@ def new_parts(model: PreTrainedModel, directory: Path) -> list[str]:
     Parameters
     ----------
     model
-        As :func:`build_on_checkpoint` returns it.
+        Model returned by :func:`build_on_checkpoint`.
     directory
-        What it was made of.
+        Directory that it was made from.
     """
     stored = {name.removeprefix(f"{model.base_model_prefix}.") for name in read_headers(directory)}
     parts = []
@@ -204,9 +204,9 @@ def check_encoder_weights(found: LoadedModel, settings: Any, directory: Path) ->
     found
         The encoder, as :func:`~dnasweep.models.pretrained.model_class.load_model` returns it.
     settings
-        Its configuration.
+        Configuration of the model.
     directory
-        Named in the error.
+        Directory of the model, for the error message.
 
     Raises
     ------

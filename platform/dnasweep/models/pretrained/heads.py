@@ -86,7 +86,7 @@ def kind_by_weights(config: Mapping[str, Any], weights: Iterable[str]) -> ModelK
     Parameters
     ----------
     config
-        The contents of `config.json`.
+        Contents of `config.json`.
     weights
         Names of its weights.
     """
@@ -108,11 +108,11 @@ def check_head(kind: ModelKind, wanted: Head, directory: Path) -> None:
     Parameters
     ----------
     kind
-        As :func:`kind_of` returns it.
+        Kind returned by :func:`kind_of`.
     wanted
-        The head.
+        Head that is required.
     directory
-        Named in the error.
+        Directory of the model, for the error message.
     """
     if kind.head == wanted:
         return

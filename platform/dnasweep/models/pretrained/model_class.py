@@ -33,9 +33,9 @@ def class_named(name: str, model_type: str, directory: Path) -> type[Any]:
     name
         An entry of `architectures` in `config.json`, such as `BertForMaskedLM`.
     model_type
-        As in `config.json`.
+        Value of `model_type` in `config.json`.
     directory
-        Named in errors.
+        Directory of the model, for error messages.
 
     Raises
     ------
@@ -64,9 +64,9 @@ def masked_class(settings: Any, directory: Path) -> type[Any]:
     Parameters
     ----------
     settings
-        The configuration.
+        Configuration of the model.
     directory
-        Named in errors.
+        Directory of the model, for error messages.
 
     Raises
     ------

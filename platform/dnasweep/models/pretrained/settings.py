@@ -121,7 +121,7 @@ def settings_of(found: Mapping[str, Any], directory: Path) -> Any:
     found
         The contents of `config.json`.
     directory
-        Named in errors.
+        Directory of the model, for error messages.
 
     Raises
     ------

@@ -29,7 +29,7 @@ def check_runs(model: Any, directory: Path) -> None:
     model
         A classifier or masked language model, on the CPU in fp32.
     directory
-        Named in errors.
+        Directory of the model, for error messages.
 
     Raises
     ------

@@ -30,11 +30,11 @@ def only_classifier(
     Parameters
     ----------
     config
-        The contents of `config.json`.
+        Contents of `config.json`.
     stored
         The weights, see :func:`~dnasweep.models.pretrained.weight_files.read_headers`.
     directory
-        Named in errors.
+        Directory of the model, for error messages.
 
     Returns
     -------

@@ -37,7 +37,7 @@ def check_vocabulary(settings: Any, tokenizer: DnaTokenizer, directory: Path) ->
     tokenizer
         Its tokenizer.
     directory
-        Named in errors.
+        Directory of the model, for error messages.
 
     Raises
     ------

@@ -43,13 +43,13 @@ def check_size(
     Parameters
     ----------
     kind
-        Class of transformers.
+        Model class of transformers.
     settings
-        Its configuration.
+        Configuration of the model.
     stored
         All weights of the directory, see :func:`~dnasweep.models.pretrained.weight_files.read_headers`.
     directory
-        Named in errors.
+        Directory of the model, for error messages.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def refuse_misfit(
     Parameters
     ----------
     model_type, directory
-        Named in the error.
+        Type and directory of the model, for the error message.
     missing
         Names of weights of the class that the files lack.
     unexpected

@@ -31,7 +31,7 @@ class Guard:
     total_steps
         Steps of the whole training.
     collapse
-        What a collapse is, in words.
+        Description of a collapse.
     """
 
     def __init__(

@@ -78,9 +78,9 @@ class Loop:
     Parameters
     ----------
     task, model, config
-        What is learned by which model, and how.
+        Task, model and configuration of the training.
     context
-        This process among the workers.
+        Worker group, and this process's rank in it.
     """
 
     def __init__(

@@ -125,7 +125,7 @@ class Task:
         model
             The model as it is now.
         context
-            This process among the workers.
+            Worker group, and this process's rank in it.
         precision
             Arithmetic of the forward pass.
         """
@@ -165,7 +165,7 @@ class Task:
         model
             Put into evaluation mode meanwhile.
         context
-            This process among the workers.
+            Worker group, and this process's rank in it.
         precision
             Arithmetic of the forward pass.
         columns

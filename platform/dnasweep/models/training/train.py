@@ -101,7 +101,7 @@ def train(
     task
         What to learn, from which rows.
     model
-        As built by :mod:`dnasweep.models.architecture`, the same on every worker; changed in place.
+        Model built by :mod:`dnasweep.models.architecture`, identical on all workers; changed in place.
     config
         Budget, batches, arithmetic and optimizer.
     context

@@ -71,11 +71,11 @@ class Progress:
         Parameters
         ----------
         fields
-            As :meth:`to_json` returned them.
+            Fields returned by :meth:`to_json`.
         fingerprint
             Content key of the training that is to go on.
         place
-            Named in errors.
+            Name for error messages.
 
         Raises
         ------
@@ -108,7 +108,7 @@ def pack(
     Parameters
     ----------
     model, optimizer
-        As they are after the last step.
+        Model and optimizer after the last step.
     best
         The trained weights of the best evaluation, by name.
     probabilities
@@ -133,9 +133,9 @@ def unpack(
     Parameters
     ----------
     tensors
-        As :func:`pack` returned them.
+        Tensors returned by :func:`pack`.
     model, optimizer
-        Changed in place.
+        Model and optimizer; both are changed in place.
     """
     with torch.no_grad():
         for name, parameter in trained_weights(model):

@@ -32,9 +32,9 @@ def tune(model: Any, tuning: TuningConfig, *, seed: int) -> None:
     Parameters
     ----------
     model
-        A classifier of transformers.
+        A transformers classifier.
     tuning
-        What is trained.
+        Which weights are trained.
     seed
         Seed of the low-rank additions, whose product is zero at first.
 

@@ -84,11 +84,11 @@ def allot(
     Parameters
     ----------
     resources
-        What the cluster has, and what an autoscaler may start.
+        Resources of the cluster, and those that an autoscaler may start.
     num_trials
-        Trials to run.
+        Number of trials to run.
     workers
-        Workers of one trial.
+        Number of workers of one trial.
     min_workers
         Workers with which a trial goes on if there are no more; None: as many as `workers`.
     cpus_per_worker
@@ -145,13 +145,13 @@ class Capacity:
     Parameters
     ----------
     allotment
-        What a trial takes.
+        Resources of a trial.
     look
         Returns what there is at this moment.
     num_trials
-        Trials to run.
+        Number of trials to run.
     clock
-        Seconds; for tests.
+        Function that returns the time in seconds; for tests.
     """
 
     def __init__(

@@ -135,9 +135,9 @@ def num_fitting(nodes: Sequence[NodeCapacity], *, cpus: float, gpus: float) -> i
     Parameters
     ----------
     nodes
-        What each node offers.
+        Resources of each node.
     cpus, gpus
-        What a worker takes.
+        CPUs and GPUs of a worker.
     """
     return sum(_on_node(node, cpus, gpus) for node in nodes)
 
@@ -177,7 +177,7 @@ def grown(
     nodes
         The living nodes. Those of a kind that the autoscaler knows count by its own limit.
     groups
-        What the autoscaler may start.
+        Node groups that the autoscaler may start.
     at_most
         How many machines of one kind matter to the caller; the autoscaler's limit may be huge.
     """

@@ -195,7 +195,7 @@ def look_around(groups: Sequence[NodeGroup]) -> Resources:
     Parameters
     ----------
     groups
-        What an autoscaler may start, which does not change during a session.
+        Node groups that an autoscaler may start; constant during a session.
     """
     return Resources(tuple(living_nodes().values()), tuple(groups))
 

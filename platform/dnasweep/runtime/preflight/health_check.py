@@ -90,7 +90,7 @@ def check_health(
     uri
         MLflow store; None if none is needed.
     demand
-        What has to run at the same time.
+        Resources that are needed at the same time.
     timeout_s
         Seconds a node may take to report. One that takes longer is named in `silent`.
     """

@@ -56,9 +56,9 @@ class Requirements:
         Parameters
         ----------
         options
-            Its workers.
+            Options of its workers.
         storage, uri
-            Where results go, and where they are recorded.
+            Storage of the results, and MLflow tracking URI.
         """
         return cls(
             storage=storage,
@@ -91,9 +91,9 @@ def checked_session(
     address
         As for :func:`~dnasweep.runtime.cluster.session.session`.
     requirements
-        What is needed from the nodes; None checks nothing.
+        Requirements on the nodes; None: no checks.
     console
-        Where the checks are printed.
+        Console for the checks.
 
     Raises
     ------

@@ -112,11 +112,11 @@ def allot_pool(
     Parameters
     ----------
     resources
-        What the cluster has.
+        Resources of the cluster.
     num_shards
         How many are to be computed; more actors are of no use.
     num_actors, gpus_per_actor
-        What is asked for.
+        Requested number of actors, and GPUs per actor.
 
     Raises
     ------
@@ -151,7 +151,7 @@ def smoke_test(specs: Sequence[ShardJobSpec], pool: Pool, jobs: Sequence[int]) -
     specs
         The jobs.
     pool
-        The actors.
+        Pool of actors.
     jobs
         Numbers of the jobs to try.
 
@@ -184,11 +184,11 @@ def compute_shards(
     specs
         The jobs, for the device of the pool.
     pool
-        The actors.
+        Pool of actors.
     shards
-        Of each shard the number of its job and its own.
+        Job number and shard number of each shard.
     status
-        What :func:`~dnasweep.runtime.shards.actor.make_status_actor` has returned.
+        Status actor returned by :func:`~dnasweep.runtime.shards.actor.make_status_actor`.
 
     Raises
     ------

@@ -95,7 +95,7 @@ def lost(error: BaseException, *, hang: str = "") -> Lost | Hung:
     error
         Error of the last attempt.
     hang
-        What a process that hung reported before it ended itself; empty if there is none.
+        Report of a hung process before it ended itself; empty if there is none.
     """
     if hang:
         return Hung(hang)

@@ -36,7 +36,7 @@ def open_journal(file: Path, lock: Callable[[], StorageLock]) -> JournalStorage:
     Parameters
     ----------
     file
-        The journal.
+        Path of the journal.
     lock
         Makes the lock of those who write to it.
     """

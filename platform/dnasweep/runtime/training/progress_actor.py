@@ -82,9 +82,9 @@ class ProgressPoster:
         Parameters
         ----------
         done, total
-            Optimizer steps done, and planned.
+            Numbers of finished and of planned optimizer steps.
         bases
-            Bases seen.
+            Number of bases seen.
         """
         now = time.monotonic()
         progress = self._timer.progress(done, total, bases)

@@ -28,7 +28,7 @@ class Study:
     Parameters
     ----------
     storage
-        Where Optuna keeps it.
+        Storage of the Optuna study.
     name
         The sweep's key: the same command finds the same study.
     cells

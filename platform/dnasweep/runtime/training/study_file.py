@@ -39,7 +39,7 @@ def open_study(
     Parameters
     ----------
     file
-        The journal.
+        Path of the journal.
     make
         Opens the study in the journal, or creates one.
     values

@@ -62,7 +62,7 @@ def run_trial(
     recipe
         Turns the cell into a specification.
     job
-        Where to train, and with which resources.
+        Placement and resources of the training.
     metric
         Full name of the metric that trials are compared by.
     train
@@ -171,9 +171,9 @@ def run_trials(
     name
         Name of Tune's own folder.
     num_samples
-        Trials of a search.
+        Number of trials of the search.
     searcher, scheduler
-        Of Tune; None: the grid, in order.
+        Searcher and scheduler of Tune; None: the grid in order.
     """
     withhold_from_trials(CREDENTIALS)
     allotment, notes = job.allotment, Storage(job.storage).folder("work", "tune")

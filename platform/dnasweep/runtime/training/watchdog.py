@@ -39,7 +39,7 @@ class Watch:
     report
         Called with a message about the hang before the process ends.
     leave
-        Ends the process.
+        Function that ends the process.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class PreemptionNotice:
     ask
         Returns the nodes that are being drained.
     poll_seconds
-        Seconds between two questions.
+        Seconds between two polls.
     """
 
     def __init__(

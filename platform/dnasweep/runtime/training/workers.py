@@ -60,7 +60,7 @@ def run_stage(
     Parameters
     ----------
     spec
-        What to train.
+        Specification of the model to train.
     job
         Where, and with which resources.
     text

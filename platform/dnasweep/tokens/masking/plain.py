@@ -110,11 +110,11 @@ def around_base(
     tokenizer
         Length and stride of the k-mers.
     tokens
-        The batch.
+        Batch of tokens.
     centres
         The centres.
     draw
-        The randomness.
+        Random generator.
     """
     offset = np.full(centres[0].size, tokenizer.k // 2 - tokenizer.stride // 2)
     if tokenizer.stride > 1:
@@ -134,7 +134,7 @@ def overlapping_with(
     tokenizer
         Length and stride of the k-mers.
     tokens
-        The batch.
+        Batch of tokens.
     positions
         The tokens.
     """

@@ -36,7 +36,7 @@ def resolve(
         Its `scheme` may be `auto`, which is `span` where tokens overlap and else `random`, or name
         a variant of PMI as well, as `genemask@pmi_n` does.
     tokenizer
-        What is to be masked.
+        Tokenizer of the rows to mask.
     pmi
         How k-mers are scored if the name does not say it.
 
