@@ -182,7 +182,7 @@ def test_other_shards_one_actor_and_no_server_give_the_same_values(
         "--tracking-uri", "http://127.0.0.1:9", "--no-report",
     )  # fmt: skip
     assert "no MLflow server answers" in output
-    assert "goes on without it" in output
+    assert "continues without it" in output
     folder = folder_of(tmp_path / "runs")
     assert folder.name == job.folder.name
     assert len(shards(folder)) == 2

@@ -83,7 +83,7 @@ def test_the_sequences_of_a_table_are_found_as_in_a_file(model: dnasweep.Model, 
         ("missing.fa", "there is no such file"),
         (pd.DataFrame({"x": ["ACGT"]}), "no column with sequences: found x"),
         (pd.DataFrame({"a": ["ACGTACGT"], "b": ["ACGTACGT"]}), "columns a and b both hold"),
-        (["ACGT" * 100], "tokens, the model has"),
+        (["ACGT" * 100], "tokens, but the model has"),
         (
             pd.DataFrame({"id": ["a", "a"], "sequence": ["ACGT", "ACGG"]}),
             "the id 'a' already occurs in row 1",

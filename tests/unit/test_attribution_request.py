@@ -153,7 +153,7 @@ def test_nothing_left_is_an_error(options: AttributionOptions, tmp_path: Path) -
         ({"model": "nowhere"}, "no model is found for 'nowhere'|cannot be looked up"),
         (
             {"estimator": "integrated_gradients", "reference": "deletion"},
-            "cannot leave tokens out",
+            "cannot remove tokens entirely",
         ),
         (
             {"estimator": "kernel"},

@@ -351,7 +351,7 @@ def test_sequences_that_cannot_be_explained_are_named(toy: ToyLanguage) -> None:
     unfit = find_unfit(table, counts, 10)
     assert [one.position for one in unfit] == [1, 2, 4]
     assert "'s1' has no known base to explain in its 12" in unfit[0].reason
-    assert "'s2' of 27 bases has 11 tokens, the model has 10 positions" in unfit[1].reason
+    assert "'s2' of 27 bases has 11 tokens, but the model has 10 positions" in unfit[1].reason
 
 
 def test_a_model_is_the_same_wherever_it_lies(model: Path, tmp_path: Path) -> None:

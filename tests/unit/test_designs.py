@@ -212,12 +212,12 @@ def test_preselection_computes_fewer(model: Path, options: DesignOptions) -> Non
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"gc": (0.9, 1.0)}, "3 of 3 sequences have a share of G and C outside"),
+        ({"gc": (0.9, 1.0)}, "3 of 3 sequences have a GC content outside"),
         ({"gc": (0.6, 0.4)}, "smaller share first"),
         ({"keep_bases": ("0..50",)}, "every base of the sequence"),
         ({"keep_bases": ("40..60",)}, "Use bases 0 to 50"),
         ({"keep_bases": ("7",)}, "FIRST..LAST"),
-        ({"keep_motifs": ("ACGTACGTACGT",)}, "nothing of it is to keep"),
+        ({"keep_motifs": ("ACGTACGTACGT",)}, "there is nothing to keep"),
         ({"target": "x"}, "no class 'x'"),
     ],
 )

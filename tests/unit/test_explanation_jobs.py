@@ -70,7 +70,7 @@ def test_elements_are_read_and_refused(tmp_path: Path) -> None:
     assert table.to_dict("records") == [{"id": "7", "element": "tata", "start": 3, "end": 9}]
     bad = tmp_path / "bad.csv"
     bad.write_text("id,element,start,end\na,tata,3,9\nb,tata,x,9\n")
-    with pytest.raises(InputError, match=r"bad\.csv, row 3: start is 'x', not a place"):
+    with pytest.raises(InputError, match=r"bad\.csv, row 3: start is 'x', not a position"):
         read_elements(str(bad))
     bad.write_text("id,start,end\na,3,9\n")
     with pytest.raises(InputError, match="no column element"):
@@ -82,12 +82,12 @@ def test_elements_are_read_and_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"methods": ("shap",)}, "nothing to compare"),
+        ({"methods": ("shap",)}, "needs two methods or more"),
         ({"methods": ("shap", "lime", "shap")}, "method shap is named twice"),
         ({"model": ("a", "a")}, "model a is named twice"),
         ({"num_sequences": 0}, "num_sequences is 0"),
-        ({"reference": "deletion"}, "integrated_gradients cannot leave tokens out"),
-        ({"data": (), "elements": "x.csv"}, "no sequences it belongs to"),
+        ({"reference": "deletion"}, "integrated_gradients cannot remove tokens entirely"),
+        ({"data": (), "elements": "x.csv"}, "without the sequences that it belongs to"),
         ({"target": "enhancer"}, "no class 'enhancer'"),
         ({"tss_index": 400}, "tss_index is 400"),
     ],

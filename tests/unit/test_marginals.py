@@ -270,10 +270,10 @@ def test_a_motif_that_could_be_two_things_is_refused() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"length": None}, "nothing to make backgrounds of"),
+        ({"length": None}, "no sequences for the backgrounds"),
         ({"spacings": ("0..60",)}, "would stand at bases"),
-        ({"positions": ("1", "2")}, "held at one"),
-        ({"length": 90}, "tokens, the model reads"),
+        ({"positions": ("1", "2")}, "held at a single position"),
+        ({"length": 90}, "tokens, but the model reads at most"),
         ({"spacings": ("7..3",)}, "is empty"),
         ({"spacings": ("x",)}, "Use whole numbers"),
         ({"target": "enhancer"}, "no class 'enhancer'"),

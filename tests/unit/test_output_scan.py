@@ -158,11 +158,11 @@ def test_windows_of_unknown_bases_have_no_values(models: dict[str, Path], tmp_pa
 @pytest.mark.parametrize(
     ("model", "options", "reason"),
     [
-        ("token", {"target": "donor@3"}, "of all bases of the genome"),
+        ("token", {"target": "donor@3"}, "covers all bases of the genome"),
         ("token", {"threshold": 2.0}, "at most 1"),
-        ("token", {"tss": "x.bed"}, "peaks of one class of sequences"),
+        ("token", {"tss": "x.bed"}, "peaks of a class of sequences"),
         ("token", {"stride": 25}, "--stride is 25"),
-        ("profile", {"window": 26}, "no 4 bins of one width"),
+        ("profile", {"window": 26}, "into 4 bins of equal width"),
         ("profile", {"stride": 8}, "windows of 24 bases have bins of 6"),
     ],
 )

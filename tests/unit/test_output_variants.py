@@ -244,7 +244,7 @@ def test_files_have_the_scores(models: dict[str, Path], genome: Path, tmp_path: 
     [
         ("token", {"backgrounds": 20}, "each base"),
         ("token", {"target": "donor@3"}, "no class 'donor@3'"),
-        ("regression", {"distance": 10}, "nothing of single bases"),
+        ("regression", {"distance": 10}, "does not predict single bases"),
         ("profile", {"window": 3}, "fewer bases than the 4 bins"),
     ],
 )

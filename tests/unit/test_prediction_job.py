@@ -104,7 +104,7 @@ def test_what_cannot_be_predicted_is_refused_first(
     long = tmp_path / "long.csv"
     pd.DataFrame({"id": ["long"], "sequence": ["ACG" * 40]}).to_csv(long, index=False)
     with pytest.raises(
-        InputError, match="'long' of 120 bases has 42 tokens, the model has 24 pos"
+        InputError, match="'long' of 120 bases has 42 tokens, but the model has 24 pos"
     ):
         run(dataclasses.replace(options, data=(str(long),)))
     with pytest.raises(InputError, match=r"cannot write \.txt"):

@@ -273,8 +273,8 @@ def test_memory_does_not_grow_with_the_genome(tmp_path, model, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"window": 75}, "has 27 tokens, the model has 24 positions"),
-        ({"window": 5_000}, "no window of 5,000 bases fits"),
+        ({"window": 75}, "has 27 tokens, but the model has 24 positions"),
+        ({"window": 5_000}, "long enough for a window of 5,000 bases"),
         ({"chromosomes": ("chr9",)}, "not in the genome toy.fa, which has chr2L"),
         ({"chromosomes": ("2L",)}, "--match-chromosomes"),
         ({"picture": "chr2L"}, "CHROM:START-END"),

@@ -174,7 +174,7 @@ def test_a_genome_that_is_named_otherwise_needs_the_word(inputs: Path, tmp_path:
     ("options", "says"),
     [
         ({"data": ()}, "nothing to score"),
-        ({"window": 200}, "has 70 tokens, the model has 24"),
+        ({"window": 200}, "has 70 tokens, but the model has 24"),
         ({"shifts": (40,)}, "less than half the window"),
         ({"target": "enhancer"}, "no class 'enhancer'"),
         ({"backgrounds": 2}, "at least 3"),
@@ -182,9 +182,9 @@ def test_a_genome_that_is_named_otherwise_needs_the_word(inputs: Path, tmp_path:
         ({"window": 10**12}, "window is 1000000000000"),
         ({"data": (), "saturate": ("chr1:,-,",)}, "chr1:,-, is not on chr1"),
         ({"data": (), "saturate": ("chr1:1-" + "9" * 5000,)}, "is not on chr1"),
-        ({"data": (), "saturate": ("chr1:5-9", "chr1:5-0,9")}, "names the same twice"),
+        ({"data": (), "saturate": ("chr1:5-9", "chr1:5-0,9")}, "has the same region twice"),
         ({"skip_bad_rows": False}, "symbolic.*4 bad rows.*--skip-bad-rows"),
-        ({"language_model": "model"}, "is a language model"),
+        ({"language_model": "model"}, "must be a language model"),
     ],
 )
 def test_what_cannot_be_scored_is_told_beforehand(

@@ -106,7 +106,7 @@ class OutputValues(BatchModel):
         most = encoded.num_tokens().max(initial=0)
         if most > positions:
             raise InputError(
-                f"a window has {most} tokens, the model has {positions} positions",
+                f"a window has {most} tokens, but the model has {positions} positions",
                 remedy="Use the --window that the model was trained on, or a smaller one.",
             )
         if (encoded.num_bases() < self.task.places).any():

@@ -122,7 +122,7 @@ class Predictor:
                 row = part.iloc[int(np.argmax(tokens > capacity))]
                 raise InputError(
                     f"sequence {row['id']!r} of {len(row['sequence'])} bases has {tokens.max()} "
-                    f"tokens, the model has {capacity} positions",
+                    f"tokens, but the model has {capacity} positions",
                     remedy=_TOO_LONG,
                 )
 

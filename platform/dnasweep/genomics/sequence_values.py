@@ -147,7 +147,7 @@ class SequenceValues(BatchModel):
         positions = capacity(self.model.config.to_dict())
         if counts.max(initial=0) > positions:
             raise InputError(
-                f"a window has {counts.max()} tokens, the model has {positions} positions",
+                f"a window has {counts.max()} tokens, but the model has {positions} positions",
                 remedy=self.if_too_long,
             )
         found = np.empty(len(counts))

@@ -114,7 +114,7 @@ def check_window(model: ScoringModel, window: int) -> None:
     tokens = _most_tokens(model, window)
     if tokens > model.capacity:
         raise InputError(
-            f"a window of {window:,} bases has {tokens:,} tokens, the model has "
+            f"a window of {window:,} bases has {tokens:,} tokens, but the model has "
             f"{model.capacity:,} positions",
             file=model.directory,
             remedy=f"Use --window {window_of(model)}, or the window it was trained on.",

@@ -1,4 +1,4 @@
-"""An attribution job as it was asked for: options, the sequences and the model, all checked."""
+"""The checked request of an attribution job: options, sequences and model."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ if TYPE_CHECKING:
 
 KIND = "attributions"
 NUM_SPECIAL = 2
-"""Tokens of every sequence that are not explained: [CLS] and [SEP]."""
+"""Number of tokens per sequence that are not explained: [CLS] and [SEP]."""
 Evaluations = Annotated[int, Range(4, 2**31 - 1)]
 EstimatorName = Annotated[
     Estimator,
-    # Any name is read, so that one of an earlier version is refused with what to use in its place.
+    # Accept any name here, so that one of an earlier version is refused with its replacement.
     PrimitiveConstructorSpec(
         nargs=1,
         metavar=f"{{{','.join(ESTIMATOR_NAMES)}}}",
@@ -61,48 +61,48 @@ class AttributionOptions(SequenceOptions):
     """MLflow run id, registered model (models:/NAME@ALIAS), directory, or hub name
     OWNER/MODEL[@REVISION]."""
     limit: Count | None = None
-    """Explain the first sequences only, this many."""
+    """Explain only this many sequences, the first ones."""
     target: str | None = None
-    """Class to explain, by its name in the model; of a model of bases or bins also that of one of
-    them, from 0: donor@120. Default: the second of two, the positive one."""
+    """Class to explain, by its name in the model. For a model that predicts per base or bin, also the
+    class at one of them, counted from 0: donor@120. Default for two classes: the second, positive one."""
     against: str | None = None
-    """Class that it is compared with, by its name. Default: all others together."""
+    """Class to compare the explained class with. Default: all others together."""
     value: Value = "log_odds"
-    """What of the class is explained: its log odds (nats), its logit, or its probability."""
+    """Output to explain: the log odds (nats), the logit or the probability of the class."""
     reference: Reference = "mask"
-    """What stands for a token left out: the mask token, nothing, or shuffled copies."""
+    """Replacement for a token that is left out: the mask token, nothing, or shuffled copies."""
     estimator: EstimatorName = "adjusted_kernel"
-    """How Shapley (partition: Owen) values are estimated; or attention, the share of the first
-    token's attention, in_silico_mutagenesis, the mean loss of the value if a base is mutated, lime,
-    coefficients of a local linear model, or anchors, what a token adds to the precision of an anchor."""
+    """Estimator of Shapley values (partition: Owen values). Or attention: share of the first token's
+    attention; in_silico_mutagenesis: mean loss of the value if a base is mutated; lime: coefficients of a
+    local linear model; anchors: what a token adds to the precision of an anchor."""
     attention_layers: AttentionLayers = "last"
-    """For attention: of the last layer, the mean over all, or followed through all (rollout)."""
+    """For attention: use the last layer, the mean over all layers, or rollout through all layers."""
     kernel_width: Positive = 25.0
-    """For lime: how fast weights fall with the cosine distance, in hundredths, from the sequence."""
+    """For lime: width of the kernel by which weights decrease with cosine distance, in hundredths."""
     anchor_threshold: Between = 0.95
-    """For anchors: precision an anchor has to have, with 95 % confidence."""
+    """For anchors: minimum precision of an anchor, with 95 % confidence."""
     anchor_tokens: Count = 8
-    """For anchors: maximum number of tokens of one."""
+    """For anchors: maximum number of tokens in an anchor."""
     max_evals: Evaluations | None = None
-    """Model evaluations per sequence. Default: the estimator's own."""
+    """Model evaluations per sequence. Default: depends on the estimator."""
     standard_error: Positive | None = None
-    """Go on sampling until the mean standard error of a sequence's tokens is this small."""
+    """Continue sampling until the mean standard error over a sequence's tokens is at most this."""
     interactions: Whole = 0
-    """Pairs of tokens of a sequence whose interaction (Shapley interaction index) is kept, the strongest;
-    0 estimates none. They take --max-evals evaluations more, or 500 or 10 per token."""
+    """Number of strongest token pairs per sequence whose interaction (Shapley interaction index) is kept;
+    0: none are estimated. Estimation takes another --max-evals evaluations, or 500 or 10 per token."""
     seed: Seed = 0
-    """Of sampled masks and shuffled copies."""
+    """Seed of sampled masks and shuffled copies."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """Arithmetic: auto is bf16 on GPUs that have it, if it is exact enough."""
+    """Precision: auto is bf16 on GPUs that support it, if it is exact enough."""
     shard_size: Count | None = None
-    """Sequences per shard: what is published, and lost by a kill, at once. Default: up to 256, by
-    the length of the list. A job that was begun keeps the size it was begun with."""
+    """Sequences per shard, the unit that is stored at once, or lost if the job is killed. Default: up to
+    256, depending on the length of the list. A job that has been started keeps its size."""
     batch_rows: Batch | None = None
-    """Model inputs per forward pass. Default: found from the memory; changes no value."""
+    """Model inputs per forward pass. Default: chosen by the available memory; does not change results."""
     report: bool = True
     """Write the report of what the model looks at."""
     tss_index: Whole | None = None
-    """0-based index of the first transcribed base, for the report. Default: by the length."""
+    """0-based index of the first transcribed base, for the report. Default: inferred from the length."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,9 +111,9 @@ class AttributionRequest(JobRequest[AttributionOptions]):
 
     KIND: ClassVar[str] = KIND
     averaged: bool = False
-    """Whether the model calls by both strands."""
+    """Whether the model predicts from both strands."""
     task: Task = BINARY
-    """What the model was trained for."""
+    """Task that the model was trained for."""
 
 
 def prepare_attribution(
@@ -129,14 +129,14 @@ def prepare_attribution(
     options
         Options of the command.
     reading
-        The sequences, if they were read already; None reads those the options name.
+        The sequences, if they were already read; None: read the files in the options.
     resolve
         Function that returns what the precision `auto` means on the machine that computes the job.
 
     Raises
     ------
     InputError
-        For anything that can be known to be wrong before the first sequence is explained.
+        For any mistake that can be detected before the first sequence is explained.
     """
     from dnasweep.attribution.checks import (
         check_estimator_reads,
@@ -171,7 +171,7 @@ def prepare_attribution(
     if options.tss_index is not None:
         tss_positions(np.asarray(table["sequence"].str.len(), np.int64), options.tss_index)
     resolved = resolve(options.precision, gpus=options.gpus_per_actor, address=options.address)
-    # On GPUs `auto` stays what it is: bf16 if that keeps the values, which depends on the model.
+    # On GPUs keep `auto`: whether bf16 is exact enough depends on the model.
     arithmetic = options.precision if resolved == "bf16" else resolved
     check_estimator_reads(model.task, config)
     value = model.task.value(config.value, model.place)
@@ -184,7 +184,7 @@ def prepare_attribution(
         "schema": versions.ATTRIBUTION_TABLE,
         "engine": versions.ATTRIBUTIONS,
         **({"unit": model.task.explained_unit} if model.task.explained_unit else {}),
-        # Of rows without a class; the others were written without it.
+        # Only for rows without a class; requests of the others were written without it.
         **({} if model.task.has_classes else {"task": model.task.name}),
     }
     return AttributionRequest(
@@ -201,7 +201,7 @@ def prepare_attribution(
 
 
 def config_of(options: AttributionOptions) -> ExplainConfig:
-    """Return what is explained and how; raises `InputError` for what does not go together."""
+    """Return what is explained and how; raise `InputError` for incompatible options."""
     asked = {field.name for field in fields(ExplainConfig)} & {
         field.name for field in fields(options)
     }
@@ -216,7 +216,7 @@ def config_of(options: AttributionOptions) -> ExplainConfig:
 def _rejected(
     unfit: Sequence[Unfit], reading: Reading, options: AttributionOptions
 ) -> list[RejectedRow]:
-    """Return the rows of the sequences that cannot be explained, if they may be left out."""
+    """Return the rows of sequences that cannot be explained, if they may be left out."""
     rows = reading.origins.iloc[[one.position for one in unfit]]
     rejects = [
         RejectedRow(

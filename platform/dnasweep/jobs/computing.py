@@ -1,4 +1,4 @@
-"""The missing shards of some jobs are computed, and nothing else; then each job is closed."""
+"""Compute only the missing shards of jobs, then close each job."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from dnasweep.storage import LockLost
 
 
 class JobOutcome(NamedTuple):
-    """What one run of a job did."""
+    """Statistics of one run of a job."""
 
     num_rows: int
-    """Rows it computed."""
+    """Number of rows computed by this run."""
     seconds: float
-    """From the first row begun, when workers and model are ready, to the last shard published. Of
-    jobs computed together, the part of this time that one of them took."""
+    """Time from the first row, when workers and model are ready, to the last stored shard. For jobs
+    computed together, this job's share of the time."""
     num_actors: int
-    """Workers it had; 0 if nothing was missing."""
+    """Number of workers; 0 if nothing was missing."""
 
 
 def compute_missing(
@@ -54,16 +54,16 @@ def compute_missing(
     executor
         Executor of the computation.
     title, unit
-        For the progress display: `explaining`, `sequences`.
+        Activity and rows for the progress display, such as `explaining` and `sequences`.
 
     Raises
     ------
     InputError
-        What a worker raised, or if there is no room for the workers. Published shards are kept.
+        If a worker raised it, or if there is no room for the workers. Stored shards are kept.
     KeyboardInterrupt
-        On Ctrl-C, after saying how far it came.
+        On Ctrl-C, after printing how far the work has come.
     """
-    # A job may be asked for twice, such as the attributions of two names of one model.
+    # A job may be requested twice, such as attributions for two names of one model.
     unique = list({(spec.kind, spec.key): spec for spec in specs}.values())
     jobs = [spec.shards() for spec in unique]
     with contextlib.ExitStack() as held:
@@ -82,14 +82,14 @@ def compute_missing(
 def close(
     shards: Shards, facts_of: Callable[[dict[str, float]], dict[str, Any]]
 ) -> dict[str, Any]:
-    """Close a job whose shards are all there, once, and return its facts.
+    """Close a job whose shards are all finished, once, and return its facts.
 
     Parameters
     ----------
     shards
         Shards of the job.
     facts_of
-        Makes its facts of the sums over its shards; of facts named `max_...`, the largest.
+        Function that computes the job's facts from sums over its shards (maxima for facts named `max_...`).
 
     Raises
     ------
@@ -136,7 +136,7 @@ def _compute(
                     taken[one.job] += one.seconds
             seconds = progress.seconds or time.monotonic() - started
     except BaseException as error:
-        # Only now that the workers are gone is it certain which shards are there.
+        # Which shards exist is certain only now that the workers have stopped.
         if begun:
             _say_how_far(console, jobs, unit, error)
         raise
@@ -154,7 +154,7 @@ def _compute(
 
 @contextlib.contextmanager
 def _alone(job: Shards, console: Console) -> Iterator[None]:
-    """Hold the job: a second command for the same job waits and then finds everything done."""
+    """Lock the job: a second command for the same job waits and then finds everything finished."""
     lock = job.storage.lock(job.kind, job.key)
     try:
         lock.acquire(timeout=0)
@@ -162,7 +162,7 @@ def _alone(job: Shards, console: Console) -> Iterator[None]:
         with console.status("waiting for another command that computes the same"):
             lock.acquire()
     try:
-        # A killed run leaves half-written shards behind; whoever holds the lock is alone.
+        # A killed run leaves half-written shards behind; the lock ensures that nobody else is writing.
         job.storage.clear_abandoned(job.part_kind)
         yield
         with contextlib.suppress(LockLost):
@@ -181,7 +181,7 @@ def _say_how_far(
     first = jobs[0]
     uri = first.uri if len(jobs) == 1 else first.storage.uri_of(first.kind)
     console.print(
-        f"[yellow]{what} with {done:,} of {total:,} {unit} done; they are kept in "
-        f"{escape(uri)}, and the same command goes on from there.[/]",
+        f"[yellow]{what} after {done:,} of {total:,} {unit}; they are kept in "
+        f"{escape(uri)}, and the same command resumes from there.[/]",
         soft_wrap=True,
     )

@@ -1,4 +1,4 @@
-"""A design job as it was asked for: the sequences, what is kept of them and the model, all checked."""
+"""The checked request of a design job: sequences, positions to keep, and model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dnasweep.synthetic.constraints import GcRange, kept_bases, places_of, read_
 
 KIND = "designs"
 SHARD = 8
-"""Sequences that are edited together, and published at once."""
+"""Number of sequences that are edited and stored together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,35 +28,34 @@ class DesignOptions(NearOptions):
     """Options of a design job."""
 
     edits: Annotated[int, Range(1, 1000)] = 10
-    """Substitutions of a sequence, at most."""
+    """Maximum number of substitutions in a sequence."""
     goal: Literal["raise", "lower"] = "raise"
-    """Whether edits raise the model's output or lower it."""
+    """Whether edits should raise or lower the model's output."""
     target: str | None = None
-    """Class or output that they raise or lower. Default: the second of two classes, or the only output."""
+    """Class or output to raise or lower. Default: the second of two classes, or the only output."""
     keep_motifs: tuple[str, ...] = ()
-    """Motifs that no edit may touch, wherever a sequence agrees with their consensus on either strand:
-    IUPAC letters, or names of motifs that are built in or in --motifs."""
+    """Motifs that must not be edited, wherever a sequence matches their consensus on either strand: IUPAC
+    letters, or names of motifs that are built in or in --motifs."""
     keep_bases: tuple[str, ...] = ()
-    """Bases that no edit may touch: FIRST..LAST, counted from 0."""
+    """Bases that must not be edited: FIRST..LAST, counted from 0."""
     motifs: str | None = None
-    """File of motifs, MEME or JASPAR, gzip or not, to look names up in before the built-in ones."""
+    """MEME or JASPAR file, gzipped or not, in which motif names are looked up before the built-in ones."""
     gc: tuple[Fraction, Fraction] = (0.0, 1.0)
-    """Least and largest share of G and C of a sequence, with every edit."""
+    """Minimum and maximum GC content of a sequence after every edit, as fractions."""
     beam: Annotated[int, Range(1, 100)] = 1
-    """Sequences that each step goes on with; 1 is greedy."""
+    """Number of candidate sequences kept at each step (beam width); 1 is greedy."""
     preselect: Count | None = None
-    """Substitutions that a step computes, those of the largest gain by the gradient; for tokens that stay
-    in place (single bases, k-mers). Default: all, which is exact."""
+    """Number of substitutions evaluated per step, those with the largest gain by the gradient; only for
+    tokenizers whose tokens stay in place (single bases, k-mers). Default: all, which is exact."""
     explained: Whole = 20
-    """Designs whose attributions before and after are on the page: those that changed most; 0: none."""
+    """Number of designs, the most changed, whose attributions before and after are shown; 0: none."""
     batch_size: Batch | None = None
-    """Sequences per forward pass. Default: by their number of tokens. Another number changes outputs in
-    their last digits; actors change nothing."""
+    """Sequences per forward pass. Default: chosen by their number of tokens. Other numbers change the last
+    digits of outputs; the number of actors changes nothing."""
     precision: Literal["fp32", "bf16"] = "fp32"
-    """Arithmetic; bf16 is faster on GPUs and blurs small gains."""
+    """Precision; bf16 is faster on GPUs but less exact for small gains."""
     out: str | None = None
-    """Folder for copies of the sequences, the tables and the page. Default: they stay in the storage
-    alone."""
+    """Folder for copies of the sequences, the tables and the page. Default: they are only in the storage."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +66,7 @@ class DesignRequest(JobRequest[DesignOptions]):
     reads: str
     """What is read of the model, such as `log odds of promoter`."""
     has_mask: bool
-    """Whether the model's tokenizer has a mask token."""
+    """Whether the tokenizer of the model has a mask token."""
 
 
 def prepare_designs(
@@ -85,7 +84,7 @@ def prepare_designs(
     Raises
     ------
     InputError
-        For anything that can be known to be wrong before the first sequence is edited.
+        For any mistake that can be detected before the first sequence is edited.
     """
     from dnasweep.attribution.checks import count_tokens
     from dnasweep.synthetic.row_models import check_row_model, reads
@@ -104,8 +103,8 @@ def prepare_designs(
         most = count_tokens(table["sequence"].tolist(), facts.tokenizer)
         if (long := most > facts.capacity).any():
             raise InputError(
-                f"the sequence {table['id'][int(np.argmax(long))]!r} has {most[long][0]:,} tokens, the "
-                f"model reads {facts.capacity:,}",
+                f"the sequence {table['id'][int(np.argmax(long))]!r} has {most[long][0]:,} tokens, but the "
+                f"model reads at most {facts.capacity:,}",
                 remedy="Cut the sequences with --crop.",
             )
         digest = model_key(storage, directory, options)
@@ -137,7 +136,7 @@ def prepare_designs(
 
 
 def _kept(options: DesignOptions, table: pd.DataFrame, say: Callable[[str], None]) -> list[str]:
-    """Return which bases of each sequence are kept, as 0 and 1."""
+    """Return, as 0 and 1, which bases of each sequence must be kept."""
     from dnasweep.formats.bases import reverse_complement
     from dnasweep.synthetic.motif_names import find_motif
 
@@ -148,7 +147,7 @@ def _kept(options: DesignOptions, table: pd.DataFrame, say: Callable[[str], None
     for text, (_, end) in zip(options.keep_bases, intervals, strict=True):
         if end > shortest:
             raise InputError(
-                f"keep_bases has {text}, and a sequence has {shortest:,} bases",
+                f"keep_bases has {text}, but a sequence has {shortest:,} bases",
                 remedy=f"Use bases 0 to {shortest - 1}.",
             )
     consensus = []
@@ -158,7 +157,7 @@ def _kept(options: DesignOptions, table: pd.DataFrame, say: Callable[[str], None
         counts = [sum(len(places_of(one, text)) for text in both) for one in sequences]
         if not any(counts):
             raise InputError(
-                f"no sequence agrees with {motif.title}, so nothing of it is to keep",
+                f"no sequence matches {motif.title}, so there is nothing to keep",
                 remedy="Leave it out of --keep-motifs, or give a shorter consensus.",
             )
         say(
@@ -170,7 +169,7 @@ def _kept(options: DesignOptions, table: pd.DataFrame, say: Callable[[str], None
     for name, kept in zip(table["id"], found, strict=True):
         if kept.all():
             raise InputError(
-                f"every base of the sequence {name!r} is kept, so nothing can be edited",
+                f"every base of the sequence {name!r} must be kept, so nothing can be edited",
                 remedy="Keep less with --keep-bases and --keep-motifs, or leave the sequence out.",
             )
     return ["".join("01"[int(one)] for one in kept) for kept in found]
@@ -188,7 +187,7 @@ def _check_gc(options: DesignOptions, table: pd.DataFrame) -> None:
     ]
     if outside:
         raise InputError(
-            f"{len(outside):,} of {len(table):,} sequences have a share of G and C outside of {low:g} to "
-            f"{high:g}, the first of them {outside[0]!r}",
-            remedy="Give a range with --gc that holds all sequences, or leave these out.",
+            f"{len(outside):,} of {len(table):,} sequences have a GC content outside {low:g} to "
+            f"{high:g}, the first is {outside[0]!r}",
+            remedy="Give a range with --gc that includes all sequences, or leave these out.",
         )

@@ -1,4 +1,4 @@
-"""An embedding job as it was asked for: options, the sequences and the model, all checked."""
+"""The checked request of an embedding job: options, sequences and model."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class EmbedOptions(ForwardOptions):
     """Options of an embedding job."""
 
     pooling: Literal["mean", "max", "first", "last", "token"] = "mean"
-    """What a vector is: the mean or maximum over the tokens of a sequence, the state of its first token
-    ([CLS]) or of its last (which has read all of a row in a causal model), or of each token."""
+    """How a sequence becomes a vector: mean or max over its tokens, the state of the first token ([CLS]) or
+    of the last (which in a causal model has seen the whole sequence), or a vector for each token."""
     out: str = "embeddings"
     """Folder for embeddings.parquet, embeddings.npz and the page."""
 
@@ -58,7 +58,7 @@ def prepare_embeddings(
     Raises
     ------
     InputError
-        For anything that can be known to be wrong before the first sequence is embedded.
+        For any mistake that can be detected before the first sequence is embedded.
     """
     from dnasweep.genomics.embeddings import ROWS, check_sequences
 
@@ -87,13 +87,13 @@ def prepare_embeddings(
         rows=pa.table(rows),
         settings=settings,
         rejects=reading.rejected,
-        # Another size would fill other batches.
+        # Another shard size would change the batches.
         shard_size=ROWS,
         table=table[["id", "species"]].assign(label=_names_of(reading)),
     )
 
 
 def _names_of(reading: Reading) -> list[str]:
-    """Return the name of the class of each row; "" where it is not known."""
+    """Return the class name of each row; "" if unknown."""
     names = dict(enumerate(reading.labels.names))
     return [names.get(label, "") for label in reading.table["label"].tolist()]

@@ -1,7 +1,7 @@
-"""Where the missing shards of jobs are computed: in this process, or wherever an executor says.
+"""Executors, which compute the missing shards of jobs in this process or elsewhere.
 
-:class:`InProcess` computes here, and :class:`~dnasweep.runtime.shards.pool.RayPool` on Ray. Both
-publish the same bytes.
+:class:`InProcess` computes in this process, :class:`~dnasweep.runtime.shards.pool.RayPool` on Ray. Both
+store the same bytes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Missing(NamedTuple):
     jobs: Sequence[Shards]
     """Their shards."""
     shards: Sequence[tuple[int, int]]
-    """Each missing shard: which of the jobs it belongs to, and its number."""
+    """Job number and shard number of each missing shard."""
 
     def __str__(self) -> str:
         sizes = " or ".join(map(str, sorted({job.shard_size for job in self.jobs})))
@@ -38,25 +38,25 @@ class Missing(NamedTuple):
 
 
 class WorkerPool(NamedTuple):
-    """Workers that are ready."""
+    """A pool of workers that are ready."""
 
     num_workers: int
     """How many."""
     running: Callable[[], tuple[Mapping[Hashable, int], float]]
-    """Returns the rows done of every shard that is being computed, and seconds since the first."""
+    """Function that returns the finished rows of every running shard, and the seconds since the first."""
     compute: Callable[[], Generator[PublishedShard, None, None]]
-    """Computes the missing shards and yields each when it is published, in the order they end."""
+    """Function that computes the missing shards and yields each once it is stored, in order of completion."""
 
 
 class Executor(Protocol):
-    """Where shards are computed."""
+    """Computes shards."""
 
     resolve_precision: ResolvePrecision
 
     def open(
         self, missing: Missing, options: JobOptions, console: Console, *, unit: str
     ) -> AbstractContextManager[WorkerPool]:
-        """Start workers and let one try the first row of every job.
+        """Start the workers and let one of them test the first row of every job.
 
         Parameters
         ----------
@@ -72,18 +72,18 @@ class Executor(Protocol):
         Raises
         ------
         InputError
-            What the worker found wrong, or if there is no room for the workers.
+            If the worker found a mistake, or if there is no room for the workers.
         """
 
 
 class InProcess(Executor):
-    """Computes in this process, one shard after the other, on its GPU if there is one.
+    """Computes in this process, one shard after the other, on a GPU if there is one.
 
     Parameters
     ----------
     one_thread
-        Whether to compute with one thread on a CPU, as every worker of a pool does, so that the
-        bytes are the same. Otherwise libraries take as many threads as they want.
+        Whether to use a single CPU thread, as the workers of a pool do, for identical bytes. Otherwise
+        libraries choose their number of threads.
     """
 
     resolve_precision: ResolvePrecision = staticmethod(resolve_here)

@@ -1,4 +1,4 @@
-"""Options of a comparison of explanations, and the methods there are."""
+"""Options of a comparison of explanations, and the available methods."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ SETTINGS: dict[Method, dict[str, Any]] = {
     "attention_last": {"estimator": "attention", "attention_layers": "last"},
     "attention_rollout": {"estimator": "attention", "attention_layers": "rollout"},
 }
-"""What an attribution job is asked for by each method."""
+"""Settings of the attribution job of each method."""
 UNSIGNED: tuple[Method, ...] = ("attention_last", "attention_rollout")
 """Methods whose values have no sign."""
 UNREFERENCED = ("in_silico_mutagenesis", *UNSIGNED)
-"""Methods that leave out no token."""
+"""Methods that do not leave out tokens."""
 WITHOUT_DELETION = ("integrated_gradients",)
-"""Methods that cannot leave tokens out altogether."""
+"""Methods that cannot remove tokens entirely."""
 
 
 def unfit_methods(task: Task) -> tuple[Method, ...]:
@@ -52,49 +52,49 @@ class ComparisonOptions(SequenceOptions):
     """Options of a comparison of explanations."""
 
     model: tuple[str, ...]
-    """MLflow run ids, registered models (models:/NAME@ALIAS) or directories; each is compared by
-    itself, on the same sequences."""
+    """MLflow run ids, registered models (models:/NAME@ALIAS) or directories; they are analysed separately,
+    on the same sequences."""
     data: tuple[str, ...] = ()
-    """Sequences: CSV, TSV, FASTA or k-mer TSV, gzip or not. Nothing: built-in simulated promoters,
+    """Sequences: CSV, TSV, FASTA or k-mer TSV, gzipped or not. Default: built-in simulated promoters,
     whose elements are known."""
     elements: str | None = None
     """CSV or TSV of the true elements of the sequences, if they are known: id, element, start
-    (from 0), end (one past the last base). Built-in sequences have theirs."""
+    (from 0), end (one past the last base). For built-in sequences they are known."""
     num_sequences: Count = 100
-    """Sequences to explain, drawn from the data, equally many of each label as far as possible."""
+    """Number of sequences to explain, drawn from the data with equal numbers per label if possible."""
     tss_index: Whole | None = None
-    """0-based index of the first transcribed base. Default: by the length of the windows."""
+    """0-based index of the first transcribed base. Default: inferred from the length of the sequences."""
     methods: tuple[Method, ...] = tuple(SETTINGS)
     """Methods to compare. Default: all that can explain what the models predict."""
     target: str | None = None
-    """Class to explain, by its name in the model; of a model of bases or bins also that of one of
-    them, from 0: donor@120. Default: the second of two, the positive one."""
+    """Class to explain, by its name in the model. For a model that predicts per base or bin, also the
+    class at one of them, counted from 0: donor@120. Default for two classes: the second, positive one."""
     reference: Reference = "mask"
-    """What stands for a token left out: the mask token, nothing, or shuffled copies."""
+    """Replacement for a token that is left out: the mask token, nothing, or shuffled copies."""
     sanity: Literal["none", "whole", "cascade"] = "whole"
-    """Explain the other class, and the model with all weights shuffled (whole), or part after part
-    from the head down as well (cascade)."""
+    """Sanity checks: explain the other class, and the model with all weights shuffled (whole), or also with
+    the weights shuffled layer by layer from the head down (cascade)."""
     sanity_sequences: Count = 32
-    """Sequences for these checks."""
+    """Number of sequences for the sanity checks."""
     permutations: Permutations = 1_999
-    """Shuffles of every test of enrichment."""
+    """Number of shuffles per test of enrichment."""
     seed: Seed = 0
-    """Of the choice of sequences, of sampled masks, shuffled weights and tests."""
+    """Seed of the choice of sequences, sampled masks, shuffled weights and tests."""
     data_seed: Seed = 1
-    """Seed of the built-in sequences: another one than that of the sequences trained on."""
+    """Seed of the built-in sequences; it should differ from that of the training data."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """Arithmetic: auto is bf16 on GPUs that have it, where it is exact enough."""
+    """Precision: auto is bf16 on GPUs that support it, if it is exact enough."""
     batch_rows: Batch | None = None
-    """Model inputs a forward pass. Default: found from the memory; changes no value."""
+    """Model inputs per forward pass. Default: chosen by the available memory; does not change results."""
     out: str | None = None
     """Folder to copy the report to."""
 
 
 def check_options(options: ComparisonOptions) -> None:
-    """Raise `InputError` for options that cannot be used, or not together."""
+    """Raise `InputError` for invalid or incompatible options."""
     if len(set(options.methods)) < 2:
         raise InputError(
-            f"{len(set(options.methods))} method is nothing to compare",
+            f"a comparison needs two methods or more, not {len(set(options.methods))}",
             remedy=f"Name two or more with --methods: {', '.join(SETTINGS)}.",
         )
     for what, given in (("method", options.methods), ("model", options.model)):
@@ -107,6 +107,6 @@ def check_options(options: ComparisonOptions) -> None:
         for method in options.methods:
             if method in WITHOUT_DELETION:
                 raise InputError(
-                    f"{method} cannot leave tokens out altogether",
+                    f"{method} cannot remove tokens entirely",
                     remedy="Use --reference mask or shuffle, or leave the method out.",
                 )

@@ -1,4 +1,4 @@
-"""The sequences of a comparison: read or simulated, and some of them chosen."""
+"""The sequences of a comparison, read or simulated, and a selection of them."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ BUILT_IN = "built-in"
 
 
 class Chosen(NamedTuple):
-    """Sequences to explain, and what is known about them."""
+    """Sequences to explain, and their known elements."""
 
     reading: Reading
-    """The rows, and in which file and row each of them is."""
+    """The sequences, with the file and row of each."""
     elements: pd.DataFrame | None
     """True elements of all sequences; None if they are not known."""
 
 
 def choose_rows(options: ComparisonOptions) -> Chosen:
-    """Read or simulate the sequences of a comparison and choose some.
+    """Read or simulate the sequences of a comparison, and select some of them.
 
     Raises
     ------
@@ -45,8 +45,8 @@ def choose_rows(options: ComparisonOptions) -> Chosen:
     for name in ("elements", "crop", "species"):
         if getattr(options, name) is not None:
             raise InputError(
-                f"{name} is given, and there are no sequences it belongs to",
-                remedy="Give them with --data, or leave it out: built-in sequences have their own.",
+                f"{name} is given without the sequences that it belongs to",
+                remedy="Give the sequences with --data, or leave it out: for built-in sequences it is known.",
             )
     # Eight species.
     each = max(2, -(-options.num_sequences // 8))
@@ -89,7 +89,7 @@ def read_elements(path: str) -> pd.DataFrame:
     Raises
     ------
     InputError
-        For a file that is missing, lacks a column, or has a place that is no number.
+        For a file that is missing, lacks a column, or has a position that is not a number.
     """
     file = user_path(path)
     check_readable(file, holds="elements")
@@ -109,7 +109,7 @@ def read_elements(path: str) -> pd.DataFrame:
         if wrong.any():
             row = int(wrong.argmax())
             raise InputError(
-                f"{name} is {table[name].iloc[row]!r}, not a place in a sequence",
+                f"{name} is {table[name].iloc[row]!r}, not a position in a sequence",
                 file=file,
                 row=row + 2,
             )

@@ -1,10 +1,10 @@
-"""The one way to run a job: announced, begun, computed shard by shard, recorded, published.
+"""How every job runs: announce, start, compute shard by shard, record, publish.
 
-The order is always the same: everything is read and checked and becomes a request; the missing shards
-are computed; the job is closed; its files are written. Every step looks first for what is there, so
-the same command again goes on where it was stopped and, when everything is there, only reads.
+The order is always the same: all input is read, checked and turned into a request; the missing shards
+are computed; the job is closed; its files are written. Every step first looks for existing results, so
+the same command resumes after an interruption and, once everything is finished, only reads.
 
-A kind of job is a subclass of :class:`Job` and says only what differs. Nothing here knows of Ray.
+Each kind of job is a subclass of :class:`Job` that defines only what differs. Nothing here depends on Ray.
 """
 
 from __future__ import annotations
@@ -40,55 +40,55 @@ NOT_STARTED = "Nothing was started: leave --dry-run out to run it."
 
 @dataclass(frozen=True, kw_only=True)
 class JobFiles:
-    """What a job has made of its shards for people."""
+    """The files that a job makes of its shards for users."""
 
     folder: Path | None = None
-    """The folder of its files, if it has one."""
+    """Folder of the files, if there is one."""
     files: Sequence[Path] = ()
-    """The files, which go to MLflow and to --out."""
+    """The files, which are copied to MLflow and to --out."""
     metrics: Mapping[str, float] = field(default_factory=dict)
-    """Further numbers for MLflow, beside the facts."""
+    """Further numbers for MLflow, in addition to the facts."""
     note: str = ""
-    """The job in a sentence or two of Markdown."""
+    """Description of the job in a sentence or two of Markdown."""
     summary: Any = None
-    """Whatever the closing lines need."""
+    """Data for the closing lines."""
 
 
 class FinishedJob(NamedTuple):
-    """A job whose shards are all there."""
+    """A job whose shards are all finished."""
 
     shards: Shards
     """Its shards."""
     facts: dict[str, Any]
-    """Sums over them."""
+    """Sums over the shards."""
     made: JobFiles
-    """What was made of them."""
+    """The files made of the shards."""
 
 
 class Job(ABC, Generic[Request]):
-    """One kind of job: what differs from every other kind."""
+    """A kind of job: the parts in which it differs from other kinds."""
 
     worker: ClassVar[str]
     """Class that computes a shard, as `module:Class`."""
     title: ClassVar[str]
-    """What is done, for the progress display, such as `explaining`."""
+    """Activity shown in the progress display, such as `explaining`."""
     unit: ClassVar[str]
-    """What a row of the work list is, in the plural."""
+    """Name of the rows of the work list, in the plural."""
     row: ClassVar[str] = ""
-    """The same with more detail, for people; empty: the unit."""
+    """A more detailed name of the rows, for messages; empty: the same."""
     context: ClassVar[str] = ""
-    """What is done to the rows, for MLflow; empty: nothing is recorded there."""
+    """Kind of job for MLflow; empty: nothing is recorded."""
     artifacts: ClassVar[str] = ""
-    """Folder of the files in MLflow."""
+    """Folder for the files in MLflow."""
     sometimes: ClassVar[Sequence[str]] = ()
-    """Patterns of the files that some requests make and others do not."""
+    """Patterns of files that only some requests produce."""
 
     def __init__(self, request: Request) -> None:
         self.request = request
         self.kind = request.KIND
 
     def arguments(self) -> dict[str, Any]:
-        """Return what the worker is made with, JSON-able: where its model is, and the settings."""
+        """Return the worker's arguments, serialisable as JSON: location of the model, and settings."""
         request = self.request
         return {
             "storage": request.storage.root,
@@ -99,18 +99,18 @@ class Job(ABC, Generic[Request]):
 
     @abstractmethod
     def facts(self, total: dict[str, float]) -> dict[str, Any]:
-        """Return the facts of the job, from the sums over its shards (`max_...`: the largest)."""
+        """Return the facts of the job from the sums over its shards (maxima for `max_...`)."""
 
     def announcement(self) -> list[str]:
-        """Return what is said before anything is started, in console markup."""
+        """Return the lines printed before the job starts, in console markup."""
         return []
 
     def sources(self) -> Sequence[str]:
-        """Return where the rows come from."""
+        """Return the sources of the rows."""
         return ()
 
     def write(self, shards: Shards, facts: dict[str, Any], console: Console) -> JobFiles:
-        """Write the files of the job unless they are there.
+        """Write the files of the job unless they exist.
 
         Parameters
         ----------
@@ -124,11 +124,11 @@ class Job(ABC, Generic[Request]):
         return JobFiles()
 
     def closing(self, finished: FinishedJob, files: Sequence[Path]) -> list[str]:
-        """Return what is said at the end, in console markup; `files` are the copies, if any."""
+        """Return the lines printed at the end, in console markup; `files` are the copies, if any."""
         return []
 
     def begin(self, console: Console) -> Shards:
-        """Write the work list of the job, or find the one that is there."""
+        """Write the work list of the job, or open the existing one."""
         request = self.request
         return Shards.begin(
             request.storage,
@@ -139,24 +139,24 @@ class Job(ABC, Generic[Request]):
         )
 
     def check_output(self) -> None:
-        """Raise `InputError` if the files could not be written to where they are wanted."""
+        """Raise `InputError` if the files cannot be written to the requested folder."""
         if (out := getattr(self.request.options, "out", None)) is not None:
             check_folder(user_path(out))
 
     def publish(self, made: JobFiles) -> Sequence[Path]:
-        """Copy the files to where they are wanted, and return them."""
+        """Copy the files to the requested folder, and return the copies."""
         if (out := getattr(self.request.options, "out", None)) is None:
             return made.files
         return publish_files(made.files, user_path(out), job=self.kind, sometimes=self.sometimes)
 
 
 def run_job(job: Job[Any], console: Console, *, executor: Executor) -> FinishedJob | None:
-    """Run a job and say how it goes; None after a dry run.
+    """Run a job and print its progress; return None after a dry run.
 
     Parameters
     ----------
     job
-        The job, whose request was checked.
+        The job, with a checked request.
     console
         Console for progress and results.
     executor
@@ -165,7 +165,7 @@ def run_job(job: Job[Any], console: Console, *, executor: Executor) -> FinishedJ
     Raises
     ------
     InputError
-        For anything the user can mend, before the first row is computed if it can be known by then.
+        For any problem that the user can fix, before the first row is computed if it can be detected by then.
     """
     request = job.request
     if lines := job.announcement():
@@ -185,7 +185,7 @@ def run_job(job: Job[Any], console: Console, *, executor: Executor) -> FinishedJ
 def run_together(
     jobs: Sequence[Job[Any]], options: JobOptions, console: Console, *, executor: Executor
 ) -> list[FinishedJob]:
-    """Compute what is missing of some jobs of one kind by the same workers, and finish each.
+    """Compute the missing shards of several jobs of one kind with the same workers, and finish each job.
 
     Parameters
     ----------
@@ -228,22 +228,22 @@ def run_together(
 
 
 def files_in(folder: Path) -> list[Path]:
-    """Return the files of a published folder, without its manifest."""
+    """Return the files of a stored folder, except its manifest."""
     return sorted(path for path in folder.iterdir() if path.is_file() and path.name != MANIFEST)
 
 
 def say(lines: Sequence[str], console: Console) -> None:
-    """Print lines of console markup, each in one piece."""
+    """Print lines of console markup without wrapping them."""
     console.print("\n".join(lines), soft_wrap=True)
 
 
 def note(line: str, console: Console) -> None:
-    """Print a sentence about how files were understood."""
+    """Print a sentence on how files were interpreted."""
     console.print(f"[dim]{escape(line)}[/]", soft_wrap=True)
 
 
 def mlflow_lines(uri: str) -> list[str]:
-    """Return how to look at an MLflow store, in console markup; nothing where nothing is recorded."""
+    """Return the command that opens an MLflow store, in console markup; none if nothing is recorded."""
     if uri == NO_TRACKING:
         return []
     return [f"[bold]MLflow[/] mlflow ui --backend-store-uri {escape(without_password(uri))}"]
@@ -275,7 +275,7 @@ def _spec(job: Job[Any], shards: Shards) -> ShardJobSpec:
 
 
 def metadata_of(job: Job[Any], shards: Shards) -> RunMetadata:
-    """Return what is in MLflow about a job before anything is computed."""
+    """Return the metadata that MLflow gets before anything is computed."""
     settings = job.request.settings
     named = [shards.kind, str(settings.get("target") or ""), shards.key[:6]]
     data = DatasetInput(

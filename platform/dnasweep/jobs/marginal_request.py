@@ -1,4 +1,4 @@
-"""A marginalisation as it was asked for: the motifs, the backgrounds and the model, all checked."""
+"""The checked request of a marginalisation: motifs, backgrounds and model."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 KIND = "marginals"
 FEWEST = 8
-"""Backgrounds that an interval needs."""
+"""Minimum number of backgrounds for an interval."""
 MOST_CONDITIONS = 20_000
 
 
@@ -40,45 +40,45 @@ class MarginalOptions(NearOptions):
     """Options of a marginalisation."""
 
     motif: str
-    """Motif to put into backgrounds: bases in IUPAC letters (TATAWAWR), or the name or accession of a
-    motif that is built in or in --motifs; name:GATA or bases:GATA where it could be either."""
+    """Motif to insert into backgrounds: IUPAC letters (TATAWAWR), or the name or accession of a motif that is
+    built in or in --motifs; write name:GATA or bases:GATA if it could be either."""
     other: str | None = None
-    """A second motif, downstream of the first, for what both do together."""
+    """A second motif, downstream of the first, to measure the joint effect of both."""
     spacings: tuple[str, ...] = ("0..40",)
     """Bases between the last base of the first motif and the first base of the second: numbers, and
     ranges such as 0..40 or 0..40:5."""
     orientations: tuple[Orientation, ...] = ("FF", "FR", "RF", "RR")
-    """Orientations of the two motifs, upstream first: F as given, R reverse complemented. Of one motif
-    the first letter counts."""
+    """Orientations of the two motifs, upstream motif first: F as given, R reverse complemented. For one
+    motif, only the first letter counts."""
     positions: tuple[str, ...] = ()
-    """First base of the motif in the background, from 0: numbers and ranges for one motif, one number for
-    two. Default: in the middle."""
+    """Position of the motif's first base in the background, from 0: numbers and ranges for one motif, a
+    single number for two. Default: the middle."""
     held: Held = "motif"
-    """Which of two motifs stays where it is while the other moves: motif or other."""
+    """Which of the two motifs stays in place while the other moves: motif or other."""
     motifs: str | None = None
-    """File of motifs, MEME or JASPAR, gzip or not, to look names up in before the built-in ones."""
+    """MEME or JASPAR file, gzipped or not, in which motif names are looked up before the built-in ones."""
     instances: Literal["drawn", "likeliest"] = "drawn"
-    """Bases of a motif: drawn for each background by the motif's shares, or the likeliest everywhere."""
+    """Bases of a motif: sampled from its base frequencies for each background, or always the most likely."""
     data: tuple[str, ...] = ()
-    """Sequences of one length whose shuffles, dinucleotides kept, are the backgrounds: tables, FASTA, or BED
-    with --genome. Default: random bases, with --length and --gc."""
+    """Sequences of one length, whose dinucleotide-preserving shuffles are the backgrounds: tables, FASTA, or
+    BED with --genome. Default: random bases, with --length and --gc."""
     backgrounds: Annotated[int, Range(FEWEST, MANY)] = 200
-    """Backgrounds; all conditions are compared in the same."""
+    """Number of backgrounds; all conditions are compared in the same ones."""
     length: Annotated[int, Range(2, 10_000_000)] | None = None
-    """Bases of random backgrounds: as many as the sequences that the model was trained on."""
+    """Length of random backgrounds in bases; use the length of the model's training sequences."""
     gc: Between = 0.5
-    """Share of G and C in random backgrounds."""
+    """GC content of random backgrounds, as a fraction."""
     target: str | None = None
-    """Class or output to read. Default: the second of two classes, or the only output."""
+    """Class or output to measure. Default: the second of two classes, or the only output."""
     seed: Seed = 0
-    """Of shuffles, random bases and drawn instances."""
+    """Seed of shuffles, random bases and sampled motif instances."""
     batch_size: Batch | None = None
-    """Sequences per forward pass. Default: by their number of tokens. Another number changes outputs in
-    their last digits; actors change nothing."""
+    """Sequences per forward pass. Default: chosen by their number of tokens. Other numbers change the last
+    digits of outputs; the number of actors changes nothing."""
     precision: Literal["fp32", "bf16"] = "fp32"
-    """Arithmetic; bf16 is faster on GPUs and blurs small effects."""
+    """Precision; bf16 is faster on GPUs but less exact for small effects."""
     out: str | None = None
-    """Folder for copies of the tables and the page. Default: they stay in the storage alone."""
+    """Folder for copies of the tables and the page. Default: they are only in the storage."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,13 +87,13 @@ class MarginalRequest(JobRequest[MarginalOptions]):
 
     KIND: ClassVar[str] = KIND
     arrangements: Arrangements
-    """What stands where."""
+    """Arrangements of the motifs."""
     motifs: tuple[NamedMotif, ...]
-    """One or two."""
+    """One or two motifs."""
     reads: str
     """What is read of the model, such as `log odds of promoter`."""
     num_sources: int
-    """Sequences that were shuffled; 0: random bases."""
+    """Number of sequences that were shuffled; 0: random bases."""
 
 
 def prepare_marginals(
@@ -111,7 +111,7 @@ def prepare_marginals(
     Raises
     ------
     InputError
-        For anything that can be known to be wrong before the first background is computed.
+        For any mistake that can be detected before the first background is computed.
     """
     from dnasweep.synthetic.backgrounds import instances_of
     from dnasweep.synthetic.motif_names import find_motif
@@ -128,7 +128,7 @@ def prepare_marginals(
         _check_tokens(facts, sequences)
         digest = model_key(storage, directory, options)
     drawn = options.instances == "drawn"
-    # The second motif's draws are other ones, also where it is the same motif.
+    # The second motif has different draws, even if it is the same motif.
     texts = [
         instances_of(
             motif.probabilities, len(sequences), drawn=drawn, seed=(options.seed, 3 + place)
@@ -173,20 +173,20 @@ def prepare_marginals(
 def _backgrounds(
     options: MarginalOptions, say: Callable[[str], None]
 ) -> tuple[list[str], list[str], list[RejectedRow]]:
-    """Return the backgrounds, what each was made of, and bad rows that were left out."""
+    """Return the backgrounds, the source of each, and the bad rows that were left out."""
     from dnasweep.synthetic.backgrounds import random_backgrounds, shuffled_backgrounds
 
     num, seed = options.backgrounds, options.seed
     if not options.data:
         if options.length is None:
             raise InputError(
-                "there is nothing to make backgrounds of",
+                "there are no sequences for the backgrounds",
                 remedy="Give sequences to shuffle with --data, or --length for random bases.",
             )
         return random_backgrounds(num, options.length, options.gc, seed=seed), ["random"] * num, []
     if options.length is not None:
         raise InputError(
-            "--length is for random backgrounds, and --data gives sequences to shuffle",
+            "--length is for random backgrounds, but --data gives sequences to shuffle",
             remedy="Leave one of them out; --crop cuts sequences to a length.",
         )
     reading = options.read_rows()
@@ -196,9 +196,9 @@ def _backgrounds(
     clean = ~table["sequence"].str.contains("[^ACGT]")
     if not clean.any():
         raise InputError(
-            "every sequence has letters other than A, C, G and T",
+            "all sequences have letters other than A, C, G and T",
             file=options.data[0],
-            remedy="Give others, or --length for random backgrounds.",
+            remedy="Give other sequences, or --length for random backgrounds.",
         )
     if not clean.all():
         say(
@@ -208,8 +208,8 @@ def _backgrounds(
     table = table[clean]
     if len(table) < num:
         say(
-            f"{len(table):,} sequences are shuffled more than once each: intervals are for sequences "
-            "composed as these"
+            f"the {len(table):,} sequences are shuffled more than once each: intervals hold for sequences of "
+            "their composition"
         )
     made, sources = shuffled_backgrounds(
         table["sequence"].tolist(), table["id"].tolist(), num, seed=seed
@@ -220,17 +220,17 @@ def _backgrounds(
 def _arrangements(
     options: MarginalOptions, motifs: tuple[NamedMotif, ...], length: int
 ) -> Arrangements:
-    """Return what stands where; :class:`InputError` where it does not fit."""
+    """Return the arrangements of the motifs; raise :class:`InputError` if they do not fit."""
     two = len(motifs) > 1
     if not options.orientations:
-        raise InputError("there is no orientation", remedy="Leave --orientations out, or give FF.")
+        raise InputError("there is no orientation", remedy="Leave out --orientations, or give FF.")
     spacings = read_numbers(options.spacings, "spacings") if two else ()
     if two and not spacings:
         raise InputError("there is no spacing", remedy="Give --spacings, such as 0..40.")
     starts = read_numbers(options.positions, "positions")
     if two and len(starts) > 1:
         raise InputError(
-            f"two motifs have {len(starts)} positions, where one of them is held at one",
+            f"{len(starts)} positions are given for two motifs, of which one is held at a single position",
             remedy="Give one position, or leave --other out.",
         )
     widths = [motif.width for motif in motifs] + [0]
@@ -248,20 +248,20 @@ def _arrangements(
     check_fits(found)
     if (number := len(found.conditions)) > MOST_CONDITIONS:
         raise InputError(
-            f"there are {number:,} conditions, more than {MOST_CONDITIONS:,}",
+            f"there are {number:,} conditions, more than the maximum of {MOST_CONDITIONS:,}",
             remedy="Use fewer --spacings, --orientations or --positions.",
         )
     return found
 
 
 def _check_tokens(facts: ModelFacts, sequences: list[str]) -> None:
-    """Raise :class:`InputError` where a background has more tokens than the model reads."""
+    """Raise :class:`InputError` if a background has more tokens than the model reads."""
     from dnasweep.attribution.checks import count_tokens
 
     most = int(count_tokens(sequences, facts.tokenizer).max())
     if most > facts.capacity:
         raise InputError(
-            f"a background of {len(sequences[0]):,} bases has {most:,} tokens, the model reads "
+            f"a background of {len(sequences[0]):,} bases has {most:,} tokens, but the model reads at most "
             f"{facts.capacity:,}",
             remedy="Cut the sequences with --crop, or give a smaller --length.",
         )

@@ -1,4 +1,4 @@
-"""Options that jobs have in common: where they run and record, and which sequences they read."""
+"""Options common to jobs: where they run and are recorded, and which sequences they read."""
 
 from __future__ import annotations
 
@@ -17,17 +17,16 @@ from dnasweep.models.encoder.precision import Precision
 
 @dataclass(frozen=True, kw_only=True)
 class JobOptions(PlaceOptions):
-    """Where a job runs and what it may use; nothing in here changes a result."""
+    """Where a job runs and the resources it may use; none of them changes a result."""
 
     num_actors: Few | None = None
-    """Actors at once. Default: one per GPU, and without GPUs one per CPU, each with one thread."""
+    """Number of actors. Default: one per GPU, or without GPUs one per CPU, each with one thread."""
     gpus_per_actor: Devices | None = None
-    """GPUs of an actor, fractions allowed; 0 computes on CPUs. Default: one if there are any."""
+    """GPUs per actor, fractions allowed; 0: compute on CPUs. Default: one if there are any."""
     preflight: bool = True
-    """Look at every node of a cluster first, as `dnasweep doctor` does, and refuse one that is not
-    ready."""
+    """Check every node of a cluster first, as `dnasweep doctor` does, and stop if one is not ready."""
     dry_run: bool = False
-    """Read and check everything, print the plan, and start nothing."""
+    """Read and check everything and print the plan, without starting anything."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,17 +48,17 @@ class SequenceOptions(JobOptions, ColumnOptions):
     """Format of the files; text is one sequence per line. Default: by the name and the content of
     each file."""
     crop: Count | None = None
-    """Cut every sequence to this many central bases, as in training; shorter ones are bad rows."""
+    """Cut every sequence to its central bases, this many, as in training; shorter ones are bad rows."""
     skip_bad_rows: bool = False
-    """Leave out rows that cannot be used, and write them beside the output, instead of ending."""
+    """Skip rows that cannot be used and write them to a file beside the output, instead of stopping."""
 
     def read_rows(self, classes: Sequence[str] | None = None) -> Reading:
-        """Read the sequences, labelled or not, and cut them to their centre if asked to.
+        """Read the sequences, labelled or not, and crop them to their centre if requested.
 
         Parameters
         ----------
         classes
-            Names of the classes of a model, whose numbers labels get.
+            Class names of a model; labels become their indices.
 
         Raises
         ------
@@ -85,7 +84,7 @@ class SequenceOptions(JobOptions, ColumnOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class NearOptions(SequenceOptions):
-    """Options of a job over sequences that is computed in this process unless Ray is asked for."""
+    """Options of a job over sequences that runs in this process unless Ray is requested."""
 
     model: str
     """MLflow run id, registered model, directory, or hub name OWNER/MODEL[@REVISION]."""
@@ -93,11 +92,11 @@ class NearOptions(SequenceOptions):
     """Ray cluster to compute on: `auto`, HOST:PORT, or `local` for a pool of processes on this
     machine. Default: in this process."""
     num_actors: Few | None = None
-    """Actors at once, on Ray. Default: in this process."""
+    """Number of actors on Ray. Default: compute in this process."""
 
     @property
     def wants_ray(self) -> bool:
-        """Whether it is computed on Ray: a cluster or actors are named."""
+        """Whether the job runs on Ray, because a cluster or actors are requested."""
         return self.address is not None or self.num_actors is not None
 
 
@@ -108,4 +107,4 @@ class ForwardOptions(NearOptions):
     batch_size: Batch = 64
     """Sequences per forward pass."""
     precision: Precision = "auto"
-    """auto is bf16 on GPUs that have it and fp32 elsewhere."""
+    """Precision: auto is bf16 on GPUs that support it and fp32 elsewhere."""

@@ -1,4 +1,4 @@
-"""A prediction job as it was asked for: options, the sequences and the model, all checked."""
+"""The checked request of a prediction job: options, sequences and model."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class PredictOptions(ForwardOptions):
     """Options of prediction."""
 
     out: str = "predictions.parquet"
-    """Where to write, as .parquet or .csv."""
+    """File to write, .parquet or .csv."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,7 @@ def prepare_predictions(
     Raises
     ------
     InputError
-        For anything that can be known to be wrong before the first sequence is predicted.
+        For any mistake that can be detected before the first sequence is predicted.
     """
     from dnasweep.genomics.predictions import ROWS, Predictor, check_output
 
@@ -96,7 +96,7 @@ def prepare_predictions(
         rows=pa.table(rows),
         settings=settings,
         rejects=reading.rejected,
-        # Another size would fill other batches.
+        # Another shard size would change the batches.
         shard_size=ROWS,
         out=out,
         table=table[["id", "species"]],

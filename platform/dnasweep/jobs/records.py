@@ -20,31 +20,31 @@ from dnasweep.tracking.tags import NOTE_TAG, command, package_versions
 from dnasweep.tracking.tracker import DatasetInput, RunStatus, Tracker
 
 LARGEST = 64 << 20
-"""Bytes of a file that still goes to MLflow; larger ones are in the storage only."""
+"""Maximum size in bytes of a file that is copied to MLflow; larger ones are only in the storage."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunMetadata:
-    """What is in MLflow about a job before anything is computed."""
+    """Metadata of a job that MLflow gets before anything is computed."""
 
     uri: str
     """MLflow store."""
     model: str
-    """The model as it was named on the command line."""
+    """The model as named on the command line."""
     stage: str
-    """What kind of job it is."""
+    """Kind of job."""
     key: str
     """Content key of the job."""
     name: str
-    """Of the run, as shown."""
+    """Name of the run."""
     params: Mapping[str, Any]
-    """Everything that makes the result; lists become texts, and what is None is left out."""
+    """Everything that determines the result; lists become text, and None values are left out."""
     tags: Mapping[str, str]
     """Further tags."""
     inputs: Sequence[DatasetInput] = ()
-    """Data that it reads."""
+    """Data that the job reads."""
     folder: str
-    """Of its files in MLflow."""
+    """Folder of the job's files in MLflow."""
 
 
 class JobRecords:
@@ -53,7 +53,7 @@ class JobRecords:
     Parameters
     ----------
     tracker
-        Takes the records on their way.
+        Tracker that sends the records.
     run
         Key of the run.
     folder
@@ -64,7 +64,7 @@ class JobRecords:
         self._tracker, self._run, self._folder = tracker, run, folder
 
     def throughput(self, outcome: JobOutcome, unit: str) -> None:
-        """Record how fast this start of the job was, if it computed anything."""
+        """Record the throughput of this run of the job, if it computed anything."""
         if outcome.num_rows and outcome.seconds > 0:
             rate = {
                 f"{unit}_per_second": outcome.num_rows / outcome.seconds,
@@ -94,10 +94,10 @@ class JobRecords:
 
 @contextmanager
 def recorded(metadata: RunMetadata, storage: Storage, console: Console) -> Iterator[JobRecords]:
-    """Open the run of a job, under the run of its model if that is known, and close it.
+    """Open the run of a job, nested under the run of its model if known, and close it afterwards.
 
-    A tracking server that does not answer never stops the job: records wait and are sent by the
-    same command later.
+    A tracking server that does not answer never stops the job: its records wait, and the same command
+    sends them later.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def recorded(metadata: RunMetadata, storage: Storage, console: Console) -> Itera
         check_reachable(metadata.uri)
         parent = find_model_run(metadata.model, uri=metadata.uri)
     except InputError as error:
-        console.print(f"[yellow]MLflow: {escape(str(error))}[/]\nThe job goes on without it.")
+        console.print(f"[yellow]MLflow: {escape(str(error))}[/]\nThe job continues without it.")
     waiting = storage.folder("work", "spool", metadata.key)
     experiment = parent.experiment if parent else metadata.stage
     run = f"{metadata.stage}-{metadata.key}"

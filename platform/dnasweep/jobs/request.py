@@ -1,4 +1,4 @@
-"""What every request of a job holds: where it goes, its work list, and what makes its result."""
+"""The parts common to all job requests: storage, work list, and everything that determines the result."""
 
 from __future__ import annotations
 
@@ -30,28 +30,28 @@ class JobRequest(Generic[Options]):
     KIND: ClassVar[str]
     """Folder of such jobs below the storage root."""
     options: Options
-    """What was asked for."""
+    """Options of the command."""
     storage: Storage
-    """Where it goes."""
+    """Storage of the job."""
     uri: str
     """MLflow store."""
     rows: pa.Table
     """The work list."""
     settings: dict[str, Any]
-    """Everything beside the rows that makes the result, JSON-able."""
+    """Everything that determines the result besides the rows; serialisable as JSON."""
     rejects: list[RejectedRow]
     """Bad rows that were left out."""
     shard_size: int
-    """Rows per shard, for a job that was not begun before."""
+    """Rows per shard, for a new job."""
 
     @property
     def key(self) -> str:
-        """The job's identity: the same request finds what it computed before."""
+        """The content key of the job: the same request finds its earlier results."""
         return key_of(self.KIND, self.settings, self.rows)
 
 
 def open_storage(options: JobOptions) -> tuple[Storage, str]:
-    """Return the storage of a job, after writing to it, and the URI of its MLflow store.
+    """Return the storage of a job, after a test write, and the URI of its MLflow store.
 
     Raises
     ------
@@ -64,14 +64,14 @@ def open_storage(options: JobOptions) -> tuple[Storage, str]:
 
 @contextmanager
 def model_directory(source: str, uri: str) -> Iterator[Path]:
-    """Give the directory of a model for the time of the block; a download is removed after it.
+    """Provide the directory of a model during the block; a download is removed afterwards.
 
-    Weights that are pickled are given as safetensors.
+    Pickled weights are converted to safetensors.
 
     Parameters
     ----------
     source
-        Run id, registered model, directory, or name of the hub.
+        Run id, registered model, directory, or hub name.
     uri
         MLflow store.
 
@@ -86,7 +86,7 @@ def model_directory(source: str, uri: str) -> Iterator[Path]:
 
 
 def model_key(storage: Storage, directory: Path, options: JobOptions) -> str:
-    """Return the key of a model; it is copied into the storage unless this is a dry run.
+    """Return the key of a model, and copy the model into the storage unless this is a dry run.
 
     Parameters
     ----------
@@ -95,6 +95,6 @@ def model_key(storage: Storage, directory: Path, options: JobOptions) -> str:
     directory
         The model.
     options
-        Says whether this is a dry run.
+        Options, which tell whether this is a dry run.
     """
     return model_digest(directory) if options.dry_run else keep_model(storage, directory)

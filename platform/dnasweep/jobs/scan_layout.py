@@ -1,4 +1,4 @@
-"""What a scan writes, by what its model predicts: the probability of a class, or tracks of outputs."""
+"""The results of a scan, which depend on the model: the probability of a class, or tracks of outputs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dnasweep.models.pretrained.config_file import read_config
 from dnasweep.tasks.task import Task
 
 MERGE_GAP, MIN_LENGTH = 100, 50
-"""Of peaks of a probability, where nothing else is asked for."""
+"""Default settings for peaks of a probability."""
 
 
 class ScanLayout(NamedTuple):
@@ -24,15 +24,15 @@ class ScanLayout(NamedTuple):
     track: TrackConfig
     """How windows become a track."""
     peaks: PeakConfig | None
-    """What a peak is; None: none are called."""
+    """Settings of peak calling; None: no peaks are called."""
     outputs: tuple[int, ...] = ()
-    """Numbers of the outputs that have tracks; empty: the track is the probability of a class."""
+    """Numbers of the outputs that have tracks; empty: there is one track, the probability of a class."""
     width: int = 0
-    """Bases of a place that an output is of: 1 of bases, more of bins, the window of a number."""
+    """Number of bases covered by an output: 1 for bases, more for bins, the window for numbers."""
 
 
 def layout_of(options: ScanOptions, model: ModelFacts, directory: Path) -> ScanLayout:
-    """Return what a scan by a model writes.
+    """Return the layout of a scan by a model.
 
     Parameters
     ----------
@@ -46,14 +46,14 @@ def layout_of(options: ScanOptions, model: ModelFacts, directory: Path) -> ScanL
     Raises
     ------
     InputError
-        For options that are not for such a model.
+        For options that do not apply to such a model.
     """
     if not model.task.has_calls:
         return _of_outputs(options, model)
     if options.combine == "apart":
         raise InputError(
-            "strands are kept apart where a model predicts something of each base, and this one calls "
-            "classes of sequences",
+            "strands can be kept apart only for models that predict per base, but this model classifies "
+            "sequences",
             remedy="Use --combine mean or max, or --strands forward and --strands reverse.",
         )
     _check_share(options.threshold)
@@ -79,14 +79,14 @@ def _of_outputs(options: ScanOptions, model: ModelFacts) -> ScanLayout:
     ):
         if given:
             raise InputError(
-                f"{name} is for peaks of one class of sequences, and the model {task.predicts} "
+                f"{name} is for peaks of a class of sequences, but the model {task.predicts} "
                 f"{', '.join(task.names)}",
-                remedy=f"Leave {name} out, and compare the tracks with deepTools or bedtools.",
+                remedy=f"Leave out {name}, and compare the tracks with deepTools or bedtools.",
             )
     if model.place is not None:
         raise InputError(
-            f"the target is {model.target!r}, and a scan is of all bases of the genome",
-            remedy=f"Name the class or track alone: --target {model.target.rpartition('@')[0]}.",
+            f"the target is {model.target!r}, but a scan covers all bases of the genome",
+            remedy=f"Name only the class or track: --target {model.target.rpartition('@')[0]}.",
         )
     if task.scan_threshold is not None:
         _check_share(options.threshold)
@@ -120,13 +120,13 @@ def _config(options: ScanOptions, stride: int) -> ScanConfig:
 
 
 def _width(window: int, task: Task) -> int:
-    """Return the bases of a place of the model in a window."""
+    """Return the number of bases that each output of the model covers in a window."""
     if not task.place:
         return window
     if window % task.places:
         least = max(1, window // task.places) * task.places
         raise InputError(
-            f"a window of {window:,} bases has no {task.places} bins of one width",
+            f"a window of {window:,} bases cannot be divided into {task.places} bins of equal width",
             remedy=f"Use a multiple of {task.places} as --window, such as {least}.",
         )
     return 1 if task.places == 1 else window // task.places
@@ -139,7 +139,7 @@ def _stride(options: ScanOptions, task: Task, width: int) -> int:
         return max(width, options.window // 2 // width * width)
     if options.stride % width or options.stride > options.window:
         raise InputError(
-            f"--stride is {options.stride:,}, and windows of {options.window:,} bases have {task.place}s of "
+            f"--stride is {options.stride:,}, but windows of {options.window:,} bases have {task.place}s of "
             f"{width:,}",
             remedy=f"Use a multiple of {width:,} up to {options.window:,}, so that every {task.place} is in "
             "the centre of one window.",
@@ -150,7 +150,7 @@ def _stride(options: ScanOptions, task: Task, width: int) -> int:
 def _check_share(threshold: float | None) -> None:
     if threshold is not None and threshold > 1:
         raise InputError(
-            f"--threshold is {threshold:g}, and probabilities are at most 1",
+            f"--threshold is {threshold:g}, but probabilities are at most 1",
             remedy="Use a number above 0, up to 1.",
         )
 

@@ -1,4 +1,4 @@
-"""A genome scan as it was asked for: the genome, the model and the annotations, all checked."""
+"""The checked request of a genome scan: genome, model and annotations."""
 
 from __future__ import annotations
 
@@ -55,25 +55,25 @@ class ScanRequest(JobRequest[ScanOptions]):
     track: TrackConfig
     """How windows become a track."""
     peaks: PeakConfig | None
-    """What a peak is; None: none are called."""
+    """Settings of peak calling; None: no peaks are called."""
     outputs: tuple[str, ...]
-    """Names of the outputs that have a track each; empty: the track is the probability of a class."""
+    """Names of the outputs that have tracks; empty: there is one track, the probability of a class."""
     lengths: dict[str, int]
-    """Bases of the records that are scanned, in the order of the FASTA."""
+    """Lengths of the scanned records, in the order of the FASTA file."""
     plan: ScanPlan
-    """Tiles of windows, and the regions they cover."""
+    """Tiles of windows, and the regions that they cover."""
     annotations: dict[str, pd.DataFrame]
-    """Known elements by the name of their file, widened."""
+    """Known elements, widened, by the name of their file."""
     tss: pd.DataFrame | None
     """Transcription starts."""
     picture: GenomeRegion | None
     """Region to draw; None: around the highest peak."""
     short: int
-    """Records too short for one window."""
+    """Number of records shorter than a window."""
     tokens: int
-    """Tokens of a window of the genome."""
+    """Number of tokens in a window of the genome."""
     capacity: int
-    """Positions of the model."""
+    """Number of positions of the model."""
 
 
 def prepare_scan(options: ScanOptions, *, resolve: ResolvePrecision = resolve_here) -> ScanRequest:
@@ -89,7 +89,7 @@ def prepare_scan(options: ScanOptions, *, resolve: ResolvePrecision = resolve_he
     Raises
     ------
     InputError
-        For anything that can be known to be wrong before the first window is read.
+        For any mistake that can be detected before the first window is read.
     """
     storage, uri = open_storage(options)
     rejects: list[RejectedRow] = []
@@ -114,23 +114,23 @@ def prepare_scan(options: ScanOptions, *, resolve: ResolvePrecision = resolve_he
             lengths = {name: n for name, n in every.items() if config.num_windows(n)}
             if picture is not None and picture.chrom not in lengths:
                 raise InputError(
-                    f"the picture is of {picture.chrom}, which is not scanned",
+                    f"the picture is on {picture.chrom}, which is not scanned",
                     file=path,
-                    remedy="Draw a record of --chromosomes and --regions as long as a window.",
+                    remedy="Choose a record in --chromosomes and --regions that is at least as long as a window.",
                 )
             if regions is not None:
                 regions = regions[regions["chrom"].isin(list(lengths))]
             plan = plan_scan(lengths, config, regions)
             if plan.num_windows == 0:
                 raise InputError(
-                    f"no window of {config.window:,} bases fits",
+                    f"no record or region is long enough for a window of {config.window:,} bases",
                     file=options.regions or path,
                     remedy="Use a smaller --window, or longer sequences.",
                 )
             tokens = _count_tokens(fasta, plan, config, model.tokenizer)
             if tokens > model.capacity:
                 raise InputError(
-                    f"a window of {config.window:,} bases has {tokens:,} tokens, the model has "
+                    f"a window of {config.window:,} bases has {tokens:,} tokens, but the model has "
                     f"{model.capacity:,} positions",
                     file=options.model,
                     remedy="Use the --window that the model was trained on, or a smaller one.",
@@ -201,7 +201,7 @@ def _picture(text: str | None, contigs: Contigs) -> GenomeRegion | None:
     start, end = map(position, match.groups()[1:])
     if not 1 <= start <= end <= contigs.lengths[name]:
         raise InputError(
-            f"picture is {text!r}, and {name} has bases 1 to {contigs.lengths[name]:,}",
+            f"picture is {text!r}, but {name} has bases 1 to {contigs.lengths[name]:,}",
             file=contigs.genome,
             remedy="Give CHROM:START-END, both included, counted from 1.",
         )
@@ -211,7 +211,7 @@ def _picture(text: str | None, contigs: Contigs) -> GenomeRegion | None:
 def _chosen(
     options: ScanOptions, contigs: Contigs, regions: pd.DataFrame | None
 ) -> dict[str, int]:
-    """Return the lengths of the records to scan, in the order of the FASTA."""
+    """Return the lengths of the records to scan, in the order of the FASTA file."""
     names = {contigs.record(name) for name in options.chromosomes} or set(contigs.lengths)
     if regions is not None:
         names &= set(regions["chrom"])
@@ -223,9 +223,9 @@ def _chosen(
 
 
 def _count_tokens(fasta: pyfaidx.Fasta, plan: ScanPlan, config: ScanConfig, tokenizer: Any) -> int:
-    """Return the largest number of tokens in some windows from all over the plan.
+    """Return the largest number of tokens in a sample of windows from the whole plan.
 
-    Windows that are left out do not count: a chromosome may begin with nothing but unknown bases.
+    Skipped windows do not count: a chromosome may begin with a long run of unknown bases.
     """
     most, windows = config.max_unknown * config.window, []
     for number in spread(len(plan.tiles), _PROBES):

@@ -31,65 +31,65 @@ class VariantOptions(JobOptions):
     OWNER/MODEL[@REVISION]: a classifier, or a language
     model (masked or causal), which gives the log-likelihood ratio alone."""
     genome: str
-    """FASTA of the genome, plain, bgzip or gzip."""
+    """FASTA file of the genome, plain or compressed with bgzip or gzip."""
     data: tuple[str, ...] = ()
     """Variants: VCF, plain or bgzip, or TSV with a header chrom, pos, ref, alt."""
     saturate: tuple[str, ...] = ()
-    """In place of --data: regions (chrom:first-last) in which every base is replaced by each other
-    one; up to 5,000 bases, each gets a heat map."""
+    """Instead of --data: regions (chrom:first-last) of up to 5,000 bases in which every base is replaced by
+    each of the other three; each region gets a heat map."""
     window: Count | None = None
-    """Bases around a variant that the model sees. Default: as many as surely fit into its positions,
-    at most 1,000."""
+    """Length of the window around a variant in bases. Default: as long as is sure to fit into the model's
+    positions, at most 1,000."""
     shifts: tuple[Shift, ...] = (-4, 4)
-    """Bases by which further windows are moved along each strand, beside the centred one; scores
-    are means over all windows."""
+    """Offsets in bases of further windows along each strand, in addition to the centred one; scores are
+    means over all windows."""
     language_model: str | None = None
-    """Language model (masked or causal) for the log-likelihood ratio beside a classifier: the encoder
-    it was fine-tuned from, given as --model is."""
+    """Language model (masked or causal) for the log-likelihood ratio in addition to a classifier, such as the
+    encoder that it was fine-tuned from; named like --model."""
     motifs: str | None = None
     """Motifs (MEME or JASPAR file) to look for in both alleles."""
     motif_p: Between = 1e-4
-    """Largest p-value of a binding site."""
+    """Maximum p-value of a binding site."""
     backgrounds: Backgrounds | None = None
-    """Dinucleotide-shuffled contexts per variant for z and p; 0 leaves them out. p is empirical, at
-    least 1 / (contexts + 1): use 999 for p-values down to 0.001. Default: 20; of classes of bases and
-    signals there are none."""
+    """Number of dinucleotide-shuffled contexts per variant, for z and p; 0: neither is computed. p is
+    empirical and at least 1 / (contexts + 1): use 999 for p-values down to 0.001. Default: 20; none for
+    classes of bases and signals."""
     distance: Whole | None = None
-    """Of models of classes of bases and of signals: bases to either side of a variant in which the
-    largest change is looked for. Default: all that its windows reach."""
+    """For classes of bases and signals: number of bases on either side of a variant in which the largest
+    change is sought. Default: all bases within its windows."""
     target: str | None = None
-    """Class whose probability is compared. Default: the second of two, the positive one; of classes of
+    """Class whose probability is compared. Default: the second, positive one of two classes; for classes of
     bases, signals and numbers, all."""
     threshold: NotNone | None = None
-    """Least probability of a window that is called. Default: the model's own, else 0.5."""
+    """Minimum probability at which a window is called. Default: the model's threshold, or 0.5."""
     min_delta: Fraction = 0.1
-    """Least change of the probability that makes a loss or a gain."""
+    """Minimum change of the probability for a loss or a gain."""
     seed: Seed = 0
-    """Of shuffled contexts."""
+    """Seed of the shuffled contexts."""
     match_chromosomes: bool = False
     """Read 2R as chr2R if the genome calls it so."""
     skip_bad_rows: bool = False
-    """Leave out variants that cannot be scored, and write them beside the output, instead of
-    ending."""
+    """Skip variants that cannot be scored and write them to a file beside the output, instead of
+    stopping."""
     out: str | None = None
-    """Folder for copies of the files. Default: they stay in the storage alone."""
+    """Folder for copies of the files. Default: they are only in the storage."""
     precision: Literal["fp32", "bf16"] = "fp32"
-    """Arithmetic; bf16 is faster on GPUs and blurs small changes."""
+    """Precision; bf16 is faster on GPUs but less exact for small changes."""
     shard_size: Count | None = None
-    """Variants per shard. Default: up to 256, by the length of the list."""
+    """Variants per shard. Default: up to 256, depending on the length of the list."""
     batch_rows: Batch | None = None
-    """Windows per forward pass, if memory is short. Default: found from their tokens. Other numbers
-    change scores in their last digits, shards and actors do not."""
+    """Windows per forward pass; lower it if memory is short. Default: chosen by their number of tokens.
+    Other numbers change the last digits of scores; shards and actors do not."""
 
     def check(self) -> None:
-        """Raise :class:`InputError` for options that exclude each other or are out of range."""
+        """Raise :class:`InputError` for options that are incompatible or out of range."""
         if bool(self.data) == bool(self.saturate):
             raise InputError(
                 "there is nothing to score"
                 if not self.data
-                else "--data and --saturate are given",
+                else "both --data and --saturate are given",
                 remedy="Give variants with --data, or a region with --saturate.",
             )
         for name, given in (("--data", self.data), ("--saturate", self.saturate)):
             if len({*given}) < len(given):
-                raise InputError(f"{name} names the same twice", remedy="Name it once.")
+                raise InputError(f"{name} has the same value twice", remedy="Give it once.")

@@ -1,4 +1,4 @@
-"""A variant job as it was asked for: variants, genome, models and motifs, all checked."""
+"""The checked request of a variant job: variants, genome, models and motifs."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ MOTIFS = "motifs"
 
 @dataclass(frozen=True, kw_only=True)
 class VariantRequest(JobRequest[VariantOptions]):
-    """A variant job that can be started; what was left out are alleles that cannot be scored."""
+    """A variant job that can be started; alleles that cannot be scored were left out."""
 
     KIND: ClassVar[str] = KIND
     names: dict[str, int]
-    """Lengths of the chromosomes, by their names in the files of variants."""
+    """Lengths of the chromosomes, by their names in the variant files."""
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """What the worker is made with."""
+        """Arguments of the worker."""
 
         def named(kind: str, what: str) -> str | None:
             key = self.settings[what]
@@ -65,7 +65,7 @@ def prepare_variants(options: VariantOptions) -> VariantRequest:
     Raises
     ------
     InputError
-        For anything that can be known to be wrong before the first variant is scored.
+        For any mistake that can be detected before the first variant is scored.
     """
     options.check()
     storage, uri = open_storage(options)
@@ -112,14 +112,14 @@ def prepare_variants(options: VariantOptions) -> VariantRequest:
 
 
 def _backgrounds(options: VariantOptions, classifier: ScoringModel | None) -> int:
-    """Return how many shuffled contexts there are; `InputError` where there is no one number to compare."""
+    """Return the number of shuffled contexts; raise `InputError` if there is no single score to compare."""
     if classifier is None:
         return 0
     place = "" if classifier.task is None else classifier.task.place
     if place and options.backgrounds:
         raise InputError(
-            f"--backgrounds is {options.backgrounds}, and the model says something of each {place}, which "
-            "shuffled contexts do not have",
+            f"--backgrounds is {options.backgrounds}, but the model predicts each {place}, which has no "
+            "counterpart in shuffled contexts",
             remedy="Leave it out.",
         )
     if options.backgrounds is None:
@@ -128,11 +128,11 @@ def _backgrounds(options: VariantOptions, classifier: ScoringModel | None) -> in
 
 
 def _of_outputs(options: VariantOptions, classifier: ScoringModel | None) -> dict[str, Any]:
-    """Return the settings of a model that calls no class of a sequence."""
+    """Return the settings for a model that does not classify whole sequences."""
     task = None if classifier is None else classifier.task
     if options.distance is not None and (task is None or not task.place):
         raise InputError(
-            f"--distance is {options.distance}, and the model says nothing of single bases",
+            f"--distance is {options.distance}, but the model does not predict single bases",
             remedy="Leave it out.",
         )
     if classifier is None or task is None or not classifier.outputs:
@@ -154,7 +154,7 @@ def _threshold(options: VariantOptions, classifier: ScoringModel | None) -> floa
 def _models(
     options: VariantOptions, storage: Storage, uri: str
 ) -> tuple[ScoringModel | None, ScoringModel | None]:
-    """Return the classifier and the language model; one of them may be missing."""
+    """Return the classifier and the language model, one of which may be missing."""
 
     def opened(source: str) -> ScoringModel:
         with model_directory(source, uri) as directory:
@@ -167,7 +167,7 @@ def _models(
     second = opened(options.language_model)
     if not first.is_classifier or second.is_classifier:
         raise InputError(
-            "--language-model goes with a classifier as --model, and is a language model",
+            "--language-model must be a language model, and needs a classifier as --model",
             file=options.language_model,
             remedy="Give the classifier as --model, and its encoder as --language-model.",
         )
@@ -177,7 +177,7 @@ def _models(
 def _variants(
     options: VariantOptions, config: VariantConfig
 ) -> tuple[pd.DataFrame, list[RejectedRow], dict[str, int]]:
-    """Return the variants to score, those that cannot be, and chromosome lengths by name."""
+    """Return the variants to score, those that cannot be scored, and chromosome lengths by name."""
     read = read_variants(options.data) if options.data else None
     genome = Path(options.genome)
     with open_genome(genome) as fasta:
@@ -185,7 +185,7 @@ def _variants(
         if read is None:
             regions = [Region.parse(text, contigs) for text in options.saturate]
             if len({*regions}) < len(regions):
-                raise InputError("--saturate names the same twice", remedy="Name it once.")
+                raise InputError("--saturate has the same region twice", remedy="Give it once.")
             table = pd.concat([saturate(one, fasta, contigs, config) for one in regions])
             return table.reset_index(drop=True), [], {}
         names = contigs.names(read.table["chrom"].unique())
@@ -199,17 +199,17 @@ def _variants(
         num_rows=len(read.table) + len(read.rejects),
         what="variant",
         skip_bad_rows=options.skip_bad_rows,
-        # Each variant is scored by itself, so leaving out many does not change the others.
+        # Each variant is scored independently, so leaving out some does not change the others.
         max_share=0.5,
     )
-    # By its name alone, so that a file that was moved still makes the same job.
+    # Identify the file only by its name, so that a moved file gives the same job.
     table = placed.table.assign(file=placed.table["file"].map(short_names(options.data)))
     lengths = {name: contigs.lengths[record] for name, record in names.items()}
     return table, rejects, lengths
 
 
 def _keep_motifs(storage: Storage, options: VariantOptions) -> str | None:
-    """Copy the motif file into the storage, unless it is there, and return its key."""
+    """Copy the motif file into the storage unless it is already there, and return its key."""
     if options.motifs is None:
         return None
     read_motifs(options.motifs)
