@@ -127,7 +127,7 @@ def test_the_report_is_written_and_the_verifier_agrees(job: Job) -> None:
     assert (job.folder / "report" / "attributions.html").stat().st_size > 10_000
     output = verify(job.folder)
     assert f"{NUM} of {NUM} sequences" in output
-    assert "all holds" in output
+    assert "all checks pass" in output
 
 
 def runs(job: Job) -> list[Any]:

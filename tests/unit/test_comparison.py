@@ -366,7 +366,7 @@ def test_a_search_that_tried_single_seeds_says_so() -> None:
     assert "--search grid" in said
     # More seeds were asked for already.
     assert "--seeds" not in said
-    assert "no test is possible: bpe-1024 / human, kmer-6 / human." in said
+    assert "where only one seed finished normally: bpe-1024 / human, kmer-6 / human." in said
     whole = [cell(name, "human", 1e-3, seed) for name in ("kmer-6", "bpe-1024") for seed in (0, 1)]
     assert "--search" not in " ".join(compare(whole, num_resamples=50).findings)
     one = [cell(name, "human", 1e-3, 0) for name in ("kmer-6", "bpe-1024")]

@@ -139,7 +139,7 @@ def test_the_page_says_what_was_drawn_and_what_is_missing() -> None:
     )
     page = render(suite_page(found, SuiteFrame()))
     assert page.count("at most 500 rows") >= 3
-    assert "Not run: 27 of the 28 tasks" in " ".join(found.findings)
+    assert "Not run: 27 of the 28 requested tasks" in " ".join(found.findings)
 
 
 def test_figures_are_drawn(board: Leaderboard) -> None:

@@ -68,7 +68,7 @@ def test_what_is_no_file_is_refused_at_once(tmp_path: Path, reader: str, path: s
     ("given", "reason"),
     [
         ("~nobody-of-that-name/x.csv", "~nobody-of-that-name is the home folder of nobody"),
-        (os.fsdecode(b"caf\xe9.csv"), "the name is not UTF-8 text|which is no UTF-8"),
+        (os.fsdecode(b"caf\xe9.csv"), "the name is not UTF-8 text|which is not valid UTF-8"),
         ("a\0b.csv", "holds a NUL"),
     ],
 )

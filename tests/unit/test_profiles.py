@@ -129,9 +129,9 @@ def test_what_cannot_be_read_names_file_row_and_remedy(toy: ToySignal, tmp_path:
     ("options", "reason"),
     [
         ({"generate_negatives": "shuffled"}, "--generate-negatives makes rows of a class"),
-        ({"task": "regression"}, "--task is regression, and the signal of tracks is a profile"),
-        ({"task": "profile", "tracks": ()}, "--task is profile, and the signal of tracks"),
-        ({"data": (), "genome": None}, "tracks are of a genome, and built-in data are of none"),
+        ({"task": "regression"}, "--task is regression, but the signal of tracks is a profile"),
+        ({"task": "profile", "tracks": ()}, "--task is profile, but the signal of tracks"),
+        ({"data": (), "genome": None}, "tracks need a genome, but the built-in data have none"),
     ],
 )
 def test_tracks_do_not_go_with_other_labels(toy: ToySignal, options: dict, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""What makes a shell complete `dnasweep`, its commands and their options."""
+"""Shell completion of `dnasweep`, its commands and their options."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dnasweep.invocation import PROGRAM
 
 
 def completion_script(known: Mapping[str, Command], shell: str) -> str:
-    """Return the script that a shell reads to complete the commands.
+    """Return the completion script for a shell.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The command `dnasweep`: lists what there is, and runs one of it."""
+"""The command `dnasweep`: lists its subcommands, and runs one of them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from dnasweep.invocation import GROUPS, PROGRAM
 
 EXIT_BAD_INPUT = 2
 SHELLS = ("bash", "zsh", "fish")
-USAGE = f"""usage: {PROGRAM} COMMAND [OPTIONS]     {PROGRAM} COMMAND --help tells its options
+USAGE = f"""usage: {PROGRAM} COMMAND [OPTIONS]     {PROGRAM} COMMAND --help lists its options
        {PROGRAM} --version
        {PROGRAM} --completion {{{",".join(SHELLS)}}}"""
 
 
 def main() -> None:
-    """Run the command that the first word names, with the options behind it."""
+    """Run the command named by the first word, with the options that follow."""
     first, *words = sys.argv[1:] or ["--help"]
     known = commands()
     if first in known:
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def overview(known: dict[str, Command]) -> str:
-    """Return the list of commands in their groups, a line each."""
+    """Return the list of commands by group, one per line."""
     width = max(map(len, known))
     lines = [f"{dnasweep.__doc__}".partition("\n")[0], "", USAGE]
     for group in GROUPS:

@@ -1,6 +1,6 @@
-"""Which commands there are: a file in `sweeps/` or `jobs/` beside this one is a command.
+"""The registry of commands: every file in `sweeps/` or `jobs/` beside this one is a command.
 
-Its docstring is what `--help` says, its `main` takes the options and does the work.
+The file's docstring is the text of `--help`; its `main` takes the options and does the work.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ class Command(NamedTuple):
     """One command."""
 
     name: str
-    """What is typed, such as `shap-batch`."""
+    """Name of the command as typed, such as `shap-batch`."""
     group: str
     """`sweeps` or `jobs`."""
     path: Path
-    """The file that it is written in."""
+    """Source file of the command."""
 
     @property
     def summary(self) -> str:
-        """The first line of its docstring, read without importing it."""
+        """The first line of the file's docstring, read without importing it."""
         text = ast.get_docstring(ast.parse(self.path.read_text(encoding="utf-8"))) or ""
         return text.partition("\n")[0]
 
@@ -42,11 +42,11 @@ class Command(NamedTuple):
 
     @property
     def options(self) -> type:
-        """The dataclass of its options."""
+        """The dataclass of the command's options."""
         return typing.get_type_hints(self.load().main)["options"]
 
     def run(self, words: Sequence[str] | None = None, *, program: str | None = None) -> None:
-        """Run it and exit with its code.
+        """Run the command and exit with its code.
 
         Parameters
         ----------
@@ -60,7 +60,7 @@ class Command(NamedTuple):
         module = self.load()
         main: Callable[[Any, Console], int | None] = module.main
         if hasattr(module, "separated"):
-            # Its last words are another command, with options of its own.
+            # The last words are another command with its own options.
             words = module.separated(sys.argv[1:] if words is None else words, list(commands()))
 
             def main(options: Any, console: Console) -> int | None:
@@ -82,17 +82,17 @@ def commands() -> dict[str, Command]:
 
 
 def _check_words(words: Sequence[str]) -> None:
-    """Refuse a command line that could not run, as running it would.
+    """Refuse a command line with the same message that running it would give.
 
     Parameters
     ----------
     words
-        The name of a command and its options.
+        Name of a command, and its options.
 
     Raises
     ------
     InputError
-        If no command is named, or the values of its options cannot be.
+        If no command is named, or an option has an invalid value.
     """
     from dnasweep.cli.command import read_values
 
@@ -100,7 +100,7 @@ def _check_words(words: Sequence[str]) -> None:
     if not words or words[0] not in known or words[0] == "slurm":
         raise InputError(
             "there is no command to run",
-            remedy=f"Name one behind the options, with its own: {PROGRAM} slurm --nodes 2 "
+            remedy=f"Name one after the SLURM options, followed by its own: {PROGRAM} slurm --nodes 2 "
             "tokenizer-grid --data promoters.csv.",
         )
     command = known[words[0]]
@@ -120,5 +120,5 @@ def run_script(file: str) -> None:
 
 
 def call_of(command: Command) -> str:
-    """Return what is typed to run a command."""
+    """Return the command line that runs a command."""
     return f"{PROGRAM} {command.name}"

@@ -1,6 +1,6 @@
-"""Where results go and who computes them: options that sweeps, jobs and the preflight share.
+"""Where results are stored and computed: options shared by sweeps, jobs and the preflight checks.
 
-None of them changes a result.
+None of these options changes a result.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from dnasweep.config.ranges import Checked, Devices, Few
 
 @dataclass(frozen=True, kw_only=True)
 class PlaceOptions(Checked):
-    """Where results go, and where the work is done."""
+    """Where results are stored, and where the work runs."""
 
     storage: str = "runs"
-    """Storage root: a folder, or a URI such as s3://bucket/folder; credentials never stand in it."""
+    """Storage root: a folder, or a URI such as s3://bucket/folder, which must not contain credentials."""
     tracking_uri: str | None = None
     """MLflow tracking URI, or none to record nothing. Default: MLFLOW_TRACKING_URI, else sqlite in the
     storage root."""
@@ -30,9 +30,9 @@ class WorkerRange(NamedTuple):
     """The fewest and the most workers of a trial."""
 
     minimum: int
-    """A trial continues with this many workers if the cluster has no room for more."""
+    """Number of workers that a trial continues with if the cluster has no room for more."""
     maximum: int
-    """A trial has this many workers if the cluster has room for them."""
+    """Number of workers of a trial if the cluster has room for them."""
 
     def __str__(self) -> str:
         return (
@@ -67,15 +67,15 @@ def read_worker_range(workers: int | str, *, name: str = "workers_per_trial") ->
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerOptions(Checked):
-    """The workers of one trial, and what each of them takes."""
+    """The workers of one trial, and the resources of each."""
 
     workers_per_trial: int | str = 1
-    """Data-parallel workers of one trial, or a range such as 1..4: as many of them as there is room
-    for, more or fewer as machines join and leave. Results do not depend on it."""
+    """Number of data-parallel workers of one trial, or a range such as 1..4: as many as there is room for,
+    adjusted as machines join and leave. Results do not depend on it."""
     cpus_per_worker: Few | None = None
-    """CPUs of a worker. Default: one, and more when there are fewer trials than CPUs."""
+    """CPUs per worker. Default: one, or more if there are fewer trials than CPUs."""
     gpus_per_worker: Devices | None = None
-    """GPUs of a worker, fractions allowed. Default: one where there are any."""
+    """GPUs per worker, fractions allowed. Default: one if there are any."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

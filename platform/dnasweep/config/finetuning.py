@@ -1,4 +1,4 @@
-"""How a classifier is fine-tuned, besides its schedule: how rows are shown, and which weights move."""
+"""Fine-tuning settings other than the schedule: how rows are shown, and which weights are trained."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dnasweep.config.ranges import Config, NotAll
 from dnasweep.errors import InputError
 
 AVERAGED = "average_reverse_complement"
-"""Name, in the `config.json` of a classifier, of the setting that it averages over both strands."""
+"""Key in a classifier's `config.json` for averaging over both strands."""
 MAX_RANK = 65_536
 """A rank above the width of a model adds nothing."""
 _SPEC = re.compile(
@@ -21,20 +21,20 @@ _SPEC = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class ClassificationConfig(Config):
-    """How a classifier sees its rows, and what its loss and its choice of weights are."""
+    """How rows are shown to a classifier, its loss, and the choice of its weights."""
 
     augment_reverse_complement: bool = False
-    """Train on each row or on its reverse complement, drawn anew for each row and epoch."""
+    """Train on a row or its reverse complement, chosen at random for each row and epoch."""
     average_reverse_complement: bool = False
-    """Predict by the mean log odds of both strands, at validation, test and in prediction."""
+    """Predict by the mean log odds of both strands in validation, test and later prediction."""
     class_weights: Literal["none", "balanced"] = "none"
     """Weight of a class in the training loss: equal, or in inverse proportion to its rows."""
     label_smoothing: NotAll = 0.0
     """Probability mass that the training target spreads evenly over all classes."""
     keep: Literal["best", "best_auroc", "best_loss", "last"] = "best"
-    """Which weights are kept: those of the best evaluation on validation, by MCC, AUROC or the loss,
-    with the decision threshold that is best there; or those of the last step, with the threshold
-    0.5, if there is no validation (few-shot designs)."""
+    """Which weights are kept: those of the best evaluation on validation by MCC, AUROC or the loss, with the
+    decision threshold that is best there; or, without validation (few-shot designs), those of the last step
+    with the threshold 0.5."""
 
     @property
     def both_strands(self) -> bool:
@@ -44,17 +44,17 @@ class ClassificationConfig(Config):
 
 @dataclass(frozen=True, kw_only=True)
 class TuningConfig(Config):
-    """All weights, the head alone, or low-rank additions (LoRA, Hu et al. 2021)."""
+    """Which weights are trained: all, only the head, or low-rank additions (LoRA, Hu et al. 2021)."""
 
     method: Literal["full", "probe", "lora"] = "full"
     """`full`: every weight is trained. `probe`: the encoder is frozen. `lora`: the encoder is frozen
     except for low-rank additions to some of its matrices, which are merged into these on export."""
     rank: int = 0
-    """Rank of the additions; only for `lora`."""
+    """Rank of the low-rank additions; only for `lora`."""
     alpha: int = 0
-    """Their scale is alpha / rank; only for `lora`."""
+    """Alpha of the additions, whose scale is alpha / rank; only for `lora`."""
     targets: tuple[str, ...] = ()
-    """Names of the linear layers added to; empty: the attention's query and value."""
+    """Names of the linear layers with additions; empty: query and value of the attention."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -69,7 +69,7 @@ class TuningConfig(Config):
     def parse(cls, spec: str) -> TuningConfig:
         """Read `full`, `probe`, `lora-RANK`, `lora-RANK-aALPHA`, `lora-RANK-aALPHA@query+value`.
 
-        Without alpha it is twice the rank.
+        The default alpha is twice the rank.
         """
         text = spec.strip()
         if text in ("full", "probe"):

@@ -13,7 +13,7 @@ from dnasweep.errors import InputError
 def canonical(value: Any) -> Any:
     """Return `value` as plain JSON types; a dataclass becomes a dictionary of its fields.
 
-    A field with the metadata `keyed` False stays out: what it holds is in the key by other fields.
+    Fields with the metadata `keyed` False are left out; other fields already represent them in the key.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {
@@ -37,7 +37,7 @@ def content_key(*parts: Any) -> str:
 
 
 def trial_key(*parts: Any) -> str:
-    """Return the identity of a trial across restarts: the key of all that determines its result."""
+    """Return the key of a trial, a hash of everything that determines its result; it survives restarts."""
     return content_key("trial", *parts)
 
 

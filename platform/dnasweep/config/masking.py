@@ -1,4 +1,4 @@
-"""Which tokens masked language modelling masks, and how k-mers are scored for it."""
+"""Settings of masked language modelling: which tokens are masked, and how k-mers are scored."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class MaskingConfig(Config):
     rate: Between = 0.15
     """Expected fraction of tokens to predict."""
     mask_fraction: Fraction = 0.8
-    """Of these, the fraction replaced by the mask token."""
+    """Fraction of these tokens that are replaced by the mask token."""
     random_fraction: Fraction = 0.1
-    """Of these, the fraction replaced by a random other token; the rest is left unchanged."""
+    """Fraction of these tokens that are replaced by a random other token; the rest stays unchanged."""
     threshold: Amount = 1.0
     """`cm_gems` changes to harder masks once the perplexities of two successive evaluations differ by
     less than this."""
@@ -42,11 +42,11 @@ class PmiConfig(Config):
     variant: PmiVariant = "published"
     """`published` (GeneMask's ranking), `pmi_n` (PMI-Masking's definition), `bouma` or `naive`."""
     min_count: Count = 10
-    """K-mers that occur fewer times have no score, and share the last rank."""
+    """K-mers that occur fewer times get no score, and share the last rank."""
     discount: int = 101
     """C of the factor ln f / (ln f + ln C) by which `published` discounts rare k-mers."""
     both_strands: bool = False
-    """Whether k-mers are counted on the reverse strand as well."""
+    """Whether k-mers are also counted on the reverse strand."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -19,7 +19,7 @@ PRESETS: dict[str, tuple[int, int, int]] = {
 """Model sizes by name: layers, hidden width, attention heads."""
 
 CONVNET = "dnasweep-convnet"
-"""Model type, in `config.json`, of our convolutional network."""
+"""Model type of our convolutional network in `config.json`."""
 LOGO_EMBEDDING = 128
 """Width of the factorised token embeddings of LOGO (Yang et al. 2022)."""
 
@@ -49,17 +49,18 @@ class ModelConfig(Config):
     max_tokens: Annotated[int, Range(4, MANY)] | None = None
     """Longest sequence length in tokens, special tokens counted; None: what the data needs."""
     family: str = "roberta"
-    """`roberta`; `dnasweep-convnet`, a convolutional network, whose `hidden` is its channels; `albert`, whose layers share one set of weights and whose token embeddings are
-    factorised; or, for a pretrained checkpoint, the name that transformers has for its kind."""
+    """`roberta`; `dnasweep-convnet`, a convolutional network, for which `hidden` is the number of channels;
+    `albert`, with weights shared by all layers and factorised token embeddings; or, for a pretrained
+    checkpoint, its model type in transformers."""
     embedding: int = 0
     """Width of the token embeddings of `albert`; 0 for all others."""
     positions: Positions = "learned"
-    """How the model knows the position of a token: by learned embeddings, or by an attention bias
-    that grows with the distance (ALiBi, Press et al. 2022, to both sides). The latter also works for
-    sequences longer than those it was trained on."""
+    """How positions of tokens are encoded: by learned embeddings, or by an attention bias that grows with
+    distance (ALiBi, Press et al. 2022, in both directions), which also works for sequences longer than
+    those in training."""
     windows: Windows = "none"
-    """What to do with sequences of more than `max_tokens`: refuse them, or read them in windows that
-    overlap by half and average the log odds or the hidden states of the windows."""
+    """How to handle sequences of more than `max_tokens`: refuse them, or read them in windows that overlap by
+    half and average the windows' log odds or hidden states."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -77,14 +78,14 @@ class ModelConfig(Config):
             self.positions == "learned" or self.family == "roberta",
             "positions",
             self.positions,
-            f"A {self.family} model has positions of its own.",
+            f"A {self.family} model has its own positions.",
         )
 
     @classmethod
     def preset(
         cls, name: str, *, max_tokens: int | None = None, windows: Windows = "none"
     ) -> ModelConfig:
-        """Return a size by its name.
+        """Return the configuration of a named size.
 
         `tiny` (2 x 128), `small` (6 x 384), `base` (12 x 768) or any `LAYERSxHIDDEN[xHEADS]`, each
         with `-alibi` after it for that attention bias; or `logo`, LOGO's ALBERT (2 x 256).
@@ -92,7 +93,7 @@ class ModelConfig(Config):
         Parameters
         ----------
         name
-            The size.
+            Name of the size.
         max_tokens, windows
             As for the fields of these names.
         """
@@ -100,8 +101,8 @@ class ModelConfig(Config):
         if match is None or (match["name"] and match["name"] not in PRESETS):
             raise InputError(
                 f"preset {name!r} is not known",
-                remedy=f"Use {', '.join(PRESETS)} or LAYERSxHIDDEN, for example 4x192; with -alibi "
-                "after it for attention biased by distance.",
+                remedy=f"Use {', '.join(PRESETS)} or LAYERSxHIDDEN, for example 4x192; add -alibi for "
+                "attention biased by distance.",
             )
         if match["name"]:
             layers, hidden, heads = PRESETS[match["name"]]

@@ -1,4 +1,4 @@
-"""Whole numbers of the command line, one by one or as ranges: `0..40`, `0..40:5`."""
+"""Whole numbers on the command line, given singly or as ranges: `0..40`, `0..40:5`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _RANGE = re.compile(r"(\d+)(?:\.\.(\d+)(?::(\d+))?)?")
 
 
 def read_numbers(texts: Sequence[str], name: str) -> tuple[int, ...]:
-    """Return numbers from 0 on, in order, each once.
+    """Return non-negative whole numbers, sorted and without duplicates.
 
     Parameters
     ----------
     texts
-        Numbers, and ranges FIRST..LAST or FIRST..LAST:STEP with both ends.
+        Numbers, and ranges FIRST..LAST or FIRST..LAST:STEP, which include both ends.
     name
         Name of the option.
 
@@ -55,7 +55,7 @@ def read_numbers(texts: Sequence[str], name: str) -> tuple[int, ...]:
 
 
 def write_numbers(numbers: Sequence[int]) -> str:
-    """Return whole numbers, in order, as :func:`read_numbers` reads them, neighbours as ranges.
+    """Write sorted whole numbers in the form that :func:`read_numbers` reads, neighbours as ranges.
 
     Examples
     --------

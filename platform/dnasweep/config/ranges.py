@@ -1,7 +1,7 @@
-"""The values that an option may have, stated with its type and checked when it is made.
+"""The allowed values of options, stated in their types and checked on construction.
 
-A field of type ``Fraction`` is a float from 0 to 1. :class:`Checked` checks every number of a
-dataclass, so that no option goes unchecked; a test walks through all of them.
+For example, a field of type ``Fraction`` is a float from 0 to 1. :class:`Checked` checks all numbers of a
+dataclass, so no option goes unchecked; a test covers all of them.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from dnasweep.errors import InputError
 from dnasweep.plain import shown
 
 _VAST = 100_000
-"""From this upper bound on, a message mentions the bound only if the value is above it."""
+"""Messages mention upper bounds of this size or more only if the value exceeds them."""
 
 
 class Range(NamedTuple):
-    """The smallest and the largest value of a number; NaN and infinity are never allowed."""
+    """The smallest and the largest allowed value; NaN and infinity are never allowed."""
 
     least: float
     """The least."""
     most: float
     """The most."""
     above: bool = False
-    """Whether it has to be above `least`."""
+    """Whether the value must be greater than `least`."""
     below: bool = False
-    """Whether it has to be below `most`."""
+    """Whether the value must be less than `most`."""
     whole_above: float = math.inf
-    """Above this it has to be whole."""
+    """Values greater than this must be whole numbers."""
 
     def holds(self, value: float) -> bool:
         """Return whether a number is allowed."""
@@ -43,7 +43,7 @@ class Range(NamedTuple):
         return value <= self.whole_above or value == int(value)
 
     def wanted(self, value: float) -> str:
-        """Return, in words, what to use instead of a number that is not allowed."""
+        """Return a description of the allowed values, for a number that is not allowed."""
         if self.least <= value <= self.most and value > self.whole_above:
             return f"a whole number above {self.whole_above:,}"
         if self.most < _VAST:
@@ -58,17 +58,17 @@ class Range(NamedTuple):
 
 MANY = 2**31 - 1
 Count = Annotated[int, Range(1, MANY)]
-"""A number of things of which there is at least one."""
+"""A count of at least one."""
 Whole = Annotated[int, Range(0, MANY)]
-"""A number of things that may be 0, or a position counted from 0."""
+"""A count that may be 0, or a position counted from 0."""
 Few = Annotated[int, Range(1, 100_000)]
-"""A number of things that each cost memory or a process."""
+"""A count of things that each cost memory or a process."""
 Batch = Annotated[int, Range(1, 2**20)]
-"""Sequences at once."""
+"""Number of sequences per batch."""
 Seed = Annotated[int, Range(0, 2**63 - 1)]
-"""What random numbers begin with."""
+"""Seed of a random generator."""
 Shift = Annotated[int, Range(-1_000_000, 1_000_000)]
-"""Bases to either side."""
+"""Number of bases on either side."""
 Positive = Annotated[float, Range(0, 1_000_000, above=True)]
 """A size or a number of passes."""
 Amount = Annotated[float, Range(0, 1_000_000_000)]
@@ -88,7 +88,7 @@ Devices = Annotated[float, Range(0, 1024, whole_above=1)]
 
 
 class Checked:
-    """Base of the dataclasses of options: checks every number and every text when one is made."""
+    """Base class of option dataclasses: checks all numbers and texts on construction."""
 
     def __post_init__(self) -> None:
         _check_ranges(self)
@@ -96,8 +96,8 @@ class Checked:
 
 
 class Config(Checked):
-    """Base of what changes a result; it can also be made without a command line, which knows the
-    values that a field may have."""
+    """Base class of configurations that determine results. They can be created without a command line, so
+    they also check fields with a choice of values."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -106,7 +106,7 @@ class Config(Checked):
             require(value in known, name, value, f"Use one of {', '.join(known)}.")
 
     def _clear(self, *names: str) -> None:
-        """Make settings that do not apply 0 or empty, so that what is equal has equal keys."""
+        """Set fields that do not apply to 0 or empty, so that equivalent configurations have equal keys."""
         for name in names:
             object.__setattr__(self, name, type(getattr(self, name))())
 
@@ -128,7 +128,7 @@ def _check_ranges(options: Any) -> None:
 
 
 def _check_text(options: Any) -> None:
-    """Refuse text that is not valid UTF-8, as a file name may be, before it gets into a table."""
+    """Refuse text that is not valid UTF-8, such as some file names, before it gets into a table."""
     for field in fields(options):
         value = getattr(options, field.name)
         for one in value if isinstance(value, tuple) else (value,):
@@ -137,7 +137,7 @@ def _check_text(options: Any) -> None:
                     one.encode()
                 except UnicodeEncodeError:
                     raise InputError(
-                        f"{field.name} is {shown(one)}, which is no UTF-8",
+                        f"{field.name} is {shown(one)}, which is not valid UTF-8",
                         remedy="Rename it, or give a link to it: ln -s OLD NEW.",
                     ) from None
 
@@ -157,7 +157,7 @@ def ranges(options: type) -> dict[str, tuple[Range, bool]]:
 
 @functools.cache
 def _choices(options: type) -> dict[str, tuple[str, ...]]:
-    """Return the values of each field that has some to choose from."""
+    """Return the allowed values of each field with a choice."""
     hints = get_type_hints(options)
     return {name: get_args(hint) for name, hint in hints.items() if get_origin(hint) is Literal}
 

@@ -13,7 +13,7 @@ from dnasweep.errors import InputError
 TokenizerKind = Literal["kmer", "greedy", "bpe", "wordpiece", "char"]
 
 MAX_TOKENS = 1_000_000
-"""Most tokens in a vocabulary; with so many, the embeddings of a wide model fill 3 GB."""
+"""Maximum vocabulary size; at this size the embeddings of a wide model take 3 GB."""
 _SPEC = re.compile(
     r"(?P<kind>kmer|greedy|bpe|wordpiece|char)"
     r"(?:-(?P<number>[0-9]{1,7}))?(?:-(?P<overlap>overlap)|-stride-(?P<stride>[0-9]{1,7}))?"
@@ -25,14 +25,13 @@ class TokenizerConfig(Config):
     """How DNA is cut into tokens."""
 
     kind: TokenizerKind = "kmer"
-    """`kmer` (all k-mers, enumerated), `greedy` (the same k-mers, which begin anew after a letter that is
-    no base, as the Nucleotide Transformers cut), `bpe`, `wordpiece` (both trained) or `char` (single
-    bases)."""
+    """`kmer` (all k-mers), `greedy` (the same k-mers, restarting after each letter that is not a base, like
+    the Nucleotide Transformers), `bpe`, `wordpiece` (both trained) or `char` (single bases)."""
     k: int = 6
-    """Bases per k-mer, 3 to 6; only for `kmer` and `greedy`."""
+    """Length of the k-mers, 3 to 6; only for `kmer` and `greedy`."""
     stride: int = 6
-    """Bases from one k-mer to the next: with k they do not overlap, with 1 they overlap as much as
-    possible; only for `kmer`."""
+    """Bases from one k-mer to the next: with k they do not overlap, with 1 they overlap fully; only for
+    `kmer`."""
     vocab_size: int = 4096
     """Tokens in the vocabulary, special tokens included; only for `bpe` and `wordpiece`."""
 
@@ -99,12 +98,12 @@ class TokenizerConfig(Config):
 
     @property
     def fitted(self) -> bool:
-        """Whether the vocabulary is learned from sequences, not enumerated."""
+        """Whether the vocabulary is learned from sequences rather than enumerated."""
         return self.kind in ("bpe", "wordpiece")
 
     @property
     def word(self) -> int:
-        """Bases of the k-mers of an enumerated vocabulary; 1 for single bases."""
+        """Length of the k-mers in an enumerated vocabulary; 1 for single bases."""
         return self.k if self.kind in ("kmer", "greedy") else 1
 
     @property

@@ -1,4 +1,4 @@
-"""Optimizer, batches, budget and seed of a training; also as published for few-shot training."""
+"""Optimizer, batches, budget and seed of a training run; also the published few-shot settings."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dnasweep.config.keys import require
 from dnasweep.config.ranges import Amount, Bases, Between, Config, Count, NotAll, Positive
 
 SHOTS = (10, 50, 100, 500, 1000)
-"""Training rows per class in the experiments of GeneMask."""
+"""Numbers of training rows per class in the experiments of GeneMask."""
 
 MAX_OF_FEW = 100
-"""Up to so many shots per class, training takes more epochs and smaller batches."""
+"""Up to this many shots per class, training uses more epochs and smaller batches."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,16 +28,16 @@ class OptimizerConfig(Config):
     beta2: float = 0.98
     """Decay of the second moment."""
     epsilon: float = 1e-6
-    """Added to the root of the second moment."""
+    """Epsilon, added to the root of the second moment."""
     warmup: NotAll = 0.06
     """Fraction of all steps with a rising learning rate."""
     clip: Positive = 1.0
-    """Largest norm of the gradient."""
+    """Maximum norm of the gradient, beyond which it is clipped."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig(Config):
-    """Budget, batches and evaluations of a training; pretraining and fine-tuning have one each."""
+    """Budget, batches and evaluations of a training run; pretraining and fine-tuning have one each."""
 
     bases: Bases = 1_000_000
     """Budget in bases seen; training stops at the first step that reaches it."""
@@ -48,13 +48,13 @@ class TrainingConfig(Config):
     number of workers, so that results do not depend on that number. At most
     batch_size / micro_batch_size workers can share a step."""
     evaluations: Count = 5
-    """Number of evaluations on validation, spread evenly over the budget; the last is at its end."""
+    """Number of evaluations on validation, spread evenly over the budget, the last one at the end."""
     dropout: NotAll = 0.0
     """Dropout probability in the encoder and the head."""
     seed: int = 0
     """Seed of initialisation, data order, masking and dropout."""
     precision: Literal["fp32", "bf16"] = "fp32"
-    """Arithmetic of the forward and backward pass; weights stay fp32."""
+    """Precision of the forward and backward pass; weights stay fp32."""
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     """The optimizer and its schedule."""
 
@@ -69,7 +69,7 @@ class TrainingConfig(Config):
 
 
 class ShotTraining(NamedTuple):
-    """Epochs, batch size and learning rate of a training on few rows."""
+    """Epochs, batch size and learning rate for training on few rows."""
 
     epochs: float
     """Passes over the rows."""
@@ -84,10 +84,10 @@ MORE = ShotTraining(epochs=5, batch_size=15, learning_rate=5e-5)
 
 
 def published_training(shots: int) -> ShotTraining:
-    """Return the settings with which GeneMask trains on so many rows of each class.
+    """Return the settings of GeneMask for training on a number of rows per class.
 
-    Roy et al. 2023, script B of their supplement: 10, 50 and 100 shots have one setting, 500 and 1000
-    another. Numbers between them are trained like 500.
+    Roy et al. 2023, script B of their supplement: one setting for 10, 50 and 100 shots, another for 500 and
+    1000. Numbers in between are trained like 500.
 
     Examples
     --------

@@ -1,24 +1,24 @@
 """Format versions: one number for each kind of code whose output is stored under a content key.
 
-A content key names what goes into an artefact. It does not see the code that makes the artefact, so
-a number from here is part of the key as well. When the same inputs are to give another result, raise
-the number of what has changed: artefacts of the old code are then no longer found, and made again.
-When the result stays the same, leave it alone, or finished work is computed a second time.
+A content key is a hash of the inputs of an artefact. It does not cover the code that makes the artefact,
+so a number from here is part of the key as well. If a change of code gives a different result for the same
+inputs, raise the corresponding number: artefacts of the old code are then no longer found and are made
+again. If results stay the same, do not change the number, or finished work is computed again.
 """
 
 from __future__ import annotations
 
 STORAGE = 1
-"""How artefacts are found and locked; versions of different numbers do not share one
+"""How artefacts are found and locked; versions with different numbers cannot share a storage
 (`storage.layout`)."""
 DATASET = 8
 """Data sets: reading, simulation, negatives, splits and audit (`data.dataset_config`)."""
 STAGES = 3
 """Tokenizers, corpora, encoders, trials and k-mer baselines (`stages.specs`)."""
 BASELINE = 3
-"""The k-mer baseline, beside `STAGES` (`stages.scores`)."""
+"""The k-mer baseline, in addition to `STAGES` (`stages.scores`)."""
 TEST_SCORES = 1
-"""Test scores of a trial, beside `STAGES` (`stages.scores`)."""
+"""Test scores of a trial, in addition to `STAGES` (`stages.scores`)."""
 HELD_OUT = 2
 """Rows that pretraining leaves out because they resemble test rows (`stages.held_out`)."""
 PMI = 1

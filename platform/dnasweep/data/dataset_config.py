@@ -1,4 +1,4 @@
-"""What a data set is asked to be, and the key that names it by its content."""
+"""The configuration of a data set, and the content key that identifies it."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from dnasweep.formats.paths import user_path
 Upstream = Annotated[int, Range(-1_000_000, 0)]
 Downstream = Annotated[int, Range(0, 1_000_000)]
 DECOY_RATE = 0.1
-"""How often a simulated negative contains an element, as a fraction of how often a promoter does."""
+"""Frequency of elements in simulated negatives, relative to promoters."""
 ANEW = "Split anew with --split cluster, or leave --split-groups out."
-"""What to do where rows are to be kept together and the data say where each belongs."""
+"""Remedy if rows should be kept together but the data give the splits."""
 Bins = Annotated[int, Range(2, 4096)]
 Identity = Annotated[float, Range(LOWEST_IDENTITY, 1)]
 
@@ -39,9 +39,9 @@ class DatasetFields(ColumnOptions):
     """Where sequences come from; fields of the configuration and options of the command line."""
 
     data: tuple[str, ...] = ()
-    """Tables (CSV, TSV, JSON, Parquet), FASTA, GenBank, BED, SGA or GTF, packed or not; folders with
-    train/dev/test files or a folder for each class; hf://datasets/OWNER/NAME of the hub. Nothing:
-    built-in simulated promoters of eight species."""
+    """Tables (CSV, TSV, JSON, Parquet), FASTA, GenBank, BED, SGA or GTF, compressed or not; folders with
+    train/dev/test files or one folder per class; hf://datasets/OWNER/NAME on the hub. Default: built-in
+    simulated promoters of eight species."""
     positives: tuple[str, ...] = ()
     """Files of positive sequences: FASTA, BED, GTF or any other."""
     negatives: tuple[str, ...] = ()
@@ -49,53 +49,53 @@ class DatasetFields(ColumnOptions):
     genome: str | None = None
     """Genome FASTA, for files of coordinates (EPDnew SGA, BED, GTF) and for negatives cut from it."""
     species: str | None = None
-    """Species of all rows, where the files do not name it."""
+    """Species of all rows, if the files do not name it."""
     species_table: str | None = None
-    """CSV or TSV of species that are not known: name, taxon, synonyms (a|b) and clade."""
+    """CSV or TSV with further species: name, taxon, synonyms (a|b) and clade."""
     tree: str | None = None
-    """Newick file of a dated tree of species, in million years; it says which are close."""
+    """Newick file of a dated species tree, in million years; it defines which species are close."""
     format: Format = "auto"
-    """Format of the files; text is one sequence per line. Default: by the name and the content of
+    """Format of the files; text means one sequence per line. Default: recognised by the name and content of
     each file."""
     task: TaskChoice = "auto"
-    """What is learned from the labels: two classes (binary), several (multiclass), numbers (regression),
-    labels of which a row may have several (multilabel), a class of every base (token) or the signal of
-    --tracks (profile). Default: by the labels, which a line says."""
+    """Task to learn: two classes (binary), several classes (multiclass), numbers (regression), several
+    labels per row (multilabel), a class for every base (token) or the signal of --tracks (profile).
+    Default: inferred from the labels and printed."""
     tracks: tuple[str, ...] = ()
-    """bigWig files whose signal along each row is learned in place of labels (profile): of coverage or
-    other values that are not negative. Rows need coordinates."""
+    """bigWig files whose signal along each row is learned instead of labels (profile): coverage or other
+    non-negative values. Rows need coordinates."""
     bins: Bins = 32
-    """Bins that the signal of a row is averaged in, for --tracks."""
+    """Number of bins in which the signal of a row is averaged, for --tracks."""
     positive_label: str | None = None
-    """Which of two labels is the positive class, 1. Default: by their meaning (promoter, positive, yes,
-    TRUE, 1), else the second by name."""
+    """Which of two labels is the positive class, 1. Default: recognised by its meaning (promoter, positive,
+    yes, TRUE, 1), else the second in alphabetical order."""
     generate_negatives: Literal["none"] | NegativeKind = "none"
-    """Make one negative for each positive, where the data have none; with others they are refused."""
+    """Generate one negative for each positive; only for data without negatives."""
     negative_distance: Whole | None = None
-    """Bases between a negative cut from the genome and every other row that has coordinates.
-    Default: 600, or 300, 150, 75 or 0 where there is no room."""
+    """Minimum distance in bases between a negative cut from the genome and every other row with coordinates.
+    Default: 600, or 300, 150, 75 or 0 if there is not enough room."""
     first_base: Upstream = -300
     """First base of the window cut around a transcription start, which is base 0."""
     last_base: Downstream = 300
     """Last base of that window."""
     split: SplitMethod = "auto"
-    """How rows are split: as given where the data say so, else by clusters of similar sequences and
+    """How rows are split. auto: as given if the data have splits, else by clusters of similar sequences and
     of rows that overlap on the genome."""
     split_groups: Literal["none", "twins"] = "none"
-    """Rows that a split that is made keeps together beside similar ones: twins, which share bases at
-    the same places, as a negative does with the promoter it was shuffled from."""
+    """Further rows that a new split keeps together, besides similar ones: twins, which share bases at the
+    same positions, as a shuffled negative does with its promoter."""
     crop: Count | None = None
-    """Cut every sequence to this many central bases; shorter ones are bad rows."""
+    """Cut every sequence to its central bases, this many; shorter ones are bad rows."""
     train_rows: Count | None = None
-    """Maximum training rows, and half as many validation rows: a draw with each class in its proportion.
-    Test rows all stay. Default: all."""
+    """Maximum number of training rows; for validation, half of it. Rows are drawn in proportion to the
+    classes, and all test rows are kept. Default: all rows."""
     leaks: LeakPolicy = "refuse"
-    """Where a sequence is in two given splits, on either strand, rows overlap across them on the
-    genome, or the length alone tells the classes apart: end (refuse), leave the copies out of
-    training (drop), or go on with a warning (keep)."""
+    """What to do if a sequence is in two given splits on either strand, if rows of different splits overlap
+    on the genome, or if length alone separates the classes: stop (refuse), leave the copies out of training
+    (drop), or continue with a warning (keep)."""
     skip_bad_rows: bool = False
-    """Leave out rows that cannot be used and training rows that a later given split has too, and
-    write them beside the data set, instead of ending."""
+    """Skip rows that cannot be used, and training rows that also occur in a later given split, and write
+    them to a file beside the data set, instead of stopping."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,23 +103,23 @@ class DatasetConfig(DatasetFields):
     """Where sequences come from and how they are split."""
 
     fractions: tuple[Between, Between, Between] = (0.8, 0.1, 0.1)
-    """Fractions of rows for train, validation and test, where they are not given."""
+    """Fractions of rows for train, validation and test, if the data give no splits."""
     identity: Identity = 0.8
-    """Smallest identity of sequences that count as similar."""
+    """Minimum identity of similar sequences."""
     duplicates: Literal["auto", "keep", "drop"] = "auto"
-    """Rows with sequence, label and species of an earlier row: `auto` keeps them in given splits,
-    so that published scores can be compared with, and drops them otherwise."""
+    """Rows that repeat sequence, label and species of an earlier row: `auto` keeps them in given splits, for
+    comparability with published scores, and drops them otherwise."""
     simulate_per_species: Count = 300
     """Simulated sequences per species, promoters and negatives together."""
     window: Count = 300
-    """Bases per simulated sequence."""
+    """Length of simulated sequences in bases."""
     decoy_rate: Fraction = DECOY_RATE
-    """How often simulated negatives contain elements, as a fraction of how often promoters do."""
+    """Frequency of elements in simulated negatives, relative to promoters."""
     seed: Seed = 0
-    """Seeds simulation, negatives and splits."""
+    """Seed of simulation, negatives and splits."""
     unlabelled: bool = False
-    """Whether labels are not read and every row has the label 1, for pretraining; columns that are
-    named may then be absent."""
+    """For pretraining: whether labels are ignored and every row gets the label 1; named columns may then be
+    missing."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -139,18 +139,18 @@ class DatasetConfig(DatasetFields):
             )
         if self.tracks and self.generate_negatives != "none":
             raise InputError(
-                "--generate-negatives makes rows of a class, and tracks are learned",
+                "--generate-negatives makes rows of a class, but tracks are learned",
                 remedy="Leave one of them out.",
             )
         if self.tracks and not self.reads_files:
             raise InputError(
-                "tracks are of a genome, and built-in data are of none",
+                "tracks need a genome, but the built-in data have none",
                 remedy="Give rows with coordinates, such as BED with --genome.",
             )
         if (self.task == "profile") != bool(self.tracks) and self.task != "auto":
             raise InputError(
-                f"--task is {self.task}, and the signal of tracks is a profile",
-                remedy="Give bigWig files with --tracks, and leave --task out.",
+                f"--task is {self.task}, but the signal of tracks is a profile",
+                remedy="Give bigWig files with --tracks, and leave out --task.",
             )
         check_fractions(self.fractions)
 
@@ -161,7 +161,7 @@ class DatasetConfig(DatasetFields):
 
 
 def catalogue_of(fields: DatasetFields) -> Catalogue | None:
-    """Return what is known about species, with the user's own; None: what the platform knows.
+    """Return the catalogue of species including those of the user; None: that of the platform.
 
     Raises
     ------
@@ -172,9 +172,9 @@ def catalogue_of(fields: DatasetFields) -> Catalogue | None:
 
 
 def dataset_key(config: DatasetConfig) -> str:
-    """Return 16 hex digits that name a data set: its configuration and the content of its files.
+    """Return the key of a data set, 16 hexadecimal digits: a hash of its configuration and its files.
 
-    The folder of the files does not matter; what their names say (split, label, species, ids) does.
+    The folder of the files does not matter; information in their names (split, label, species, ids) does.
 
     Raises
     ------
@@ -183,7 +183,7 @@ def dataset_key(config: DatasetConfig) -> str:
     """
     settings = dataclasses.asdict(config)
     if settings["decoy_rate"] == DECOY_RATE or config.reads_files:
-        # Keys from before there was a choice stay as they are.
+        # Keys from before this option existed must not change.
         del settings["decoy_rate"]
     for name, usual in (("task", "auto"), ("positive_label", None), ("train_rows", None)):
         if settings[name] == usual:
@@ -196,7 +196,7 @@ def dataset_key(config: DatasetConfig) -> str:
     if not config.unlabelled:
         del settings["unlabelled"]
     if config.skip_bad_rows:
-        # Repeated ids and sequences in blocks were bad rows once, and are good ones now.
+        # Repeated ids and sequences in blocks used to be bad rows, and are good rows now.
         settings["skip_bad_rows"] = "only what cannot be read"
     found = find_sources(
         *(settings.pop(name) for name in ("data", "positives", "negatives")),

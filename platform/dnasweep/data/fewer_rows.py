@@ -1,4 +1,4 @@
-"""A draw of training rows, where all would take too long; test rows are never drawn from."""
+"""A random draw of training rows, for when all would take too long; test rows are always all kept."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import pandas as pd
 from numpy.typing import NDArray
 
 VALIDATION_PART = 2
-"""Of so many training rows that are kept, one validation row is."""
+"""Number of training rows that are kept per validation row."""
 
 
 def fewer_rows(table: pd.DataFrame, most: int, seed: int = 0) -> NDArray[np.bool_]:
-    """Return which rows to keep, (rows,): at most so many of train, half as many of validation.
+    """Return which rows to keep, shape (rows,): at most `most` of train, half as many of validation.
 
-    Rows are drawn from each label and species in proportion to how many there are, at least one of
-    each, so that a rare class is never lost; test rows and rows of no split are all kept.
+    Rows are drawn in proportion to the size of each combination of label and species, at least one of
+    each, so a rare class is never lost; test rows and rows without a split are all kept.
 
     Parameters
     ----------
     table
         Rows with their labels and splits.
     most
-        Training rows to keep, at least 1.
+        Maximum number of training rows, at least 1.
     seed
         Seed of the draw.
     """
@@ -43,7 +43,7 @@ def _drawn(
     kinds, counts = np.unique(strata, return_counts=True)
     exact = counts * (number / len(rows))
     quota = np.maximum(1, np.floor(exact)).astype(np.int64)
-    # What rounding leaves goes to the largest remainders.
+    # Rows left over by rounding go to the largest remainders.
     for place in np.argsort(quota - exact, kind="stable")[: max(0, number - int(quota.sum()))]:
         quota[place] += 1
     drawn = [

@@ -1,4 +1,4 @@
-"""Options of sweeps: their axes (learning rates among them), how cells are chosen and selected."""
+"""Options of sweeps: their axes (including learning rates), and how cells are chosen and selected."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from dnasweep.tasks.metrics import SELECTION_METRICS
 from dnasweep.tracking.tags import check_name
 
 Axes = dict[str, Sequence[Any]]
-"""Name of a :class:`~dnasweep.stages.recipe.Cell` field, to its values."""
+"""Values of each axis, by the name of a :class:`~dnasweep.stages.recipe.Cell` field."""
 Baseline = Literal["kmer", "cnn"]
 _METRICS = ", ".join(SELECTION_METRICS)
 SelectionMetric = Annotated[
-    str, tyro.conf.arg(help=f"Validation metric that selects and ranks: {_METRICS}.")
+    str, tyro.conf.arg(help=f"Validation metric for selection and ranking: {_METRICS}.")
 ]
 ComparedMetric = Annotated[
     str,
@@ -45,29 +45,28 @@ class SweepOptions(DataOptions, TrainingOptions, ExecutionOptions):
     """Options of every sweep."""
 
     built_in: ClassVar[Mapping[str, Any]] = built_in.GRID
-    """Defaults that differ where no file is given."""
+    """Defaults that differ if no file is given."""
     species_sets: tuple[str, ...] = ()
-    """Species sets to pretrain on, among the species of the data: a species, primates, mammals,
-    vertebrates, insects, plants, fungi, bacteria..., clade:NAME (NCBI taxonomy), all, close-SPECIES,
-    not-SPECIES, A+B for a union, A-then-B for two stages, none for random initialisation. Default:
-    none, human (or the largest species) and all."""
+    """Species sets to pretrain on, from the species in the data: a species, primates, mammals, vertebrates,
+    insects, plants, fungi, bacteria..., clade:NAME (NCBI taxonomy), all, close-SPECIES, not-SPECIES, A+B for
+    a union, A-then-B for two stages, none for random initialisation. Default: none, human (or the species
+    with the most rows) and all."""
     tokenizers: tuple[str, ...] = ("kmer", "bpe-512", "wordpiece-512")
     """kmer-K, kmer-K-overlap, kmer-K-stride-S, greedy-K, bpe-SIZE, wordpiece-SIZE, char."""
     checkpoints: tuple[str, ...] = ()
-    """Pretrained checkpoints to start from in place of pretraining, each with its own tokenizer and
-    size: a directory, a hub name OWNER/MODEL[@REVISION], a run id or models:/NAME@ALIAS; none beside
-    them keeps the cells without."""
+    """Pretrained checkpoints to start from instead of pretraining, each with its own tokenizer and size: a
+    directory, a hub name OWNER/MODEL[@REVISION], a run id or models:/NAME@ALIAS; adding none also runs the
+    cells without a checkpoint."""
     continue_pretraining: bool = False
-    """Pretrain the checkpoints further by masked language modelling, on each of the species sets, before
-    they are fine-tuned; `none` among the sets keeps them as they are. Default: checkpoints have no
-    species set."""
+    """Continue pretraining of the checkpoints by masked language modelling on each of the species sets before
+    fine-tuning; `none` among the sets leaves them as they are. Default: no further pretraining."""
     pickle: bool = True
-    """Whether checkpoints with pickled weights (pytorch_model.bin) are converted to safetensors, by a
-    process that can run no code of theirs, or refused."""
+    """Convert pickled weights of checkpoints (pytorch_model.bin) to safetensors, in a process that cannot run
+    code from the file, or refuse them."""
     baselines: tuple[Baseline, ...] = ("kmer",)
-    """References beside the encoders. kmer: the tuned regression on counts of k-mers, which every sweep
-    has. cnn: a small convolutional network over single bases, trained on the same rows with the same
-    learning rates and seeds."""
+    """Baselines to compare the encoders with. kmer: tuned regression on k-mer counts, part of every sweep.
+    cnn: a small convolutional network over single bases, trained on the same rows with the same learning
+    rates and seeds."""
     learning_rates: tuple[Between, ...] = (3e-4, 1e-3)
     """Peak learning rates of fine-tuning."""
     seeds: tuple[Seed, ...] = (0, 1)
@@ -75,16 +74,16 @@ class SweepOptions(DataOptions, TrainingOptions, ExecutionOptions):
     target: str = "all"
     """Species set that classifiers are trained and evaluated on."""
     metric: SelectionMetric = "mcc"
-    """Validation metric that selects and ranks."""
+    """Validation metric for selection and ranking."""
     search: Literal["grid", "optuna"] = "grid"
-    """grid: every combination, exact and in order. optuna: TPE over the same combinations."""
+    """grid: all combinations, in order. optuna: a TPE search over the same combinations."""
     num_samples: Few = 30
-    """Combinations that an Optuna search tries, each once."""
+    """Number of combinations that an Optuna search tries, each once."""
     asha: bool = False
-    """Stop trials early that are worse than the best third, of the grid or of an Optuna search. They
-    are looked at in the first evaluation after the warm-up, and after 3, 9, ... times as many."""
+    """Stop trials of the grid or of an Optuna search early if they are worse than the best third. Trials are
+    compared at the first evaluation after the warm-up, and after 3, 9, ... times as many."""
     pretrain_per_seed: bool = False
-    """Pretrain one encoder per seed instead of one for all seeds."""
+    """Pretrain a separate encoder for each seed instead of one for all seeds."""
     name: str | None = None
     """MLflow experiment. Default: the name of the sweep."""
 
@@ -105,34 +104,33 @@ class SweepOptions(DataOptions, TrainingOptions, ExecutionOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class FewShotOptions(SweepOptions):
-    """Options of a few-shot sweep, which chooses nothing on validation and so searches nothing."""
+    """Options of a few-shot sweep, which selects nothing on validation and has no search."""
 
     shots: tuple[Count, ...] = ()
-    """Training rows of each class, or in all where rows have numbers or several labels. Default: 10, 50,
-    100, 500 and 1000, as far as there are rows."""
+    """Numbers of training rows per class, or in total if labels are numbers or several per row. Default: 10,
+    50, 100, 500 and 1000, as far as there are enough rows."""
     resamples: Few = 3
-    """Draws of each number of shots, smaller ones within larger ones. Where the data have a
-    few-shot set of that size, the first draw is that set."""
+    """Number of draws of training rows for each number of shots; smaller draws are subsets of larger ones.
+    If the data include a few-shot set of that size, it is the first draw."""
     seeds: tuple[Seed, ...] = (0, 1, 2)
     """Seeds of fine-tuning, for every draw."""
     tokenizers: tuple[str, ...] = ("kmer-6-overlap",)
     """kmer-K, kmer-K-overlap, kmer-K-stride-S, greedy-K, bpe-SIZE, wordpiece-SIZE, char."""
     maskings: tuple[str, ...] = ("random",)
-    """Masking schemes to pretrain with, each an initialisation of its own; see --masking of other
-    sweeps."""
+    """Masking schemes to pretrain with, each a separate initialisation; see --masking of other sweeps."""
     checkpoints: tuple[str, ...] = ()
-    """Pretrained checkpoints to start from, each an initialisation of its own."""
+    """Pretrained checkpoints to start from, each a separate initialisation."""
     pretrain_on: Literal["positives", "all"] = "all"
-    """Pretrain on all training rows, or on the positives, whose labels few shots would not show."""
+    """Pretrain on all training rows, or only on positives, which uses labels that few shots do not include."""
     learning_rates: tuple[Between, ...] = ()
     """Peak learning rates of fine-tuning. Default, as published: 1e-4 up to 100 shots, then 5e-5."""
-    # None stands for what is published, which depends on the number of shots.
+    # None means the published value, which depends on the number of shots.
     finetune_epochs: Positive | None = None  # type: ignore[assignment]
     """Passes over the shots. Default, as published: 20 up to 100 shots, then 5."""
     batch_size: Batch | None = None  # type: ignore[assignment]
     """Sequences per fine-tuning step. Default, as published: 5 up to 100 shots, then 15."""
     evaluations: Few = 5
-    """Evaluations on validation during pretraining; fine-tuning has none."""
+    """Number of evaluations on validation during pretraining; fine-tuning has none."""
     metric: ComparedMetric = "mcc"
     """Test metric to compare by."""
     baselines: Annotated[tuple[Baseline, ...], Suppress] = ("kmer",)
@@ -144,7 +142,7 @@ class FewShotOptions(SweepOptions):
 
     @property
     def axes(self) -> Axes:
-        """Axes of the design; without learning rates each number of shots has the published one."""
+        """Axes of the design; by default each number of shots has its published learning rate."""
         axes: Axes = {
             "tokenizer": self.tokenizers,
             "species_set": self.species_sets,
@@ -165,25 +163,25 @@ class EnhancerOptions(SweepOptions):
     """Options of the enhancer grid."""
 
     crop: Count | None = 200
-    """Cut every sequence to this many central bases (published: 200 and 350); shorter ones are bad
+    """Cut every sequence to its central bases, this many (published: 200 and 350); shorter ones are bad
     rows."""
     tokenizers: tuple[str, ...] = ("kmer-6",)
     """kmer-K, kmer-K-overlap (published: kmer-6-overlap), kmer-K-stride-S, bpe-SIZE,
     wordpiece-SIZE, char."""
     species_sets: tuple[str, ...] = ("all",)
-    """Encoders to start from, by what they are pretrained on: a species set, A-then-B for two
-    stages, none for random initialisation."""
+    """Encoders to start from, named by their pretraining data: a species set, A-then-B for two stages, none
+    for random initialisation."""
     learning_rates: tuple[Between, ...] = (3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6)
     """Peak learning rates of fine-tuning."""
     warmups: tuple[NotAll, ...] = (0.1, 0.2)
-    """Fractions of fine-tuning steps with a rising learning rate."""
+    """Fractions of fine-tuning steps used for warm-up, with a rising learning rate."""
     weight_decays: tuple[Amount, ...] = (1e-4, 1e-3, 5e-3, 1e-2, 2e-2)
     """Weight decays."""
     seeds: tuple[Seed, ...] = (0,)
     """Seeds of fine-tuning."""
     evaluations: Few = 10
-    """Evaluations on validation during fine-tuning; the best one is kept, and --asha looks at
-    the third and the ninth, which come after the longest warm-up."""
+    """Number of evaluations on validation during fine-tuning. The best one is kept; --asha compares trials
+    at the third and the ninth, which come after the longest warm-up."""
     # Axes here.
     warmup: Suppress[NotAll] = 0.1
     weight_decay: Suppress[Amount] = 0.01

@@ -1,9 +1,9 @@
-"""Defaults for the built-in data, with which the first sweep shows something within minutes.
+"""Defaults for the built-in data, with which a first sweep gives results within minutes.
 
-They hold where no file is given; whatever the user gives wins. `docs/science.md` says what they were
-chosen by. As with real genomes, there are more promoters to pretrain on than labelled rows. A third of
-the labelled rows is for the test, which costs little. Negatives contain half as many elements, at wrong
-places: counting k-mers tells some of the classes apart, and where they stand tells far more.
+They apply if no file is given; values given by the user take precedence. `docs/science.md` explains the
+choice. As with real genomes, there are more promoters for pretraining than labelled rows. A third of the
+labelled rows is for testing, which costs little. Negatives contain half as many elements, at wrong
+positions: k-mer counts separate the classes partly, and positions of k-mers separate them much better.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ DATA: Mapping[str, Any] = {
     "split_fractions": (0.5, 0.15, 0.35),
     "decoy_rate": 0.5,
     "pretrain_rows": 1500,
-    # Room for any tokenizer; the longest of the sequences to pretrain on need not be the longest of all.
+    # Room for any tokenizer; the longest pretraining sequence need not be the longest sequence overall.
     "max_tokens": 302,
     "pretrain_epochs": 3.0,
     "pretrain_learning_rate": 3e-3,
@@ -33,14 +33,14 @@ GRID: Mapping[str, Any] = {
 
 
 def built_in_defaults(kind: type, given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the defaults of options that differ on the built-in data; none where files are given.
+    """Return the option defaults that differ for the built-in data; none if files are given.
 
     Parameters
     ----------
     kind
-        Dataclass of the options. What it calls `built_in` itself counts, not what it inherits.
+        Dataclass of the options. Only its own `built_in` counts, not an inherited one.
     given
-        Values of the options, of which those that name files matter.
+        Values of the options, which tell whether files are given.
     """
     if any(given.get(name) for name in ("data", "positives", "negatives")):
         return {}
@@ -49,7 +49,7 @@ def built_in_defaults(kind: type, given: Mapping[str, Any]) -> Mapping[str, Any]
 
 
 def describe_defaults(options: object) -> str:
-    """Return which of these defaults hold among options, as they are given; empty if none does."""
+    """Return the built-in defaults that apply to options, as command-line text; empty if none does."""
     usual = built_in_defaults(type(options), vars(options))
     return " ".join(
         f"--{name.replace('_', '-')} "

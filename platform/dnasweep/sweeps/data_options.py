@@ -1,4 +1,4 @@
-"""Options of a data set, and the configuration that they describe."""
+"""Options of a data set, and the configuration built from them."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ class DataOptions(DatasetFields):
     """Where sequences come from."""
 
     split_fractions: tuple[Between, Between, Between] = (0.8, 0.1, 0.1)
-    """Fractions of rows for training, validation and test, where the data do not give them."""
+    """Fractions of rows for training, validation and test, if the data give no splits."""
     split_identity: Identity = 0.8
-    """Smallest identity of sequences that count as alike, in splits and in the audit: 0.7 to 1."""
+    """Minimum identity of similar sequences, in splits and in the audit: 0.7 to 1."""
     simulated_rows: SimulatedRows = 240
     """Rows per species of the built-in data."""
     decoy_rate: Fraction = DECOY_RATE
-    """Built-in data: how often negatives contain promoter elements, at wrong places, as a fraction of
-    how often promoters do. With 0 counting words tells the classes apart, with 1 only places do."""
+    """Built-in data: frequency of promoter elements in negatives, at wrong positions, relative to promoters.
+    With 0, k-mer counts separate the classes; with 1, only positions do."""
     data_seed: Seed = 0
-    """Seeds simulation, generated negatives and splits."""
+    """Seed of simulation, generated negatives and splits."""
 
     @property
     def dataset(self) -> DatasetConfig:

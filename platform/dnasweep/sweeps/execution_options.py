@@ -1,4 +1,4 @@
-"""Options of where a sweep is done, which change no result but for the precision."""
+"""Options for where a sweep runs; only the precision changes results."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from dnasweep.config.ranges import Amount
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutionOptions(PlaceOptions, WorkerOptions):
-    """Where results go and where the work is done; none of it changes a result but `precision`."""
+    """Where results are stored and where the work runs; only `precision` changes results."""
 
     also: tuple[Literal["wandb", "tensorboard"], ...] = ()
-    """Trackers that get metrics and settings beside MLflow: wandb (Weights & Biases; WANDB_MODE=offline
-    sends nothing), tensorboard (event files beside the report)."""
+    """Trackers that get metrics and settings in addition to MLflow: wandb (Weights & Biases;
+    WANDB_MODE=offline sends nothing), tensorboard (event files beside the report)."""
     preflight: bool = True
-    """Look at every node of a cluster first, as `dnasweep doctor` does, and refuse one that is not
-    ready."""
+    """Check every node of a cluster first, as `dnasweep doctor` does, and stop if one is not ready."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """Arithmetic of training: auto is bf16 on GPUs that have it and fp32 elsewhere."""
+    """Precision of training: auto is bf16 on GPUs that support it and fp32 elsewhere."""
     hang_seconds: Amount = 1800.0
-    """End a training that takes no step for so many seconds, an evaluation counting as one; it goes
-    on from its last state, and the second time it has failed. 0: wait for ever."""
+    """Restart a training run from its last state if it makes no step for this many seconds (an evaluation
+    counts as a step); the second time, the trial fails. 0: wait for ever."""
     dry_run: bool = False
-    """Print the plan (cells, shared stages, resources, expected cost) and start nothing."""
+    """Print the plan (cells, shared stages, resources, expected cost) without starting anything."""

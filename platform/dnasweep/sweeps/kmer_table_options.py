@@ -20,25 +20,25 @@ class KmerTableOptions(DataOptions):
     """Options of the ranking of k-mers."""
 
     genome: str | None = None
-    """Genome FASTA, plain or gzip. Without data, the whole genome is counted; with data, files of
-    coordinates refer to it. Neither: the training rows of the built-in data."""
+    """Genome FASTA, plain or gzipped. Without --data the whole genome is counted; with --data it is the genome
+    that coordinates refer to. With neither, the training rows of the built-in data are counted."""
     k: KmerLength = 6
-    """Bases of a k-mer that is to be masked, 3 to 6."""
+    """Length of the k-mers to be masked, 3 to 6."""
     pmi: PmiVariant = "published"
     """How k-mers are scored: GeneMask's published ranking, pmi_n (minimum over all cuts), bouma or
     naive."""
     pmi_min_count: Count = 10
-    """K-mers seen fewer times have no score."""
+    """K-mers that occur fewer times get no score."""
     both_strands: bool = False
-    """Count the other strand as well."""
+    """Also count the reverse strand."""
     soft_masked: Literal["count", "skip"] = "count"
-    """Count the lower-case bases of genomes, or skip them as repeats."""
+    """Count lower-case bases of genomes, or skip them as repeats."""
     species_set: str = "all"
     """Species set whose rows are counted."""
     pretrain_on: Literal["positives", "all"] = "positives"
     """Count the training rows of the positive class, or all of them."""
     out: str | None = None
-    """Also write the ranked table here, as .csv, .csv.gz or .parquet."""
+    """Also write the ranked table to this file: .csv, .csv.gz or .parquet."""
     storage: str = "runs"
     """Storage root."""
     address: str | None = None
@@ -47,7 +47,7 @@ class KmerTableOptions(DataOptions):
     """Look at every node of a cluster first, as `dnasweep doctor` does, and refuse one that is not
     ready."""
     dry_run: bool = False
-    """Print what would be counted and count nothing."""
+    """Print what would be counted without counting it."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -55,7 +55,7 @@ class KmerTableOptions(DataOptions):
             self.counts_genome or self.soft_masked == "count",
             "soft_masked",
             self.soft_masked,
-            "Rows have no lower case to skip; count a genome, by --genome without data.",
+            "Rows have no lower case to skip; count a genome with --genome, without --data.",
         )
         if self.out is not None:
             require(
@@ -66,5 +66,5 @@ class KmerTableOptions(DataOptions):
 
     @property
     def counts_genome(self) -> bool:
-        """Whether the genome itself is counted, and no rows of a data set."""
+        """Whether the genome itself is counted, not the rows of a data set."""
         return bool(self.genome) and not (self.data or self.positives or self.negatives)

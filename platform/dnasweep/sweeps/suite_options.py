@@ -26,41 +26,41 @@ class SuiteOptions(SweepOptions):
     """The suite: gue, gue-plus, genomic-benchmarks, nucleotide-transformer (revised),
     nucleotide-transformer-original or bend."""
     data: tuple[str, ...] = ()
-    """Folder of the suite, as it is published; several where its tasks lie apart."""
+    """Folder of the suite as published; several if its tasks are in different places."""
     tasks: tuple[str, ...] = ()
-    """Tasks, or groups of tasks, by name. Default: all that are there."""
+    """Names of tasks or groups of tasks. Default: all that the folder contains."""
     download: bool = False
-    """Fetch the suite from the Hugging Face hub where no folder is given. Without it nothing is
-    fetched."""
+    """Download the suite from the Hugging Face hub if no folder is given. Without this option nothing is
+    downloaded."""
     time_budget: Minutes | None = None
-    """Minutes to end within on this machine: the largest draw of training rows that fits is used, the
-    same for every model, and named wherever scores are. Default: all rows."""
+    """Time limit in minutes on this machine: the largest number of training rows that fits is drawn, the same
+    for every model, and stated beside all scores. Default: all rows."""
     presets: tuple[str, ...] = ("tiny",)
-    """Model sizes: tiny, small, base, or LAYERSxHIDDEN, each a model of its own."""
+    """Model sizes: tiny, small, base, or LAYERSxHIDDEN, each a separate model."""
     tokenizers: tuple[str, ...] = ("kmer-6",)
     """kmer-K, kmer-K-overlap, kmer-K-stride-S, greedy-K, bpe-SIZE, wordpiece-SIZE, char."""
     species_sets: tuple[str, ...] = ("none",)
-    """Species sets to pretrain on, on the training rows of each task unless --pretrain-data names
-    others; none for random initialisation."""
+    """Species sets to pretrain on, using the training rows of each task unless --pretrain-data gives others;
+    none for random initialisation."""
     checkpoints: tuple[str, ...] = ()
     """Pretrained checkpoints, each with its own tokenizer and size: a directory, a hub name
-    OWNER/MODEL[@REVISION], a run id or models:/NAME@ALIAS; none beside them keeps those of --presets."""
+    OWNER/MODEL[@REVISION], a run id or models:/NAME@ALIAS; adding none also runs the models of --presets."""
     learning_rates: tuple[Between, ...] = (3e-4, 1e-3)
-    """Peak learning rates of fine-tuning, of which the best on validation counts. Large pretrained
-    models want less, such as 3e-5."""
+    """Peak learning rates of fine-tuning; the best on validation is used. Large pretrained models need lower
+    ones, such as 3e-5."""
     seeds: tuple[Seed, ...] = (0, 1, 2)
     """Seeds of fine-tuning; scores are means over them, with spread."""
     leaks: LeakPolicy = "drop"
-    """Training rows that are also test rows are left out of training (drop), end the task (refuse),
-    or stay, with a warning (keep). Test rows all stay."""
-    # What the suite decides, and axes here.
+    """What to do with training rows that are also test rows: leave them out of training (drop), stop the task
+    (refuse), or keep them with a warning (keep). All test rows are kept."""
+    # Options that the suite determines, or that are axes here.
     preset: Suppress[str] = "tiny"
     metric: Suppress[str] = "mcc"
     split: Suppress[SplitMethod] = "given"
     search: Suppress[Literal["grid"]] = "grid"
     num_samples: Suppress[Whole] = 0
     asha: Suppress[bool] = False
-    # Of data that a suite has not.
+    # Options for data that suites do not have.
     positives: Suppress[tuple[str, ...]] = ()
     negatives: Suppress[tuple[str, ...]] = ()
     generate_negatives: Suppress[Literal["none"] | NegativeKind] = "none"
@@ -74,7 +74,7 @@ class SuiteOptions(SweepOptions):
 
     @property
     def axes(self) -> Axes:
-        """The grid of every task."""
+        """The grid, which is the same for every task."""
         return {
             "tokenizer": self.tokenizers,
             "species_set": self.species_sets,

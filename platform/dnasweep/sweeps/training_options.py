@@ -1,4 +1,4 @@
-"""Options of a model and its training, and the configurations that they describe.
+"""Options of a model and its training, and the configurations built from them.
 
 Learning rates of fine-tuning are an axis of a sweep: :mod:`dnasweep.sweeps.axes`.
 """
@@ -39,7 +39,7 @@ _KEPT: dict[str, Literal["best", "best_auroc", "best_loss"]] = {
     "auroc": "best_auroc",
     "loss": "best_loss",
 }
-"""The option `--keep`, to the setting of fine-tuning."""
+"""Setting of fine-tuning for each value of the option `--keep`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,35 +47,35 @@ class TrainingOptions(Checked):
     """Size of the model and length of its training."""
 
     preset: str = "tiny"
-    """Model size: tiny, small, base, or LAYERSxHIDDEN such as 4x192, with -alibi after it for
-    attention biased by distance in place of learned positions; logo for LOGO's ALBERT (2x256)."""
+    """Model size: tiny, small, base, or LAYERSxHIDDEN such as 4x192, followed by -alibi for attention biased
+    by distance instead of learned positions; logo for LOGO's ALBERT (2x256)."""
     max_tokens: Tokens | None = None
-    """Positions of the model, in tokens. Default: what the longest sequence needs."""
+    """Number of positions of the model, in tokens. Default: as many as the longest sequence needs."""
     windows: Literal["none", "log-odds", "hidden"] = "none"
-    """Sequences longer than the model: refused (none), or read in windows that overlap by half,
-    averaging their log odds or their hidden states, in training and prediction alike."""
+    """Sequences longer than the model are refused (none), or read in windows that overlap by half, whose log
+    odds or hidden states are averaged, both in training and in prediction."""
     masking: str = "auto"
     """Masking scheme: random, span, genemask, global_pmi, cm_step, cm_gems, or auto (spans for
     overlapping k-mers, random for others)."""
     mask_rate: Between = 0.15
     """Fraction of tokens to predict."""
     pmi: PmiVariant = "published"
-    """How masking schemes score k-mers: GeneMask's published ranking, pmi_n (least over all cuts), bouma or
-    naive."""
+    """How masking schemes score k-mers: GeneMask's published ranking, pmi_n (minimum over all segmentations),
+    bouma or naive."""
     pmi_min_count: Count = 10
-    """K-mers seen fewer times have no score."""
+    """K-mers that occur fewer times get no score."""
     pmi_table: str | None = None
-    """Table of k-mers to use: a key or a file that `dnasweep pmi` has printed. Default: counted in the
-    rows that are pretrained on."""
+    """Table of k-mers to use: a key or a file printed by `dnasweep pmi`. Default: k-mers are counted in the
+    pretraining rows."""
     stall_threshold: Amount = 1.0
-    """cm_gems: the difference in perplexity between two evaluations below which masks grow harder."""
+    """cm_gems: masks become harder once the perplexities of two evaluations differ by less than this."""
     pretrain_data: tuple[str, ...] = ()
-    """Files to pretrain and to fit tokenizers on. Default: the training rows of the data."""
+    """Files for pretraining and for fitting tokenizers. Default: the training rows of the data."""
     pretrain_rows: SimulatedPretrainRows = 0
-    """Built-in data: pretrain and fit tokenizers on other families, so many sequences per species, and
-    not on the training rows. 0: on the training rows."""
+    """Built-in data: number of sequences per species, from other families, for pretraining and for fitting
+    tokenizers instead of the training rows. 0: use the training rows."""
     pretrain_on: Literal["positives", "all"] = "positives"
-    """Pretrain on the training rows of the positive class, or on all of them."""
+    """Pretrain on the training rows of the positive class, or on all training rows."""
     pretrain_epochs: Positive = 6.0
     """Pretraining budget, in passes over the training positives of all species; the same number of
     bases for every species set."""
@@ -90,32 +90,32 @@ class TrainingOptions(Checked):
     batch_size: Batch = 32
     """Sequences per fine-tuning step, over all workers."""
     micro_batch_size: Batch = 16
-    """Maximum sequences per forward pass; the batch is divided evenly; part of the result when
-    dropout is on, unlike the worker count."""
+    """Maximum number of sequences per forward pass; the batch is divided evenly. With dropout this changes
+    results, unlike the number of workers."""
     warmup: NotAll = 0.1
-    """Fraction of fine-tuning steps with a rising learning rate."""
+    """Fraction of fine-tuning steps used for warm-up, with a rising learning rate."""
     weight_decay: Amount = 0.01
     """Weight decay."""
     dropout: NotAll = 0.1
     """Dropout of fine-tuning; pretraining has none."""
     evaluations: Few = 5
-    """Evaluations on validation during fine-tuning; the best one is kept."""
+    """Number of evaluations on validation during fine-tuning; the best one is kept."""
     keep: Literal["mcc", "auroc", "loss"] = "mcc"
-    """Validation metric by which that evaluation is the best. MCC needs a threshold, which is chosen
-    on the same rows; AUROC and the loss need none. Of numbers, mcc stands for Pearson's r and loss for
-    the root mean squared error."""
+    """Validation metric that determines the best evaluation. MCC needs a threshold, which is chosen on the
+    same rows; AUROC and the loss do not. For regression, mcc means Pearson's r and loss the root mean
+    squared error."""
     tuning: str = "full"
-    """Weights that fine-tuning moves: full (all), probe (the head), lora-RANK,
-    lora-RANK-aALPHA, lora-RANK-aALPHA@LAYER+LAYER."""
+    """Weights that are fine-tuned: full (all), probe (the head), lora-RANK, lora-RANK-aALPHA,
+    lora-RANK-aALPHA@LAYER+LAYER."""
     augment_reverse_complement: bool = False
-    """Show each training row on a strand drawn anew each epoch."""
+    """Train on a randomly chosen strand of each row, drawn anew in each epoch."""
     average_reverse_complement: bool = False
-    """Call by the mean log odds of both strands, at validation and test and in prediction; the
-    model keeps it in its configuration."""
+    """Predict by the mean log odds of both strands, in validation, test and later prediction; stored in the
+    model's configuration."""
     class_weights: Literal["none", "balanced"] = "none"
-    """Weight classes in the training loss in inverse proportion to their rows."""
+    """Weight classes in the training loss in inverse proportion to their numbers of rows."""
     label_smoothing: NotAll = 0.0
-    """Probability mass that training targets give to all classes alike."""
+    """Label smoothing: probability mass that training targets spread evenly over all classes."""
 
     def model_config(self) -> ModelConfig:
         """Return the size and kind of the model."""
@@ -186,5 +186,5 @@ class TrainingOptions(Checked):
 
 
 def micro_batch(batch: int, most: int) -> int:
-    """Return the largest number of sequences, at most `most`, that a batch can be cut into."""
+    """Return the largest number of sequences, at most `most`, that divides the batch size."""
     return max((n for n in range(1, batch + 1) if n <= most and batch % n == 0), default=1)

@@ -19,16 +19,16 @@ class TransferOptions(SweepOptions):
     targets: tuple[str, ...] = ()
     """Species to evaluate on. Default: every species with enough rows."""
     strategies: tuple[Strategy, ...] = STRATEGIES
-    """Ways to a classifier of the target: random (no pretraining); pretraining on target, all, or
-    all-then-close (all species, then the target and its close relatives); zero-shot (pretraining
-    and fine-tuning on every species but the target)."""
+    """Strategies for a classifier of the target: random (no pretraining); pretraining on target, all, or
+    all-then-close (all species, then the target and its close relatives); zero-shot (pretraining and
+    fine-tuning on all species except the target)."""
     min_rows: Count = 10
-    """Fewest rows of each class in training, validation and test that a target needs; of rows that have no
-    class, fewest rows."""
+    """Minimum number of rows of each class in training, validation and test for a target species; for rows
+    without classes, minimum number of rows."""
     tokenizers: tuple[str, ...] = ("kmer-6",)
     """kmer-K, kmer-K-overlap, kmer-K-stride-S, greedy-K, bpe-SIZE, wordpiece-SIZE, char."""
     learning_rates: tuple[Between, ...] = (3e-4, 1e-3)
-    """Peak learning rates of fine-tuning; each strategy and target keeps the best on validation."""
+    """Peak learning rates of fine-tuning; the best on validation is used for each strategy and target."""
     seeds: tuple[Seed, ...] = (0, 1, 2)
     """Seeds of fine-tuning; results are means over them, with spread."""
     pretrain_epochs: Positive = 10.0
@@ -37,7 +37,7 @@ class TransferOptions(SweepOptions):
     batch_size: Batch = 16
     """Sequences per fine-tuning step, over all workers."""
     finetune_epochs: Positive = 4.0
-    """Fine-tuning budget, in passes over the training rows of the mean target; the same number of
+    """Fine-tuning budget, in passes over the training rows of a target of average size; the same number of
     bases for every strategy and target."""
     # Options that the strategies determine, or that would make their comparison unfair.
     species_sets: Suppress[tuple[str, ...]] = ()

@@ -1,7 +1,7 @@
-"""Read or simulate, split and audit a data set, without training anything.
+"""Read or simulate, split and audit a data set without training anything.
 
-Prints what the leak audit found and where the data set is; sweeps that are given the same data find
-it there.
+Prints the findings of the leak audit and the location of the data set; sweeps with the same data reuse
+it.
 
     dnasweep build-dataset --data promoters.csv.gz --split cluster
     dnasweep build-dataset --data human.sga.gz --genome hg38.fa --generate-negatives segment-shuffle
@@ -24,7 +24,7 @@ class BuildOptions(DataOptions):
     storage: str = "runs"
     """Storage root."""
     dry_run: bool = False
-    """Read and check everything, print what would be built, and keep nothing."""
+    """Read and check everything and print what would be built, without keeping it."""
 
 
 def main(options: BuildOptions, console: Console) -> None:
@@ -46,7 +46,7 @@ def main(options: BuildOptions, console: Console) -> None:
             data = prepare_data(storage, options)
         announce_data(console, data, every_finding=True, kept=not options.dry_run)
         if options.dry_run:
-            console.print("Nothing was kept: leave --dry-run out to keep it.")
+            console.print("Nothing was kept: leave out --dry-run to keep the data set.")
         else:
             names = ", ".join(Path(one).name for one in (*options.data, *options.positives))
             title = f"Data set: {names or 'built-in promoters'}"

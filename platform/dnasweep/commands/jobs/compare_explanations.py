@@ -1,10 +1,10 @@
 """Compare explanations of one model: do methods agree, and are they right?
 
 SHAP, LIME, Anchors, integrated gradients, in-silico mutagenesis and attention explain the same
-sequences, each as a sharded job; what is there is not computed again. Then: rank agreement of every
-two, recovery of planted elements where they are known (built-in data; --elements), enrichment of
-promoter elements at their places, deletion and insertion curves, and checks of sanity. Ends with a
-table, a page, and all numbers as Parquet and JSON.
+sequences, each as a sharded job; existing results are reused. The comparison includes the rank agreement
+of each pair of methods, recovery of planted elements if they are known (built-in data; --elements),
+enrichment of promoter elements at their positions, deletion and insertion curves, and sanity checks. Ends
+with a table, a page, and all numbers as Parquet and JSON.
 
     dnasweep compare-explanations --model RUN_ID
     dnasweep compare-explanations --model RUN_ID OTHER_RUN --data promoters.csv --num-sequences 200

@@ -1,11 +1,11 @@
 """Edit sequences so that a model's output rises or falls, under constraints, and explain the edits.
 
-Every step computes every single substitution that is allowed (with --preselect those that the gradient
-prefers) of several sequences at once, and keeps the best; with --beam the best few. At most --edits bases of a
-sequence change; motifs and bases can be kept, and the share of G and C held in a range. Writes the sequences
-as FASTA, every edit with the output after it as CSV and Parquet, and a page with the course of the output and
-the attributions before and after. Computes in this process, or on Ray with --address or --num-actors; the
-same command again goes on where it was stopped.
+Every step evaluates all allowed single substitutions (with --preselect, those with the largest gradients)
+and keeps the best one; with --beam, the best few. At most --edits bases of a sequence change; motifs and
+positions can be kept, and the GC content can be held in a range. Writes the sequences as FASTA, every edit
+with the output after it as CSV and Parquet, and a page with the outputs after each edit and the attributions
+before and after. Computes in this process, or on Ray with --address or --num-actors; the same command
+resumes after an interruption.
 
     dnasweep design --model models:/tokenizer-grid@best --data new.fa --edits 5
     dnasweep design --model models:/tokenizer-grid@best --data new.fa --goal lower --keep-motifs TATAWAWR \\

@@ -1,7 +1,7 @@
-"""Motifs that a model looks at, from finished attribution jobs, compared with known ones.
+"""Find motifs in the attributions of finished jobs, and compare them with known motifs.
 
-Motifs are found in one part of the sequences and tested in the other. Writes a page with logos,
-counts, enrichment, places and matches, and beside it the motifs in MEME format and tables as Parquet.
+Motifs are found in one part of the sequences and tested in the other. Writes a page with logos, counts,
+enrichment, positions and matches, the motifs in MEME format, and tables as Parquet.
 
     dnasweep discover-motifs --attributions runs/attributions/KEY --out motifs
     dnasweep discover-motifs --attributions runs/attributions/KEY --motifs jaspar.meme --out motifs \\

@@ -1,10 +1,10 @@
-"""Look at a set-up before anything is started on it: is every node ready for a sweep?
+"""Check whether every node of a set-up is ready for a sweep, before anything is started.
 
-Checks from every node of a cluster, or on this machine alone, a line each: that nodes answer, that
-they have the same versions and source, that they write and read the storage, free disk, that the
-MLflow server answers them by its name, clocks, Ray's token, and whether the workers asked for can
-ever run. Sweeps and jobs do the same when they join a cluster of several nodes. Exit code 0: all
-right, 1: a check fails, 2: the options cannot be used.
+Runs these checks from every node of a cluster, or on this machine alone, with one line each: nodes answer,
+have the same versions and source, and can write and read the storage; free disk space; the MLflow server
+answers under its name; clocks; Ray's token; and whether the requested workers can ever run. Sweeps and jobs
+run the same checks when they join a cluster of several nodes. Exit code 0: all checks pass, 1: a check
+fails, 2: the options cannot be used.
 
     dnasweep doctor
     dnasweep doctor --address auto --storage s3://bucket/runs --tracking-uri http://10.0.0.4:5000

@@ -1,8 +1,7 @@
-"""Fine-tune classifiers, without comparing them and without evaluating on test.
+"""Fine-tune classifiers without comparing them and without using the test set.
 
-Each classifier is a directory that transformers opens with AutoModelForSequenceClassification and
-AutoTokenizer. Encoders that are missing are pretrained first; `--species-sets none` starts from
-random weights.
+Each classifier is a directory that transformers loads with AutoModelForSequenceClassification and
+AutoTokenizer. Missing encoders are pretrained first; `--species-sets none` starts from random weights.
 
     dnasweep finetune --data promoters.csv --tokenizers bpe-1024 --species-sets all --learning-rates 1e-3
 """

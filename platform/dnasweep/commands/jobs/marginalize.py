@@ -1,11 +1,11 @@
-"""What a motif does to a model's output, alone and with a second one, by spacing and orientation.
+"""Measure the effect of a motif on a model's output, alone or with a second one, by spacing and orientation.
 
-Motifs are put into many backgrounds: shuffles of your sequences that keep their dinucleotides, or random
-bases. Every condition is compared in the same backgrounds, so effects have paired intervals. For two motifs
-it says what both do beyond the sum of what each does (output of both - of the first - of the second + of
-neither), with p-values adjusted over all spacings and orientations. Writes tables as CSV and Parquet and a
-page with a curve by spacing and a heat map. Computes in this process, or on Ray with --address or
---num-actors; the same command again goes on where it was stopped.
+Motifs are inserted into many backgrounds: dinucleotide-preserving shuffles of your sequences, or random
+bases. All conditions are compared in the same backgrounds, so effects have paired intervals. For two motifs
+the interaction is reported (output with both - with the first - with the second + with neither), with
+p-values adjusted over all spacings and orientations. Writes tables as CSV and Parquet, and a page with a
+curve by spacing and a heat map. Computes in this process, or on Ray with --address or --num-actors; the same
+command resumes after an interruption.
 
     dnasweep marginalize --model models:/tokenizer-grid@best --motif "TATA box" --data promoters.csv
     dnasweep marginalize --model models:/tokenizer-grid@best --motif TATAWAWR --other YYANWYY \\

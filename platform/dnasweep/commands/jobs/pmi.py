@@ -1,7 +1,7 @@
-"""Rank words of DNA by pointwise mutual information: how much their bases belong together.
+"""Rank k-mers by pointwise mutual information, a measure of how strongly their bases are associated.
 
-Counts a genome, or the rows that pretraining reads, and keeps the ranked table where masking
-schemes find it by its key.
+Counts k-mers in a genome or in the pretraining rows, and stores the ranked table, which masking schemes
+find by its key.
 
     dnasweep pmi --genome hg38.fa.gz --k 6 --out ranks.csv
     dnasweep pmi --data promoters.csv --k 6 --pmi pmi_n

@@ -1,7 +1,7 @@
-"""Pretrain encoders by masked language modelling, one for each tokenizer and species set.
+"""Pretrain encoders by masked language modelling, one per tokenizer and species set.
 
-Each encoder is a directory that transformers opens with AutoModelForMaskedLM and AutoTokenizer.
-Sweeps that ask for the same encoder find it.
+Each encoder is a directory that transformers loads with AutoModelForMaskedLM and AutoTokenizer. Sweeps
+that need the same encoder reuse it.
 
     dnasweep pretrain --data promoters.csv --tokenizers bpe-1024 --species-sets mammals
     dnasweep pretrain --tokenizers kmer-6 --species-sets all-then-close-human --workers-per-trial 2

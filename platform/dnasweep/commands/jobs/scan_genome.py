@@ -1,8 +1,8 @@
-"""Scan a genome with a trained model: probabilities along it, peaks, and what is known there.
+"""Scan a genome with a trained model: probabilities along it, peaks, and a comparison with annotations.
 
-Windows on both strands, computed shard by shard by as many actors as there are GPUs, or cores. The
-same command again goes on where it was stopped. Ends with a track (bigWig, bedGraph), peaks (BED,
-narrowPeak), tables of how they agree with --annotations, and figures.
+Windows on both strands are computed shard by shard by one actor per GPU, or per core. The same command
+resumes after an interruption. Ends with a track (bigWig, bedGraph), peaks (BED, narrowPeak), tables of
+their agreement with --annotations, and figures.
 
     dnasweep scan-genome --model models:/tokenizer-grid@best --genome hg38.fa.gz --window 300
     dnasweep scan-genome --model RUN_ID --genome dm3.fa --window 300 --stride 50 \\

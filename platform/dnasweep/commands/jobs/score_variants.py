@@ -1,10 +1,10 @@
-"""Score variants: what each allele changes in what a model says.
+"""Score variants: how each allele changes the predictions of a model.
 
-Both alleles are looked at on both strands in a centred window and in some moved ones. Gives the
-change of the class probability and of its log2 odds (ALT - REF), the log-likelihood ratio of a
-masked language model, z and p against shuffled flanks, loss and gain calls, and binding sites
-gained and lost. Writes Parquet, the VCF with these fields, and what was rejected and why; with
---saturate a heat map. The same command again goes on where it was stopped.
+Both alleles are scored on both strands, in a centred window and in shifted ones. Computes the change of
+the class probability and of its log2 odds (ALT - REF), the log-likelihood ratio of a masked language
+model, z and p against shuffled flanks, calls of loss and gain, and binding sites gained and lost. Writes
+Parquet, the VCF with these fields, and the rejected variants with reasons; with --saturate, a heat map.
+The same command resumes after an interruption.
 
     dnasweep score-variants --model models:/tokenizer-grid@best --genome hg38.fa --data x.vcf.gz
     dnasweep score-variants --model RUN_ID --genome hg38.fa --data x.vcf --motifs jaspar.meme

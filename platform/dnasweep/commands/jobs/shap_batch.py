@@ -1,9 +1,8 @@
-"""Explain sequences: which bases speak for a class, and which against it.
+"""Explain predictions: which bases of a sequence support a class, and which oppose it.
 
-Shapley values of the tokens of every sequence, computed shard by shard by as many actors as there
-are GPUs, or cores. The same command again goes on where it was stopped. Ends with the place of the
-tables (one row per token, one row per sequence, as Parquet) and of a report; `dnasweep verify-shap` reads
-them again.
+Computes Shapley values of the tokens of every sequence, shard by shard, with one actor per GPU, or per
+core. The same command resumes after an interruption. Ends with the location of the tables (one row per
+token and one row per sequence, as Parquet) and of a report; `dnasweep verify-shap` checks them.
 
     dnasweep shap-batch --model models:/tokenizer-grid@best --data promoters.csv
     dnasweep shap-batch --model RUN_ID --data test.fa --target positive --num-actors 4

@@ -1,8 +1,8 @@
-"""Run a sweep or a job on SLURM: print the line that submits it, or submit it.
+"""Run a sweep or a job on SLURM: print the command that submits it, or submit it.
 
-The nodes of the allocation become a Ray cluster, and the command runs on the first of them, in the
-current folder, which all nodes have to share. Before the time is up the states are kept, and the job
-goes back to the queue. Options for SLURM stand before the command, its own behind it.
+The nodes of the allocation become a Ray cluster, and the command runs on the first node in the current
+folder, which all nodes must share. Before the time limit, states are saved and the job is requeued. Options
+for SLURM come before the command, the command's own options after it.
 
     dnasweep slurm --nodes 2 --gpus 4 --cpus 16 --memory 64G --time 12:00:00 \\
       tokenizer-grid --data promoters.csv

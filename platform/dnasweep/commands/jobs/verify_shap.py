@@ -1,6 +1,6 @@
-"""Read the attributions of a job again: every sequence once, every shard whole, every sum right.
+"""Check the stored attributions of a job: every sequence once, every shard complete, every sum correct.
 
-Exit code 0 says that all holds; 1 that something does not, with a table of what.
+Exit code 0: all checks pass; 1: a check fails, with a table of problems.
 
     dnasweep verify-shap --attributions runs/attributions/KEY
 """
@@ -24,12 +24,12 @@ class VerifyOptions(Checked):
     """Options of the verification."""
 
     attributions: str
-    """Folder or URI of the job, as `dnasweep shap-batch` has named it: --storage/attributions/KEY."""
+    """Folder or URI of the job, as printed by `dnasweep shap-batch`: --storage/attributions/KEY."""
     max_gap: Amount | None = None
-    """Largest completeness error, in units of the value. Default: 0.001."""
+    """Maximum completeness error, in the unit of the value. Default: 0.001."""
     max_relative_gap: Amount | None = None
-    """Or as a share of |prediction - base value|, if that is more. Default: 0.001, and 0.2 for
-    estimators that follow gradients."""
+    """Maximum completeness error as a share of |prediction - base value|; the larger limit applies. Default:
+    0.001, or 0.2 for gradient-based estimators."""
 
 
 def main(options: VerifyOptions, console: Console) -> int:
@@ -50,7 +50,7 @@ def main(options: VerifyOptions, console: Console) -> int:
         soft_wrap=True,
     )
     if not verdict.problems:
-        console.print("[bold green]all holds[/]")
+        console.print("[bold green]all checks pass[/]")
         return 0
     table = Table("where", "what is wrong", box=None)
     for problem in verdict.problems[:SHOWN]:
@@ -60,7 +60,7 @@ def main(options: VerifyOptions, console: Console) -> int:
     console.print(
         f"[bold red]{len(verdict.problems):,} problems[/]"
         + f", {more:,} not shown" * (more > 0)
-        + "\nWhat is damaged or missing can be computed again: delete the folders of those shards, "
+        + "\nDamaged or missing shards can be computed again: delete the folders of those shards, "
         f"manifest.json and the report in {escape(verdict.shards.uri)}, and run the same "
         + as_typed("`dnasweep shap-batch` command."),
         soft_wrap=True,

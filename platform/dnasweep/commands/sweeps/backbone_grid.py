@@ -1,8 +1,8 @@
-"""Compare pretrained checkpoints, and how much of them fine-tuning moves.
+"""Compare pretrained checkpoints, and fine-tuning of all or some of their weights.
 
-Starts from every model named: all of its weights move, its head alone (probe), or low-rank additions
-(LoRA). Each brings its own tokenizer; `none` among them is random initialisation of a model of
-`--preset` with `--tokenizers`.
+Starts from every named model and trains all of its weights, only the head (probe), or low-rank additions
+(LoRA). Each model has its own tokenizer; `none` stands for random initialisation of a model of `--preset`
+with `--tokenizers`.
 
     dnasweep backbone-grid --data promoters.csv --checkpoints models/dnabert-6 none
     dnasweep backbone-grid --data promoters.csv --checkpoints OWNER/MODEL --tunings lora-4 lora-16
@@ -21,7 +21,7 @@ class BackboneOptions(SweepOptions):
     """Options of the comparison of pretrained checkpoints."""
 
     tunings: tuple[str, ...] = ("full", "probe", "lora-8")
-    """Weights that fine-tuning moves: full (all), probe (the head), lora-RANK, lora-RANK-aALPHA,
+    """Weights that are fine-tuned: full (all), probe (the head), lora-RANK, lora-RANK-aALPHA,
     lora-RANK-aALPHA@LAYER+LAYER."""
     # An axis here.
     tuning: Suppress[str] = "full"

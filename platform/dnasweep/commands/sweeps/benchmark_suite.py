@@ -1,10 +1,10 @@
-"""Which model serves best? One or more models over all tasks of a published suite.
+"""Compare one or more models over all tasks of a published benchmark suite.
 
-Every model (tokenizers x sizes x species sets, or pretrained checkpoints) is fine-tuned on each
-task of the suite that its folder holds, chosen on validation, and tested on the suite's own test rows,
-by the suite's own metric. Ends with a leaderboard: scores by task with spread, mean ranks with their
-tests, a critical-difference diagram, published scores beside, and what each model cost. Tasks that are
-missing are listed. Run the same command again to go on after an interruption.
+Every model (tokenizers x sizes x species sets, or pretrained checkpoints) is fine-tuned on each task in
+the suite's folder, selected on validation, and tested on the suite's test rows by the suite's metric.
+Ends with a leaderboard: scores by task with their spread, mean ranks with tests, a critical-difference
+diagram, published scores for comparison, and the cost of each model. Missing tasks are listed. Run the
+same command again to resume after an interruption.
 
     dnasweep benchmark-suite --suite gue --data GUE --presets tiny small
     dnasweep benchmark-suite --suite gue --data GUE --tasks "core promoters" --time-budget 60

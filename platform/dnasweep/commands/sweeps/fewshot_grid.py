@@ -1,11 +1,11 @@
-"""Compare initialisations by what they learn from few labelled sequences.
+"""Compare initialisations by how well they learn from few labelled sequences.
 
 Fine-tunes from random weights, from encoders pretrained with each masking scheme and from pretrained
-checkpoints, on 10, 50, ... rows of each class, several draws of rows and several seeds; the k-mer
-baseline learns from the same rows. Epochs, batches and learning rates are those published for
-GeneMask unless they are given. There is no development set: nothing is chosen, and every trial is
-evaluated once, on all test rows, at the threshold 0.5. Folders named after their shots (10/train.tsv,
-..., test.tsv) are given draws. Run the same command again to go on after an interruption.
+checkpoints, on 10, 50, ... rows of each class, with several draws of rows and several seeds; the k-mer
+baseline learns from the same rows. Epochs, batch sizes and learning rates default to those published for
+GeneMask. There is no validation set: nothing is selected, and every trial is evaluated once on all test
+rows at the threshold 0.5. Folders named after their shots (10/train.tsv, ..., test.tsv) are used as given
+draws. Run the same command again to resume after an interruption.
 
     dnasweep fewshot-grid
     dnasweep fewshot-grid --data promoters.csv --shots 10 50 100 --resamples 5

@@ -1,8 +1,8 @@
 """Compare masking schemes of pretraining.
 
 Pretrains one encoder for every masking scheme, tokenizer and species set, fine-tunes it for every
-learning rate and seed, and ends as `dnasweep tokenizer-grid` does. A scheme that makes no sense for a
-tokenizer ends the command before anything is trained.
+learning rate and seed, and reports like `dnasweep tokenizer-grid`. A scheme that does not fit a tokenizer
+is refused before anything is trained.
 
     dnasweep masking-grid --tokenizers kmer-6-overlap
     dnasweep masking-grid --tokenizers kmer-6-overlap --maskings genemask@published genemask@pmi_n
@@ -21,11 +21,11 @@ class MaskingOptions(SweepOptions):
     """Options of the comparison of masking schemes."""
 
     tokenizers: tuple[str, ...] = ("kmer-6-overlap",)
-    """kmer-K, kmer-K-overlap, kmer-K-stride-S; bpe-SIZE, wordpiece-SIZE, char for random alone."""
+    """kmer-K, kmer-K-overlap, kmer-K-stride-S; with random masking only: bpe-SIZE, wordpiece-SIZE, char."""
     species_sets: tuple[str, ...] = ("all",)
     """Species sets to pretrain on."""
     maskings: tuple[str, ...] = ("span", "genemask", "global_pmi", "cm_step", "cm_gems")
-    """random, span, genemask, global_pmi, cm_step, cm_gems; genemask@pmi_n names the PMI as well."""
+    """random, span, genemask, global_pmi, cm_step, cm_gems; genemask@pmi_n also selects the PMI."""
     # An axis here.
     masking: Suppress[str] = "auto"
 

@@ -1,10 +1,10 @@
-"""What is pretraining on other species worth, for each species by itself?
+"""Measure, for each species, the benefit of pretraining on other species.
 
-For every target species five strategies: random initialisation, pretraining on the target alone, on
-all species, on all species and then close relatives, and zero-shot transfer from a model that never
-saw the target. All read the same number of bases, so that they differ only in which species are read
-and in what order. Ends with a target x strategy matrix, tests on the same test rows, and the gain
-against phylogenetic distance. Run the same command again to go on after an interruption.
+Compares five strategies for every target species: random initialisation, pretraining on the target alone,
+on all species, on all species and then close relatives, and zero-shot transfer from a model that never
+saw the target. All strategies read the same number of bases and differ only in the species and their
+order. Ends with a target x strategy matrix, tests on the same test rows, and the gain against
+phylogenetic distance. Run the same command again to resume after an interruption.
 
     dnasweep species-transfer
     dnasweep species-transfer --data promoters.csv --targets human chicken worm

@@ -1,9 +1,9 @@
 """Compare tokenizers, pretraining species and learning rates.
 
 Pretrains one encoder for every tokenizer and species set, fine-tunes it for every learning rate and
-seed, and ends with a ranked comparison in the terminal, as CSV and HTML, and in MLflow. Run the
-same command again to go on after an interruption, or to see the result again. Without data it runs on
-built-in ones, with defaults of their own that it prints first; what you give holds.
+seed, and ends with a ranked comparison in the terminal, as CSV and HTML, and in MLflow. Run the same
+command again to resume after an interruption, or to see the result again. Without --data it runs on
+built-in data with special defaults, which it prints first; options that you give take precedence.
 
     dnasweep tokenizer-grid
     dnasweep tokenizer-grid --data promoters.csv --tokenizers kmer-6 bpe-1024 char
