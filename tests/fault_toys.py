@@ -139,7 +139,7 @@ class Scene:
         for _ in range(STARTS):
             begun, process = time.monotonic(), self.start(*flags)
             output, _ = process.communicate(timeout=PATIENCE)
-            if "Ray did not start within its time" not in output:
+            if "Ray did not start in time" not in output:
                 break
         self.seconds += time.monotonic() - begun
         assert process.returncode == code, output

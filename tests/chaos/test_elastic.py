@@ -217,7 +217,7 @@ def test_a_sweep_begins_before_there_is_a_machine(
     assert (
         "1 node, 0 CPU, no GPU now; machines that come with the work: up to 2 of 1 CPU" in output
     )
-    assert "no machine that could take a trial is there yet" in output
+    assert "no machine for a trial is available yet" in output
     assert len(results(tmp_path / "runs", "trials")) == 6
 
 

@@ -20,7 +20,7 @@ def test_a_suite_ends_with_a_leaderboard_and_the_same_again_trains_nothing(tmp_p
     storage = tmp_path / "runs"
     given = ["--suite", "gue", "--data", str(write_gue(tmp_path / "GUE")), *SMALL]
     output = " ".join(run("sweeps/benchmark_suite.py", storage, *given).split())
-    assert "2 of 28 tasks are there" in output
+    assert "2 of 28 tasks were found" in output
     assert "Ray:" in output
     report = next(storage.glob("suites/*/report"))
     rows = pd.read_csv(report / "leaderboard.csv")

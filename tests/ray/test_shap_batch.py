@@ -219,7 +219,7 @@ def test_what_is_lost_or_damaged_is_found_and_computed_again(job: Job, tmp_path:
 
 
 def test_bounds_can_be_set_and_other_folders_are_refused(job: Job) -> None:
-    assert "no folder of a job" in verify(job.storage, expect=2)
+    assert "not the folder of a job" in verify(job.storage, expect=2)
     assert "no job with this name" in verify(job.storage / "attributions" / "0", expect=2)
 
 

@@ -207,7 +207,7 @@ def test_warnings_come_first(planted: Planted) -> None:
     wide = planted.tables.sequences.assign(gap=0.5)
     summary = quick(planted.tables._replace(sequences=wide))
     assert len(warnings(summary)) == 1
-    assert re.match(r"The attributions of \d+ sequences miss", warnings(summary)[0])
+    assert re.match(r"The attributions of \d+ sequences differ", warnings(summary)[0])
     short = toy_tables([("a", "A" * 300, [(0, 300, 1.0)]), ("b", "A" * 123, [(0, 123, 1.0)])])
     assert warnings(quick(short))[0].startswith("1 of 2 sequences are left out")
 

@@ -327,7 +327,7 @@ def changed(model: Path, folder: Path, **config: object) -> Path:
         ({"architectures": ["RobertaForMaskedLM"]}, "RobertaForMaskedLM, which has no class"),
         ({"id2label": {"0": "x"}}, "names 1 class in id2label"),
         ({"vocab_size": 20}, r"ids up to 72 and the model has 20"),
-        ({"id2label": {"0": "a", "1": "b", "2": "c"}}, r"none is named.*--target: a, b, c"),
+        ({"id2label": {"0": "a", "1": "b", "2": "c"}}, r"one must be named.*--target: a, b, c"),
     ],
 )
 def test_a_model_that_cannot_be_explained_is_refused(model, tmp_path, config, said) -> None:

@@ -232,7 +232,7 @@ def test_weights_of_another_architecture_are_refused(folder, tmp_path):
 def test_models_that_transformers_does_not_run_or_that_are_no_encoders_are_refused(tmp_path):
     config = GPT2Config(vocab_size=69, n_embd=32, n_layer=1, n_head=2, n_positions=64)
     GPT2LMHeadModel(config).save_pretrained(tmp_path / "gpt")
-    with pytest.raises(InputError, match="gpt2 model is no encoder"):
+    with pytest.raises(InputError, match="gpt2 model is not a bidirectional encoder"):
         describe(tmp_path / "gpt")
     own = dnabert(tmp_path / "own")
     settings = json.loads((own / "config.json").read_text())
@@ -254,7 +254,7 @@ def test_a_vocabulary_larger_than_the_model_or_of_another_padding_is_refused(fol
         build_on_checkpoint(
             swapped, describe(swapped), tokenizer=load_tokenizer(swapped), **common
         )
-    with pytest.raises(InputError, match="70 tokens and the model reads at most 64"):
+    with pytest.raises(InputError, match="70 tokens, but the model reads at most 64"):
         build_on_checkpoint(
             folder,
             describe(folder),

@@ -170,7 +170,7 @@ def test_wrong_columns(tmp_path: Path) -> None:
     refused(tmp_path, path, row=1, reason="names the sequence more than once")
     path = tmp_path / "ragged.csv"
     path.write_text("sequence,label\nACGT,1,7,7\n" + "ACGT,0\n" * 9)
-    refused(tmp_path, path, row=2, reason="4 cells where there are 2 columns")
+    refused(tmp_path, path, row=2, reason="4 cells, but there are 2 columns")
 
 
 @pytest.mark.parametrize(
@@ -451,7 +451,7 @@ def test_storage_that_cannot_be_written_to(tmp_path: Path) -> None:
         (
             "jobs/predict.py",
             ["--model", "nowhere", "--data", "good.csv", "--out", "table.xlsx"],
-            "table.xlsx: cannot write .xlsx. End the name in .parquet or .csv.",
+            "table.xlsx: cannot write .xlsx. Use the extension .parquet or .csv.",
         ),
     ],
     ids=["missing-file", "server-down", "lengths", "predict", "predict-out"],

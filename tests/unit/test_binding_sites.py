@@ -139,18 +139,18 @@ def test_unknown_bases_hold_no_site(motif: Motif) -> None:
     ("text", "says"),
     [
         ("hello", "neither a MEME"),
-        ("MEME version 4\n\nALPHABET= ACGT\n", "holds no motif"),
-        (">x\nA [ 1 ", "row 2: the motif x has 'A . 1' where counts belong"),
+        ("MEME version 4\n\nALPHABET= ACGT\n", "contains no motif"),
+        (">x\nA [ 1 ", "row 2: the motif x has 'A . 1' where counts are expected"),
         (">x\nA [ 1 ]\n", "row 1: the motif x has not 4 rows"),
         (">x\nA [ 1 2 ]\nC [ 1 2 ]\nG [ 1 2 ]\n", "row 1: the motif x has not 4 rows"),
-        (">x y\n1 2\n1 b\n1 2\n1 2\n", "row 3: 'b' in the motif x is no count"),
+        (">x y\n1 2\n1 b\n1 2\n1 2\n", "row 3: 'b' in the motif x is not a count"),
         (
             "MEME version 4\n\nALPHABET= ACDEFGHIKLMNPQRSTVWY\n",
             "row 3: the alphabet is .* not ACGT",
         ),
         (MEME + "0.9 0.9 0 0\n.25 .25 .25 .25\n", "row 7: .* add up to 1.8, not 1"),
         (MEME + ".25 .25 .25 .25\n", "the motif M has 1 columns where it says w=2"),
-        (MEME + ".25 .25 .25\n", "row 7: .*'.25 .25 .25' where four shares"),
+        (MEME + ".25 .25 .25\n", "row 7: .*'.25 .25 .25' where four frequencies"),
     ],
 )
 def test_a_wrong_file_of_motifs_is_told(tmp_path: Path, text: str, says: str) -> None:

@@ -98,7 +98,7 @@ def test_a_threshold_is_of_the_second_of_two_classes_and_of_no_other() -> None:
 
 @pytest.mark.parametrize("wrong", ["high", 1.2, -0.1, float("nan"), True])
 def test_a_threshold_that_is_no_probability_is_refused(wrong: object) -> None:
-    with pytest.raises(InputError, match="which is no probability"):
+    with pytest.raises(InputError, match="which is not a probability"):
         decision_threshold({"decision_threshold": wrong})
 
 

@@ -106,5 +106,5 @@ def test_a_row_whose_logits_are_no_numbers_is_refused_by_its_place(toy, value, m
     )
     with torch.no_grad():
         model.roberta.embeddings.word_embeddings.weight[int(spoilt)] = value
-    with pytest.raises(InputError, match=rf"row {first + 1}: .*no finite number"):
+    with pytest.raises(InputError, match=rf"row {first + 1}: .*not finite"):
         predict_probabilities(model, toy.tokenizer, toy.sequences, batch_size=3, device="cpu")

@@ -84,9 +84,13 @@ def test_a_dry_run_copies_nothing_and_has_the_same_keys(place, tmp_path):
 
 
 def test_another_vocabulary_is_refused(place, tmp_path):
-    with pytest.raises(InputError, match=r"dnabert: .*another vocabulary than bpe-512: .*overlap"):
+    with pytest.raises(
+        InputError, match=r"dnabert: .*does not have the vocabulary of bpe-512: .*overlap"
+    ):
         prepare(place, tmp_path, checkpoints=[place / "dnabert"], tokenizers=("bpe-512",))
-    with pytest.raises(InputError, match=r"another vocabulary than kmer-6: that of bpe-64"):
+    with pytest.raises(
+        InputError, match=r"does not have the vocabulary of kmer-6 but that of bpe-64"
+    ):
         prepare(place, tmp_path, checkpoints=[place / "ours"], tokenizers=("kmer-6",))
     # The vocabulary alone does not say whether k-mers overlap; whoever knows may say it.
     made = prepare(place, tmp_path, checkpoints=[place / "dnabert"], tokenizers=("kmer-3",))
@@ -99,7 +103,7 @@ def test_directories_that_are_no_checkpoint_are_refused(place, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=r"no config\.json"):
         prepare(place, tmp_path, checkpoints=[tmp_path / "empty"])
-    with pytest.raises(InputError, match=r"nobody/nothing-of-it: .*hub does not give it"):
+    with pytest.raises(InputError, match=r"nobody/nothing-of-it: .*hub does not provide it"):
         prepare(place, tmp_path, checkpoints=["nobody/nothing-of-it"])
 
 
@@ -152,7 +156,7 @@ def test_a_converted_model_of_another_make_is_still_refused(place, tmp_path):
 def test_targets_and_windows_are_checked_with_every_model(place, tmp_path):
     with pytest.raises(InputError, match=r"dnabert: the LoRA target 'Wqkv' .*query"):
         prepare(place, tmp_path, checkpoints=[place / "dnabert"], tunings=("lora-4@Wqkv",))
-    with pytest.raises(InputError, match=r"the LoRA target 'Wqkv' is no linear layer"):
+    with pytest.raises(InputError, match=r"the LoRA target 'Wqkv' is not a linear layer"):
         prepare(place, tmp_path, tunings=("lora-4@Wqkv",))
     assert prepare(place, tmp_path, tunings=("lora-4@value",), preset="logo").plan.cells
     made = prepare(

@@ -182,9 +182,9 @@ def test_worst_metrics_are_finite_and_no_better_than_guessing():
 def test_rows_that_cannot_be_learnt_from_are_named():
     toy = toy_language(20)
     common = {"train_rows": np.arange(10), "validation_rows": np.arange(10, 20)}
-    with pytest.raises(InputError, match="one class only"):
+    with pytest.raises(InputError, match="only one class"):
         Classification(toy.corpus, np.zeros(20), **common)
-    with pytest.raises(InputError, match="a label is -1 where there are 2"):
+    with pytest.raises(InputError, match="a label is -1, but there are 2"):
         Classification(toy.corpus, np.array([-1, 1] * 10), **common)
     with pytest.raises(InputError, match="no validation row"):
         Classification(toy.corpus, toy.labels, **(common | {"validation_rows": np.array([], int)}))

@@ -85,7 +85,7 @@ def test_names_are_taken_as_they_stand_unless_matching_is_asked_for(genome):
 def test_places_over_an_end_are_faults(genome, start, end):
     frame, faults = contigs(genome).place(places(("chr2L", start, end)), file="a.bed")
     assert len(frame) == 0
-    assert "reach over the end of chr2L, which has 9,000" in faults[0].reason
+    assert "extend beyond the end of chr2L, which has 9,000" in faults[0].reason
 
 
 def test_no_places_are_no_faults(genome):

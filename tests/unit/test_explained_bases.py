@@ -131,9 +131,9 @@ def test_what_does_not_explain_bases_is_refused() -> None:
     for settings, reason in (
         ({"estimator": "attention"}, "first token"),
         ({"estimator": "anchors"}, "no class of a sequence"),
-        ({"reference": "deletion"}, "so are their bases"),
+        ({"reference": "deletion"}, "would remove their bases"),
         ({"value": "logit"}, "no one logit"),
-        ({"target": None}, "none is named"),
+        ({"target": None}, "one must be named"),
         ({"target": "exon"}, "no class 'exon'"),
         ({"target": "donor@x"}, "no number"),
         ({"target": "donor@15"}, "fewer than 16 bases"),

@@ -189,8 +189,8 @@ def test_elements_that_can_be_no_file_are_refused_in_words(tmp_path: Path) -> No
         (tmp_path / "pipe", "is a pipe"),
         ("/dev/zero", "is a device"),
         (tmp_path, "is a folder"),
-        (tmp_path / ("x" * 300), "longer than a file system takes"),
-        ("~nobody-of-this-name/x.csv", "home folder of nobody"),
+        (tmp_path / ("x" * 300), "too long for the file system"),
+        ("~nobody-of-this-name/x.csv", "not the home folder of any user"),
     ):
         with pytest.raises(InputError, match=said):
             read_elements(str(given))

@@ -144,7 +144,7 @@ CASES: dict[str, tuple[dict[str, str], tuple[str, ...], int, tuple[str, ...]]] =
     "12b a title": ({"x.csv": "My promoters\n" + table()}, ("--data", "x.csv"), 0, ("row 2 is the header",)),
     "13 wrapped": (
         {"x.csv": table(sequences=[f'"{s[:30]}\n{s[30:]}"' for s in DNA])}, ("--data", "x.csv"), 0,
-        ("40 sequences are joined of lines", "50 bases"),
+        ("40 sequences are joined from lines", "50 bases"),
     ),
     "13b blocks": (
         {"x.csv": table(sequences=[f"{s[:10]} {s[10:20]} {s[20:25]}" for s in DNA])}, ("--data", "x.csv"),

@@ -192,14 +192,14 @@ def test_wrapped_and_blocked_cells_are_one_sequence(tmp_path: Path) -> None:
         "id,sequence,label\n"
         + "".join(f'a{i},"{s[:20]}\n{s[20:]}",{i % 2}\n' for i, s in enumerate(DNA))
     )
-    assert read(path) == (DNA, [0, 1] * 6, ["x.csv: 12 sequences are joined of lines"])
+    assert read(path) == (DNA, [0, 1] * 6, ["x.csv: 12 sequences are joined from lines"])
     longer = [s + s[:5] for s in DNA]
     longer[0] = "A" * 35
     blocks = [" ".join(s[i : i + 10] for i in range(0, 35, 10)) for s in longer]
     path.write_text("sequence,label\n" + "".join(f"{s},{i % 2}\n" for i, s in enumerate(blocks)))
     sequences, _, said = read(path)
     assert sequences == longer, "blocks of A alone are blocks as well"
-    assert said == ["x.csv: 12 sequences are joined of blocks of 10 letters"]
+    assert said == ["x.csv: 12 sequences are joined from blocks of 10 letters"]
 
 
 def test_overlapping_kmers_of_ten_letters_stay_kmers(tmp_path: Path) -> None:

@@ -114,18 +114,18 @@ def test_missing_cells_are_missing(tmp_path: Path) -> None:
         (
             "x.jsonl",
             '{"seq": "ACGT", "label": 1}\n{"seq": "AC',
-            "row 2: the line is no whole JSON",
+            "row 2: the line is not complete JSON",
         ),
-        ("x.jsonl", '{"seq": "ACGT", "la', "row 1: is no whole JSON"),
-        ("x.json", '[{"seq": "ACGT", "label": 1},', "is no whole JSON"),
+        ("x.jsonl", '{"seq": "ACGT", "la', "row 1: is not complete JSON"),
+        ("x.json", '[{"seq": "ACGT", "label": 1},', "is not complete JSON"),
         ("x.json", '{"data": [{"seq": "ACGT"}]}', "no column with labels: found seq"),
         ("x.json", '{"data": [["ACGT"]]}', "no column with sequences: found data"),
-        ("x.json", '{"a": {"seq": "ACGT"}, "b": 3}', "is JSON, but no table"),
-        ("x.json", '[["ACGT", 1]]', "is JSON, but no table"),
+        ("x.json", '{"a": {"seq": "ACGT"}, "b": 3}', "is JSON, but not a table"),
+        ("x.json", '[["ACGT", 1]]', "is JSON, but not a table"),
         ("x.json", '[{"seq": "ACGT", "seq": "AAAA"}]', "names 'seq' twice"),
-        ("x.jsonl", '{"seq": "ACGT"}\n[1, 2]\n', "row 2: the line is JSON, but no object"),
+        ("x.jsonl", '{"seq": "ACGT"}\n[1, 2]\n', "row 2: the line is JSON, but not an object"),
         ("x.json", "[" * 100_000, "JSON"),
-        ("x.jsonl", '{"seq": ["ACGT"], "label": 1}', "is JSON, but no table"),
+        ("x.jsonl", '{"seq": ["ACGT"], "label": 1}', "is JSON, but not a table"),
         ("x.jsonl", '{"sequence": ["A", "C"], "label": {"a": 1}}\n' * 2, "holds lists or records"),
         ("x.csv", "version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "Git LFS pointer"),
     ],
@@ -253,7 +253,7 @@ def test_genes_stand_in_for_transcripts_and_gff_has_names(tmp_path: Path, genome
     assert table["id"].tolist() == ["N0", "N1"]
     assert "of 3 gene rows" in said[0]
     path.write_text("##gff-version 3\n" + annotation(("exon",), row))
-    assert "no transcripts and no genes: its features are exon" in refused(path, genome=genome)
+    assert "no transcripts or genes: its features are exon" in refused(path, genome=genome)
 
 
 def test_genbank(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ READ = {
     ),
     "no header": (
         "x.csv", table("", ALTERNATE).lstrip(), ("negative", "positive"),
-        "there is no header: sequences are the first column, labels the second",
+        "there is no header: the first column is read as sequences, the second as labels",
     ),
     "commas between labels": (
         "x.csv", table("sequence,label", of('"H3K4me3,H3K27ac"', "H3K4me3", "H3K27ac")),
@@ -91,7 +91,7 @@ READ = {
     ),
     "k-mers that do not overlap": (
         "x.csv", table("sequence,label", ALTERNATE, [kmers(s, 6, 6) for s in DNA]),
-        ("negative", "positive"), "24 sequences are joined of blocks of 6 letters",
+        ("negative", "positive"), "24 sequences are joined from blocks of 6 letters",
     ),
     "records under one name": (
         "x.json", json.dumps({"data": [{"seq": s, "label": i % 2} for i, s in enumerate(DNA)]}),
@@ -185,8 +185,8 @@ def test_saf_counts_from_one_and_other_tables_say_how_they_count(tmp_path: Path)
 
 
 REFUSED = {
-    "two places a row": (
-        "x.bedpe", bed("chr1", "{i}10", "{i}20"), "holds two places a row", "cut -f 1-3",
+    "two intervals per row": (
+        "x.bedpe", bed("chr1", "{i}10", "{i}20"), "has two intervals per row", "cut -f 1-3",
     ),
     "BED of no label": (
         "x.bed", bed("p{i}", "{i}00", "+"), "nothing says which label", "--label-column: name, score",

@@ -234,12 +234,12 @@ def test_settings_and_weights_have_to_be_of_one_family(family, tmp_path):
     classes = classes_of(family)
     config = classes.config().to_dict()
     assert config["model_type"] == family.model_type
-    with pytest.raises(InputError, match=f"is that of {family.name}, and the weights are not"):
+    with pytest.raises(InputError, match=f"config.json describes {family.name}, but the weights"):
         recognise(config, ["bert.embeddings.word_embeddings.weight"], tmp_path)
     with torch.device("meta"):
         names = list(classes.encoder(classes.config(**_smaller(family))).state_dict())
     if family.name != "Nucleotide Transformer v2":
-        with pytest.raises(InputError, match=f"those of {family.name} .* does not say so"):
+        with pytest.raises(InputError, match=f"those of {family.name} .* describes another model"):
             recognise({"model_type": "bert"}, names, tmp_path)
     assert recognise({"model_type": "bert"}, ["bert.pooler.dense.weight"], tmp_path) is None
 

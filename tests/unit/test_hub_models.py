@@ -66,7 +66,7 @@ def test_a_revision_is_kept_when_the_branch_moves_on(hub: Hub) -> None:
     second = changed(hub)
     assert fetch_model(NAME).commit == second
     assert fetch_model(f"{NAME}@{first}").commit == first
-    with pytest.raises(InputError, match=f"{NAME}@v9: .*the hub does not give it"):
+    with pytest.raises(InputError, match=f"{NAME}@v9: .*the hub does not provide it"):
         fetch_model(f"{NAME}@v9")
 
 

@@ -131,7 +131,7 @@ def test_a_genome_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> No
     path = write(tmp_path / "g.fa", BASES)
     with open_genome(path) as genome:
         path.write_text(">chr1 x\nACGT\n")
-        with pytest.raises(InputError, match="are not where they were") as caught:
+        with pytest.raises(InputError, match="have moved since the file was opened") as caught:
             genome["chr1"][100:200]
     assert caught.value.file == str(path)
 

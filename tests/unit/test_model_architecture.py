@@ -87,11 +87,11 @@ def test_classifier_takes_over_the_encoder_and_its_positions(toy, encoder):
 def test_encoder_that_does_not_fit_is_refused(toy, encoder, tmp_path):
     common = {"num_tokens": 12, "dropout": 0.0, "seed": 0, "encoder": encoder}
     wider = ModelConfig(layers=2, hidden=64, heads=2, intermediate=64)
-    with pytest.raises(InputError, match="hidden_size 32 and the classifier needs 64"):
+    with pytest.raises(InputError, match="hidden_size 32 but the classifier needs 64"):
         build_classifier(wider, tokenizer=toy.tokenizer, **common)
     with pytest.raises(InputError, match="vocab_size"):
         build_classifier(TINY, tokenizer=toy_language(20, spec="char").tokenizer, **common)
-    with pytest.raises(InputError, match="40 tokens and the model reads at most 32"):
+    with pytest.raises(InputError, match="40 tokens, but the model reads at most 32"):
         build_classifier(TINY, tokenizer=toy.tokenizer, **(common | {"num_tokens": 40}))
     with pytest.raises(InputError, match="no such model directory"):
         build_classifier(

@@ -229,7 +229,7 @@ HOCOMOCO = ">TOY.H11MO.0.B\n10\t5\t3\t2\n1\t17\t1\t1\n1\t17\t1\t1\n2\t2\t2\t14\n
     [
         (HOMER, "row 1: .* a row for each position"),
         (HOCOMOCO, "row 1: .* a row for each position"),
-        (SHORT.replace("19", "."), "row 2: '.' in the motif MA0004.1 is no count"),
+        (SHORT.replace("19", "."), "row 2: '.' in the motif MA0004.1 is not a count"),
         (SHORT.replace("19", "-1"), "row 2: '-1' in the motif"),
         (SHORT.replace("19", "nan"), "row 2: 'nan' in the motif"),
         (SHORT.replace("19", "1_9"), "row 2: '1_9' in the motif"),
@@ -240,7 +240,7 @@ HOCOMOCO = ">TOY.H11MO.0.B\n10\t5\t3\t2\n1\t17\t1\t1\n1\t17\t1\t1\n2\t2\t2\t14\n
             "row 1: the rows of the motif MA0004.1 are called A, C, G, A",
         ),
         (LONG.replace("G  [", "["), "row 1: .* are called A, C, -, T"),
-        (LONG[:-3], "row 5: .* where counts belong"),
+        (LONG[:-3], "row 5: .* where counts are expected"),
         (LONG[: LONG.index("T  [")], "row 1: the motif MA0004.1 has not 4 rows"),
         (">x\n1 0\n1 0\n1 0\n1 0\n", "row 1: a column of the motif x has no counts"),
         (
@@ -248,14 +248,14 @@ HOCOMOCO = ">TOY.H11MO.0.B\n10\t5\t3\t2\n1\t17\t1\t1\n1\t17\t1\t1\n2\t2\t2\t14\n
             "row 11: the width of the motif MA0001.1 is 'five'",
         ),
         (JASPAR_EXPORT.replace("w= 5", "w= 4"), "row 11: .* has 5 columns where it says w=4"),
-        (JASPAR_EXPORT.replace("0.850000", "0.85000O"), "row 16: .* where four shares"),
-        (JASPAR_EXPORT.replace("0.850000", "nan"), "row 16: .* where four shares"),
+        (JASPAR_EXPORT.replace("0.850000", "0.85000O"), "row 16: .* where four frequencies"),
+        (JASPAR_EXPORT.replace("0.850000", "nan"), "row 16: .* where four frequencies"),
         # Six decimals do not round so far.
         (JASPAR_EXPORT.replace("0.850000", "0.840000"), "row 16: .* add up to 0.99, not 1"),
         (JASPAR_EXPORT.replace("letter-prob", "letterprob"), "row 10: .* has no matrix of letter"),
         (STREME.replace('T "Thymine"', 'U "Uracil"'), "row 3: the alphabet is 'ACGU', not ACGT"),
         (JASPAR_EXPORT.replace("= ACGT", "= ACTG"), "row 3: the alphabet is 'ACTG', not ACGT"),
-        ("<?xml version='1.0'?><MEME/>", "neither a MEME nor a JASPAR file"),
+        ("<?xml version='1.0'?><MEME/>", "neither a MEME nor a JASPAR motif file"),
     ],
 )
 def test_a_file_that_could_be_misread_is_refused_with_its_row(

@@ -142,11 +142,11 @@ def test_what_cannot_be_used_is_refused(options: MotifOptions, tmp_path: Path) -
         with pytest.raises(InputError, match=said):
             run_motifs(dataclasses.replace(options, **changes), QUIET)  # type: ignore[arg-type]
 
-    refused("no folder of a job", attributions=(str(tmp_path),))
+    refused("not the folder of a job", attributions=(str(tmp_path),))
     (tmp_path / "bad.meme").write_text(MEME.replace("0 0 0 1", "0 0 x 1"))
     refused("bad.meme, row 7: the motif MA0108.3", motifs=str(tmp_path / "bad.meme"))
     refused("bad.txt", motifs=str(tmp_path / "bad.txt"))
-    refused("holds other files", out=str(tmp_path))
+    refused("contains other files", out=str(tmp_path))
     refused("this is a file", out=options.motifs)
     refused("hit_p is 2", hit_p=2.0)
     refused("share is 0", share=0.0)

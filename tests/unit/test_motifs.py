@@ -299,8 +299,8 @@ def test_attributions_that_do_not_serve_are_refused(job: StoredAttributions) -> 
 @pytest.mark.parametrize(
     ("old", "new", "row", "said"),
     [
-        ("0.1 0.2 0.3 0.4", "0.1 0.2 0.7", 9, "four shares"),
-        ("0.1 0.2 0.3 0.4", "0.1 0.2 0.3 x", 9, "four shares"),
+        ("0.1 0.2 0.3 0.4", "0.1 0.2 0.7", 9, "four frequencies"),
+        ("0.1 0.2 0.3 0.4", "0.1 0.2 0.3 x", 9, "four frequencies"),
         ("0.1 0.2 0.3 0.4", "0.1 0.2 0.3 0.9", 9, "add up to 1.5"),
         ("0.1 0.2 0.3 0.4\n", "", 8, "1 columns where it says w=2"),
         ("MOTIF M2 second", "MOTIF M1 second", 11, "second motif M1"),

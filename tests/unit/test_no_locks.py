@@ -81,7 +81,7 @@ def test_a_database_is_refused(tmp_path: Path) -> None:
     refused = subprocess.run([*SHIM, "-c", look], capture_output=True, text=True, check=False)
     last = refused.stderr.splitlines()[-1]
     assert last.startswith("dnasweep.errors.InputError"), refused.stderr
-    assert "MLflow's database needs locks" in last
+    assert "MLflow's database needs file locks" in last
     assert "--tracking-uri" in last
 
 

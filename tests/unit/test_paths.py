@@ -45,11 +45,11 @@ def odd_paths(folder: Path) -> dict[str, tuple[str, str]]:
     (folder / "gone").symlink_to(folder / "nowhere")
     (folder / "file").write_text("x")
     return {
-        "loop": (str(folder / "loop"), "leads back to itself"),
-        "pipe": (str(folder / "pipe"), "is a pipe, and .* read from files only"),
+        "loop": (str(folder / "loop"), "points to itself"),
+        "pipe": (str(folder / "pipe"), "is a pipe, but .* can only be read from files"),
         "gone": (str(folder / "gone"), "no such file"),
         "below a file": (str(folder / "file" / "x.csv"), "no such file"),
-        "long": (str(folder / ("x" * 300)), "longer than a file system takes"),
+        "long": (str(folder / ("x" * 300)), "too long for the file system"),
         "zeros": ("/dev/zero", "is a device"),
     }
 
@@ -67,9 +67,12 @@ def test_what_is_no_file_is_refused_at_once(tmp_path: Path, reader: str, path: s
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        ("~nobody-of-that-name/x.csv", "~nobody-of-that-name is the home folder of nobody"),
+        (
+            "~nobody-of-that-name/x.csv",
+            "~nobody-of-that-name is the not the home folder of any user",
+        ),
         (os.fsdecode(b"caf\xe9.csv"), "the name is not UTF-8 text|which is not valid UTF-8"),
-        ("a\0b.csv", "holds a NUL"),
+        ("a\0b.csv", "contains a NUL"),
     ],
 )
 @pytest.mark.parametrize("reader", ["data", "key", "regions", "variants", "genome"])

@@ -96,7 +96,7 @@ def test_what_is_no_weights_is_refused_by_name(source, tmp_path):
         as_safetensors(torn, None, tmp_path / "other")
     outside = pickled(source, tmp_path / "outside")
     (outside / "pytorch_model.bin.index.json").write_text('{"weight_map": {"a": "../a.bin"}}')
-    with pytest.raises(InputError, match=r"no \.bin file beside it"):
+    with pytest.raises(InputError, match=r"not a \.bin file beside it"):
         as_safetensors(outside, None, tmp_path)
 
 
@@ -110,7 +110,7 @@ def test_a_sweep_says_what_it_converted_and_what_is_new(source, tmp_path):
     assert len(found) == 1
     assert "its weights are pickled" in said[0]
     assert said[1].endswith(
-        "bert.pooler and classifier are random at first, since the checkpoint has none."
+        "bert.pooler and classifier are initialised at random, since the checkpoint has none."
     )
     with pytest.raises(InputError, match="the weights are pickled"):
         prepare_checkpoints(Storage(tmp_path / "other"), [str(folder)], pickle=False, **common)

@@ -195,5 +195,5 @@ def test_tables_that_do_not_fit_are_refused() -> None:
     with pytest.raises(InputError, match="no rows"):
         per_base(ToyAttributions(good.tokens.iloc[:0], good.sequences, {}))
     twice = pd.concat([good.sequences, good.sequences])
-    with pytest.raises(InputError, match="'a' stands in the table twice"):
+    with pytest.raises(InputError, match="'a' occurs twice in the table"):
         per_base(ToyAttributions(good.tokens, twice, {}))

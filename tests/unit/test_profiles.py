@@ -104,7 +104,7 @@ def test_what_cannot_be_read_names_file_row_and_remedy(toy: ToySignal, tmp_path:
         "short": r"rows.bed, row 3: the row ends at 480, and chr1 of short.bw at 400",
         "other": r"rows.bed, row 1: the track other.bw has no chromosome 'chr1'",
         "negative": r"rows.bed, row 1: the track negative.bw has values below 0",
-        "bed": "is no bigWig file",
+        "bed": "is not a bigWig file",
         "missing": "there is no such file",
     }
     for name, path in tracks.items():

@@ -145,7 +145,7 @@ def test_the_hub_gets_the_folder_once_asked_and_with_a_token_alone(
     monkeypatch.setattr(huggingface_hub, "get_token", lambda: None)
     out = tmp_path / "model"
     asked = {"to": "lab/promoters", "private": True, "license": "mit"}
-    with pytest.raises(InputError, match=r"no token to push to lab/promoters"):
+    with pytest.raises(InputError, match=r"no token for pushing to lab/promoters"):
         publish(place, out, "models:/two-seeds@best", **asked)
     assert not out.exists()
     monkeypatch.setattr(huggingface_hub, "get_token", lambda: TOKEN)
@@ -165,7 +165,7 @@ def test_the_hub_gets_the_folder_once_asked_and_with_a_token_alone(
         _, said = publish(place, out, "models:/two-seeds@best", **asked)
         assert "a new commit" in said
         monkeypatch.setattr(huggingface_hub, "get_token", lambda: "hf_wrong")
-        with pytest.raises(InputError, match=r"hub does not take lab/other .*401"):
+        with pytest.raises(InputError, match=r"hub does not accept lab/other .*401"):
             publish(place, out, "models:/two-seeds@best", **(asked | {"to": "lab/other"}))
 
 

@@ -189,6 +189,8 @@ def test_a_name_that_is_no_text_is_refused_by_name(script: str) -> None:
     hints = typing.get_type_hints(ALL[script])
     name = next(name for name, hint in hints.items() if str in {hint, *typing.get_args(hint)})
     bad = "n\udcff.csv"
-    with pytest.raises(InputError, match=rf"{name} is n\\xff.csv, which is not valid UTF-8") as caught:
+    with pytest.raises(
+        InputError, match=rf"{name} is n\\xff.csv, which is not valid UTF-8"
+    ) as caught:
         make(ALL[script], **{name: (bad,) if "tuple" in str(hints[name]) else bad})
     str(caught.value).encode()

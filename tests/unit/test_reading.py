@@ -196,12 +196,12 @@ def test_files_of_one_name_get_different_ids(tmp_path: Path) -> None:
         ("ACGT,promoter", "label 'promoter' is not an integer"),
         ("ACGT,-1", "label '-1' is not an integer"),
         ("ACGT,300", "label '300' is not an integer"),
-        ("ACGT,1,2,3", "4 cells where there are 2 columns"),
+        ("ACGT,1,2,3", "4 cells, but there are 2 columns"),
     ],
 )
 def test_a_bad_row_is_named_with_its_reason(tmp_path: Path, row: str, reason: str) -> None:
     path = write(tmp_path, "x.csv", f"seq,label\nACGT,0\n{row}\nAAXA,1\n" + "ACGA,1\n" * 17)
-    with pytest.raises(InputError, match=rf"x\.csv, row 3: .*{reason}.*2 bad rows in all") as e:
+    with pytest.raises(InputError, match=rf"x\.csv, row 3: .*{reason}.*2 bad rows in total") as e:
         read_sequences(path)
     assert "pass --skip-bad-rows to leave out 2 of 20 rows." in str(e.value)
     rejects = tmp_path / "out/rejects.tsv"
@@ -228,7 +228,7 @@ def test_a_nul_far_into_a_text_file_is_a_bad_letter(tmp_path: Path) -> None:
         ("seq,label,name", ["A,1,human", "C,1,hmn", "G,1,rat"], 3, "'hmn' is not known"),
         ("seq,label,split", ["A,1,train"] * 10 + ["C,1,foo"], 12, "split 'foo' is not one of"),
         ("seq,label,strand", ["A,1,+", "C,1,up"], 3, "strand 'up' is not one of"),
-        ("seq,label,start,end", ["A,1,5,9", "C,1,9,5"], 3, "end does not lie behind"),
+        ("seq,label,start,end", ["A,1,5,9", "C,1,9,5"], 3, "end is not after"),
         ("seq,label,start,end", ["A,1,5,9", "C,1,x,5"], 3, "start is not a whole number"),
         ("seq,label,start,end", ["A,1,5,9", f"C,1,1,{10**25}"], 3, "end is not a whole number"),
     ],
@@ -260,8 +260,8 @@ def test_bad_cells_of_other_columns_are_named(
         ("x.csv", "seq,foo\nA,2\n", "no column with labels: found seq, foo.*label or true_label"),
         ("x.csv", "seq,Sequence,label\nA,A,1\n", "names the sequence more than once"),
         ("x.csv", "seq,label,True_Label\nA,1,1\n", "names the label more than once"),
-        ("x.csv", 'seq,label\nA,1\n"C,1\nG,1\n', r"row 3: a quotation mark .* never closed"),
-        ("x.fa", "ACGT\n>a\nACGT\n", "named FASTA but does not begin with >"),
+        ("x.csv", 'seq,label\nA,1\n"C,1\nG,1\n', r"row 3: a quotation mark .* not closed"),
+        ("x.fa", "ACGT\n>a\nACGT\n", "has the extension of FASTA but does not begin with >"),
         ("x.fa", ">a\nACGT\n", "--positives or --negatives"),
         ("x.txt", "ACGT\n", "--positives or --negatives"),
         ("positive.fa", ">", r"row 1: the sequence is empty"),

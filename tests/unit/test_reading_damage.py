@@ -65,7 +65,7 @@ def test_what_a_library_throws_names_the_file(
     monkeypatch.setattr(parsing, "read_table", fail)
     path = tmp_path / "x.csv"
     path.write_text("sequence,label\nACGT,1\n")
-    with pytest.raises(InputError, match=r"x\.csv: its content cannot be read .*EmptyDataError"):
+    with pytest.raises(InputError, match=r"x\.csv: its contents cannot be read .*EmptyDataError"):
         read_sequences(path)
 
 

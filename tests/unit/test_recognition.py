@@ -36,7 +36,7 @@ def test_a_file_named_bed_is_bed_with_its_strands(tmp_path: Path, genome: Path) 
 
 def test_rows_that_may_be_bed_or_sga_are_asked_about(tmp_path: Path, genome: Path) -> None:
     path = write(tmp_path / "x.txt", INTERVALS)
-    with pytest.raises(InputError, match=r"may be BED .* or SGA") as caught:
+    with pytest.raises(InputError, match=r"could be BED .* or SGA") as caught:
         read_sequences(positives=path, genome=genome)
     assert "--format bed or --format sga" in str(caught.value)
     bed = read_sequences(positives=path, genome=genome, format="bed")

@@ -303,10 +303,10 @@ def test_what_cannot_be_scanned_is_refused_first(
     ("text", "row", "words"),
     [
         ("", None, "empty"),
-        ("# only words\n", None, "holds no interval"),
+        ("# only words\n", None, "contains no interval"),
         ("chr2L\t5\t9\nchr9\t1\t2\n", 2, "not in the genome"),
         ("2L\t5\t9\n", 1, "is called 'chr2L' in toy.fa"),
-        ("chr2L\t5\t9\nchr2L\t3000\t4001\n", 2, "reach over the end"),
+        ("chr2L\t5\t9\nchr2L\t3000\t4001\n", 2, "extend beyond the end"),
         ("chr2L\tfive\t9\n", 1, "not a whole number"),
     ],
 )

@@ -44,7 +44,7 @@ def test_each_label_is_called_and_explained_by_name(swept: dnasweep.Sweep) -> No
     explained = dnasweep.explain(model, sequences[1:2], target="donor", progress=False)
     odds = np.log(found["probability_donor"][1] / (1 - found["probability_donor"][1]))
     assert explained[0].prediction == pytest.approx(odds, abs=1e-3)
-    with pytest.raises(dnasweep.InputError, match="2 classes and none is named"):
+    with pytest.raises(dnasweep.InputError, match="2 classes, so one must be named"):
         dnasweep.explain(model, sequences, progress=False)
 
 

@@ -65,7 +65,7 @@ def test_bases_are_positions_and_letters(shap) -> None:
     assert "".join(made.display_data[1]) == "ACGACG"
     assert made.data[1].tolist() == [0, 1, 2, 0, 1, 2]
     longer = toy_tables([*SMALL, ("d", "ACGTACG", [(0, 7, 1.0)])])
-    with pytest.raises(InputError, match="several lengths"):
+    with pytest.raises(InputError, match="different lengths"):
         base_explanation(longer)
 
 

@@ -262,7 +262,7 @@ def test_small_batches_are_cut_into_equal_parts(
 
 
 def test_shots_are_checked_before_anything_is_trained(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="90 shots of each class are asked for"):
+    with pytest.raises(InputError, match="90 shots of each class are requested for"):
         asked(tmp_path, shots=(10, 90))
     assert asked(tmp_path).axes["shots"] == (10, 50)
 
@@ -278,7 +278,7 @@ def test_too_few_rows_for_the_published_shots_are_told_with_a_number_that_works(
 
 def test_few_shot_sets_need_other_data_to_pretrain_on(tmp_path: Path) -> None:
     folder = str(write_folder(tmp_path / "few"))
-    with pytest.raises(InputError, match="no validation rows to pretrain by"):
+    with pytest.raises(InputError, match="no validation rows for pretraining"):
         asked(tmp_path, data=(folder,), split="auto", shots=(4,), species_sets=("none", "all"))
     assert asked(tmp_path, data=(folder,), split="auto", shots=(4,)).plan.cells
 

@@ -75,7 +75,7 @@ def test_the_line_says_what_was_asked(tmp_path: Path) -> None:
     [
         ("", "there is no command to run"),
         ("--nodes 2 slurm pmi", "there is no command to run"),
-        ("--time 3 tokenizer-grid", "Ask for more"),
+        ("--time 3 tokenizer-grid", "Request more"),
         ("--time 90 tokenizer-grid --dropout 2", "dropout is 2.0"),
         ("--memory lots doctor", "Write it as 64G"),
         ("--sif none.sif doctor", "apptainer build"),

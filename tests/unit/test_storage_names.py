@@ -1,4 +1,4 @@
-"""No name of an artefact, and none that stands in a bucket, leads out of the storage."""
+"""No name of an artefact, and none that stands in a bucket, points outside the storage."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_no_link_leads_out(storage: Storage, elsewhere: Path, place: str, call: 
     link = storage.local / place
     link.parent.mkdir(parents=True)
     link.symlink_to(elsewhere if place.endswith("key") else elsewhere.parent)
-    with pytest.raises(InputError, match="leads out of the storage"):
+    with pytest.raises(InputError, match="points outside the storage"):
         LINKED[call](storage)
     assert (elsewhere / "file").read_text() == "a secret"
 
@@ -122,10 +122,10 @@ def test_no_link_of_an_artefact_leads_out(storage: Storage, elsewhere: Path) -> 
     storage.obtain("kind", "key", lambda folder: (folder / "other").touch())
     (storage.local / "kind" / "key" / "file").symlink_to(elsewhere / "file")
     for call in ("file", "open", "put"):
-        with pytest.raises(InputError, match="leads out of the storage"):
+        with pytest.raises(InputError, match="points outside the storage"):
             LINKED[call](storage)
     storage.local.joinpath("all").symlink_to(elsewhere.parent)
-    with pytest.raises(InputError, match="leads out of the storage"):
+    with pytest.raises(InputError, match="points outside the storage"):
         storage.published("all")
 
 

@@ -53,7 +53,7 @@ def test_every_model_has_a_score_on_every_task_that_is_there(ended: Any) -> None
     assert set(board.scores["task"]) == {"prom_core_tata", "tf_0"}
     assert set(board.models) == {"1x16x2", "1x32x2", BASELINE}
     assert board.matrix.notna().all(axis=None)
-    assert "2 of 28 tasks are there" in output
+    assert "2 of 28 tasks were found" in output
 
 
 def test_scores_are_those_of_the_sweeps(ended: Any) -> None:

@@ -152,9 +152,9 @@ def test_a_baseline_has_a_column_for_every_class() -> None:
 
 def test_rows_from_which_nothing_can_be_learned_are_refused() -> None:
     task = task_of(THREE)
-    with pytest.raises(InputError, match="the training rows of worm have one class only"):
+    with pytest.raises(InputError, match="the training rows of worm have only one class"):
         task.check(np.zeros(9, int), "the training rows of worm")
-    with pytest.raises(InputError, match="a label is 3 where there are 3 classes"):
+    with pytest.raises(InputError, match="a label is 3, but there are 3 classes"):
         task.check(np.arange(4), "the rows")
 
 
@@ -263,7 +263,7 @@ def test_the_last_layer_gives_numbers_in_the_units_of_the_labels() -> None:
 
 def test_numbers_from_which_nothing_can_be_learned() -> None:
     task, (targets, found) = task_of(NUMBERS), measured(50)
-    with pytest.raises(InputError, match=r"the test rows have one value only \(hk\)"):
+    with pytest.raises(InputError, match=r"the test rows have only one value \(hk\)"):
         task.check(targets * [1, 0], "the test rows")
     with pytest.raises(InputError, match="smoothing are for classes"):
         task.objective(targets, smoothing=0.1)

@@ -72,7 +72,7 @@ def test_a_class_is_explained_by_name_and_against_another(model: dnasweep.Model)
     assert not np.allclose(values, others)
     with pytest.raises(dnasweep.InputError, match="has no class 'exon'"):
         dnasweep.explain(model, sequences, target="exon", progress=False)
-    with pytest.raises(dnasweep.InputError, match="3 classes and none is named"):
+    with pytest.raises(dnasweep.InputError, match="3 classes, so one must be named"):
         dnasweep.explain(model, sequences, progress=False)
 
 

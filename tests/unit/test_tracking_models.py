@@ -87,7 +87,7 @@ def test_a_run_is_found_by_its_checkpoint_tag_or_artifact(
     ids = {key: str(run.info.run_id) for key, run in runs_of(uri).items()}
     assert find_model_directory(ids["tagged"], uri=uri) == toy_model
     assert (find_model_directory(ids["uploaded"], uri=uri) / "tokenizer.json").is_file()
-    with pytest.raises(InputError, match=r"has no model.*parent run has none"):
+    with pytest.raises(InputError, match=r"has no model.*parent run of a sweep has no model"):
         find_model_directory(ids["neither"], uri=uri)
 
 

@@ -105,7 +105,7 @@ def test_species_with_too_few_rows_are_no_targets() -> None:
     assert list(too_few(data.table, data.labels, 9)) == []
     with pytest.raises(InputError, match="target rat has 9 negative validation rows"):
         find_targets(TransferOptions(targets=("Rattus norvegicus",)), console)(data)
-    with pytest.raises(InputError, match="no rows of it"):
+    with pytest.raises(InputError, match="no rows of this species"):
         find_targets(TransferOptions(targets=("chicken",)), console)(data)
     with pytest.raises(InputError, match="no species has enough rows"):
         find_targets(TransferOptions(min_rows=50), console)(data)
@@ -116,7 +116,7 @@ def test_species_with_too_few_rows_are_no_targets() -> None:
 
 
 def test_rows_that_name_no_species_are_refused() -> None:
-    with pytest.raises(InputError, match="name no species"):
+    with pytest.raises(InputError, match="no row names a species"):
         find_targets(TransferOptions(), Console(quiet=True))(prepared({"": (30, 10, 10)}))
 
 

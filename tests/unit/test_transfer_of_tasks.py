@@ -101,7 +101,7 @@ def test_transfer_is_measured_and_tested_by_the_task(tmp_path: Path, task: str) 
     assert whole[f"{metric}_num_better"] == (found.sign * single > 0).sum()
     assert found.baseline["name"].eq(found.task.baseline_name).all()
     said = " ".join(found.findings)
-    assert "Can the rows of other species stand in for those of the target" in said
+    assert "Can rows of other species replace those of the target" in said
     if task == "regression":
         assert found.matrix["test_pearson"].min() > 0.5
         page = next((tmp_path / "runs").rglob("transfer.html")).read_text()

@@ -145,10 +145,10 @@ def test_names_that_are_not_utf8_are_read_as_latin_1(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "says"),
     [
-        ("chr1\t500\trs1\tG\tA", "5 columns, a VCF has at least 8"),
-        ("chr1\t٥\t.\tG\tA\t.\t.\t.", "no whole number"),
-        ("chr1\t" + "9" * 5000 + "\t.\tG\tA\t.\t.\t.", "no whole number"),
-        ("chr1\t5.0\t.\tG\tA\t.\t.\t.", "no whole number"),
+        ("chr1\t500\trs1\tG\tA", "5 columns, but a VCF has at least 8"),
+        ("chr1\t٥\t.\tG\tA\t.\t.\t.", "not a whole number"),
+        ("chr1\t" + "9" * 5000 + "\t.\tG\tA\t.\t.\t.", "not a whole number"),
+        ("chr1\t5.0\t.\tG\tA\t.\t.\t.", "not a whole number"),
     ],
 )
 def test_a_damaged_line_of_a_vcf_is_a_fault(tmp_path: Path, row: str, says: str) -> None:
@@ -185,7 +185,7 @@ def test_a_quotation_mark_that_is_not_closed_is_a_fault_of_its_row(tmp_path: Pat
     path.write_text('chrom,pos,ref,alt\nchr1,5,"A,C\nchr1,6,A,C\n')
     found = read_variants([path])
     assert found.table["pos"].tolist() == [6]
-    assert [(fault.row, "never closed" in fault.reason) for fault in found.rejects] == [(2, True)]
+    assert [(fault.row, "not closed" in fault.reason) for fault in found.rejects] == [(2, True)]
 
 
 def test_variants_off_the_genome_are_rejected_and_the_rest_is_normalised(tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_variants_off_the_genome_are_rejected_and_the_rest_is_normalised(tmp_pat
     reasons = " ".join(fault.reason for fault in placed.rejects)
     for says in (
         "the genome has",
-        "reach over the end",
+        "extend beyond the end",
         "is called 'chr1'",
         "is not in the genome",
         "are unknown",

@@ -57,7 +57,7 @@ def points_within(cost: int, max_evals: int) -> int:
     points = (max_evals - 2) // (EVALS_PER_POINT * cost)
     if points < 2:
         raise InputError(
-            f"{max_evals} evaluations are less than two points of a path take",
+            f"{max_evals} evaluations are fewer than two points of a path need",
             remedy=f"Give --max-evals {2 + 2 * EVALS_PER_POINT * cost} or more.",
         )
     return points

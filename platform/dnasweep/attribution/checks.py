@@ -111,7 +111,7 @@ def check_model(
         limit = capacity(config)
     if reference == "mask" and not tokenizer.has_mask:
         raise InputError(
-            f"the tokenizer has no {MASK} token to stand for tokens that are left out",
+            f"the tokenizer has no {MASK} token to replace tokens that are left out",
             file=directory,
             remedy="Use --reference deletion or --reference shuffle.",
         )
@@ -136,8 +136,8 @@ def check_reference(task: Task, reference: Reference | None) -> None:
     """Raise `InputError` where a token that is left out takes with it the bases that are explained."""
     if task.place and reference == "deletion":
         raise InputError(
-            f"the model predicts something of each {task.place}, and where tokens are left out "
-            "altogether, so are their bases",
+            f"the model predicts each {task.place}, and removing tokens entirely would remove their bases "
+            "as well",
             remedy="Use --reference mask or shuffle.",
         )
 
@@ -156,7 +156,7 @@ def check_estimator_reads(task: Task, config: ExplainConfig) -> None:
         check_has_classes(task)
     if config.estimator == "attention" and task.place:
         raise InputError(
-            f"the model predicts something of each {task.place} from the tokens there, and not from the "
+            f"the model predicts each {task.place} from the tokens there, and not from the "
             "first token, whose attention this is",
             remedy="Use the estimator adjusted_kernel, or integrated_gradients.",
         )
@@ -200,11 +200,11 @@ def find_unfit(
     for position in wrong.tolist():
         name, bases = table["id"].iloc[position], len(sequences.iloc[position])
         if known[position] and short[position] and token_counts[position] <= capacity:
-            reason = f"sequence {name!r} has {bases:,} bases, and what is explained needs {least_bases:,}"
-            remedy = "Explain another base of it, or give sequences as long as those trained on."
+            reason = f"sequence {name!r} has {bases:,} bases, but the explained output needs {least_bases:,}"
+            remedy = "Explain another base, or give sequences as long as those in training."
         elif known[position] and token_counts[position] > 2:
             reason = (
-                f"sequence {name!r} of {bases:,} bases has {token_counts[position]:,} tokens, the "
+                f"sequence {name!r} of {bases:,} bases has {token_counts[position]:,} tokens, but the "
                 f"model has {capacity:,} positions"
             )
             remedy = "Cut it to the length the model was trained on, for example with --crop."

@@ -155,8 +155,8 @@ class Explainer:
              "Shorten it with --crop, or use a model trained on longer ones."),
             (counts <= 2, "no token to explain", "Leave it out."),
             (encoded.num_bases() < self.least_bases,
-             f"fewer than {self.least_bases:,} bases, which what is explained needs",
-             "Explain another base of it, or give sequences as long as those trained on."),
+             f"fewer than the {self.least_bases:,} bases that the explained output needs",
+             "Explain another base, or give sequences as long as those in training."),
         ):  # fmt: skip
             if wrong.any():
                 row = int(np.argmax(wrong))

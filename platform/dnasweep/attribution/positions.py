@@ -69,7 +69,7 @@ def tss_positions(lengths: NDArray[np.int64], tss_index: int | None = None) -> T
     if tss_index is not None:
         if not 0 <= tss_index < lengths.max(initial=0):
             raise InputError(
-                f"tss_index is {tss_index}, and the longest sequence has "
+                f"tss_index is {tss_index}, but the longest sequence has "
                 f"{lengths.max(initial=0)} bases",
                 remedy="Give the index of the first transcribed base, counted from 0.",
             )
@@ -129,7 +129,7 @@ def check_tables(tables: AttributionTables) -> None:
             raise InputError(f"the table of {name} has no rows")
     ids = tables.sequences["sequence_id"]
     if ids.duplicated().any():
-        raise InputError(f"sequence {ids[ids.duplicated()].iloc[0]!r} stands in the table twice")
+        raise InputError(f"sequence {ids[ids.duplicated()].iloc[0]!r} occurs twice in the table")
 
 
 def rows_of_tokens(tables: AttributionTables) -> NDArray[np.int64]:
@@ -154,7 +154,7 @@ def rows_of_tokens(tables: AttributionTables) -> NDArray[np.int64]:
             if rows[at] >= 0
             else f"there are tokens of sequence {name!r}, which is not in the table of sequences"
         )
-        raise InputError(what, remedy="The tables are not of one job, or are damaged.")
+        raise InputError(what, remedy="The tables are from different jobs, or are damaged.")
     return rows.astype(np.int64)
 
 
@@ -236,7 +236,7 @@ def _values_of_mutations(
     if np.isnan(found).any():
         raise InputError(
             "the table of bases does not have every base of every sequence once",
-            remedy="The tables are not of one job, or are damaged.",
+            remedy="The tables are from different jobs, or are damaged.",
         )
     return found
 

@@ -53,7 +53,7 @@ def self_test(explainer: Explainer, sequence: str) -> None:
             f"the value of class {explainer.target!r} is {plain:.6g} by the model's own forward "
             f"pass and {found.prediction:.6g} by this one",
             "Where id2label and label2id in the model's config.json do not name the same classes, "
-            "mend them; otherwise use another model.",
+            "correct them; otherwise use another model.",
         )
     allowed = GRADIENT_GAP if explainer.config.estimator in GRADIENT_ESTIMATORS else loose
     if sums and not found.completeness_error <= allowed * scale + rounding:
@@ -88,7 +88,7 @@ def _remedy_of_sums(explainer: Explainer, found: Attribution) -> str:
     if config.estimator == "partition" and config.max_evals is not None:
         # As in the shap library, [CLS] and [SEP] get a share of what was not split down to tokens.
         return f"Give more evaluations than --max-evals {config.max_evals}, or none for all there are."
-    return "The model does not compute the same twice: use another one."
+    return "The model does not give the same output twice: use another one."
 
 
 def _plain_value(explainer: Explainer, sequence: str) -> float:

@@ -97,8 +97,8 @@ def base_explanation(
     chosen = _chosen(tables, ids)
     if chosen.sequences["sequence"].str.len().nunique() > 1:
         raise InputError(
-            "the sequences have several lengths, and a feature is a position",
-            remedy="Choose sequences of one length.",
+            "the sequences have different lengths, but features are positions",
+            remedy="Choose sequences of the same length.",
         )
     bases = per_base(chosen, tss_index=tss_index, combine="sum")
     return _library().Explanation(

@@ -244,7 +244,7 @@ def read_attributions(
         raise InputError(
             "there are no attributions here",
             file=directory,
-            remedy="Give the folder that `dnasweep shap-batch` has named.",
+            remedy="Give the folder printed by `dnasweep shap-batch`.",
         )
     if max_sequences is not None:
         size = pq.read_metadata(shards[0] / "sequences.parquet").num_rows

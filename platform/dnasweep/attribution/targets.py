@@ -106,7 +106,7 @@ def target_index(
         return usual
     if target is None:
         raise InputError(
-            f"the model has {len(names)} classes and none is named",
+            f"the model has {len(names)} classes, so one must be named",
             file=file,
             remedy=f"Name one with --target: {', '.join(names)}.",
         )
@@ -114,7 +114,7 @@ def target_index(
         raise InputError(
             f"the model has no class {target!r}",
             file=file,
-            remedy=f"Name one of its own with --target: {', '.join(names)}.",
+            remedy=f"Name one of its classes with --target: {', '.join(names)}.",
         )
     return names.index(target)
 
@@ -142,14 +142,14 @@ def read_target(
     output = target_index(names, name, file=file, task=task)
     if not number.isdecimal() or len(number) > 12:
         raise InputError(
-            f"the {task.place} in {text!r} is no number",
+            f"the {task.place} in {text!r} is not a number",
             file=file,
             remedy=f"Name the {task.place} by its number, from 0: {names[output]}{AT}120.",
         )
     place = int(number)
     if task.places > 1 and place >= task.places:
         raise InputError(
-            f"the model has {task.places} bins per row, and {text!r} is none of them",
+            f"the model has {task.places} bins per row, but {text!r} is not one of them",
             file=file,
             remedy=f"Name one from {names[output]}{AT}0 to {names[output]}{AT}{task.places - 1}.",
         )

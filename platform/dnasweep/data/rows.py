@@ -258,7 +258,7 @@ def _interval(raw: pd.DataFrame, checks: RowChecks) -> dict[str, pd.Series]:
         checks.add(~usable & (text != ""), f"the {column} is not a whole number, 0 or above")
         numbers[column] = number.where(usable).astype("Int64")
     backward = (numbers["end"] <= numbers["start"]).fillna(False).astype(bool)
-    checks.add(backward, "the end does not lie behind the start")
+    checks.add(backward, "the end is not after the start")
     return numbers
 
 

@@ -28,8 +28,8 @@ FIELDS: dict[str, tuple[str, str]] = {
     ),
     "llr": ("Float", "Language model log-likelihood ratio, ALT over REF, nats"),
     "call": ("String", "loss, gain or none of the class"),
-    "sites_gained": ("String", "Motifs with a site in ALT only, parted by &"),
-    "sites_lost": ("String", "Motifs with a site in REF only, parted by &"),
+    "sites_gained": ("String", "Motifs with a site in ALT only, separated by &"),
+    "sites_lost": ("String", "Motifs with a site in REF only, separated by &"),
 }
 """Column of the table to type and description of the INFO field."""
 _UNSAFE = str.maketrans({" ": "_", "=": "_", ",": "_", ";": "&"})
@@ -112,7 +112,7 @@ def _lines(
             if len(cells) >= 5 and cells[1].isdecimal():
                 yield _annotated(cells, found, list(fields))
     if waiting is not None:
-        raise InputError("the file has changed while it was scored", file=source)
+        raise InputError("the file changed while it was being scored", file=source)
 
 
 _FIXED_COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")

@@ -58,15 +58,18 @@ def read_starts(data: bytes, *, file: Path) -> tuple[pd.DataFrame, list[Rejected
     if rows.empty:
         held = ", ".join(cells[2].drop_duplicates().head(8)) or "no row"
         raise InputError(
-            f"has no transcripts and no genes: its features are {held}",
+            f"has no transcripts or genes: its features are {held}",
             file=file,
-            remedy="Give an annotation with rows of transcript or gene, or BED.",
+            remedy="Give an annotation with transcript or gene rows, or a BED file.",
         )
     forward = rows[6] == "+"
     position = pd.to_numeric(rows[3].where(forward, rows[4]), errors="coerce")
     checks = RowChecks(rows.index)
     checks.add(~rows[6].isin(["+", "-"]), "the strand is not + or -")
-    checks.add(position.isna() | (position < 1) | (position % 1 != 0), "the position is no number")
+    checks.add(
+        position.isna() | (position < 1) | (position % 1 != 0),
+        "the position is not a whole number from 1",
+    )
     bad = checks.rejected(file, rows["row"], rows[[0, 2, 3, 4, 6]])
     rows, position = rows[checks.good], position[checks.good].astype("int64")
     frame = pd.DataFrame(

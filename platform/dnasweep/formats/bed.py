@@ -151,9 +151,9 @@ def _refuse_pairs(frame: pd.DataFrame, file: Path) -> None:
     places = frame[[4, 5]].apply(pd.to_numeric, errors="coerce")
     if len(frame) and frame[3].isin(frame[0].unique()).all() and (places[5] > places[4]).all():
         raise InputError(
-            "holds two places a row (BEDPE)",
+            "has two intervals per row (BEDPE)",
             file=file,
-            remedy="Give one place a row: cut -f 1-3, or cut -f 4-6.",
+            remedy="Give one interval per row: cut -f 1-3, or cut -f 4-6.",
         )
 
 
@@ -172,5 +172,5 @@ def count_saf_from_zero(frame: pd.DataFrame, header: Sequence[str]) -> tuple[pd.
     start = pd.to_numeric(frame["start"], errors="coerce")
     moved = (start[start % 1 == 0] - 1).astype("int64").astype("str")
     return frame.assign(start=moved.reindex(frame.index).fillna(frame["start"])), (
-        "start counts from 1, as in SAF, and is moved to count from 0"
+        "start counts from 1, as in SAF, and is converted to count from 0"
     )

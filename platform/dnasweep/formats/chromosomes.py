@@ -216,9 +216,9 @@ class Contigs:
             else:
                 there = known[name]
                 reason, remedy = (
-                    f"bases {start:,} to {end:,} reach over the end of {there}, "
-                    f"which has {self.lengths[there]:,}",
-                    "Check that both files are of one assembly.",
+                    f"bases {start:,} to {end:,} extend beyond the end of {there}, "
+                    f"which has {self.lengths[there]:,} bases",
+                    "Check that both files use the same assembly.",
                 )
             rejected.append(RejectedRow(str(file), int(row), reason, text, remedy))
         good = chrom.notna() & ~outside
@@ -231,7 +231,7 @@ class Contigs:
         if other is not None:
             return (
                 f"chromosome {name!r} is called {other!r} in {genome}",
-                f"Pass {MATCH} to read it so.",
+                f"Pass {MATCH} to read it as that.",
             )
         names = list(self.lengths)
         shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")

@@ -15,7 +15,7 @@ from dnasweep.errors import InputError
 from dnasweep.formats.packing import unpack
 from dnasweep.formats.paths import check_readable
 
-READABLE = "Give CSV, TSV, JSON, Parquet, FASTA, GenBank, SGA, BED or GTF, plain or packed."
+READABLE = "Give CSV, TSV, JSON, Parquet, FASTA, GenBank, SGA, BED or GTF, plain or compressed."
 """What to do about a file of another kind."""
 _COLUMNAR: dict[bytes, Literal["parquet", "arrow"]] = {
     b"PAR1": "parquet",
@@ -63,7 +63,7 @@ def file_errors(path: Path, *, remedy: str) -> Iterator[None]:
         raise InputError(
             "the gzip data is corrupt or cut short",
             file=path,
-            remedy="Fetch the file again; gzip -t checks it.",
+            remedy="Download the file again; gzip -t checks it.",
         ) from error
     except OSError as error:
         reason = f"cannot be read: {error.strerror or error}"
@@ -90,7 +90,7 @@ def read_bytes(path: Path, *, holds: str = "sequences") -> bytes:
     data = read_content(path, holds=holds)
     if kind := columnar_kind(data):
         what = "a Parquet file" if kind == "parquet" else "an Arrow file"
-        raise InputError(f"is {what}", file=path, remedy="Give text, plain or packed.")
+        raise InputError(f"is {what}", file=path, remedy="Give text, plain or compressed.")
     return data
 
 
@@ -133,9 +133,9 @@ def read_content(path: Path, *, holds: str = "sequences") -> bytes:
         raise InputError("the file is empty", file=path, remedy=f"Give a file with {holds}.")
     if data.startswith(_LFS):
         raise InputError(
-            "is no data but a Git LFS pointer to them",
+            "is only a Git LFS pointer to the data",
             file=path,
-            remedy="Fetch them: git lfs pull.",
+            remedy="Download them: git lfs pull.",
         )
     if not _is_text(data):
         packed = path.suffix.lower() == ".gz"

@@ -77,7 +77,7 @@ def read_table(
         checks.add(again, "the row repeats the header")
     comment = cells[0].str.startswith("#") & (cells.iloc[:, 1:] == "").all(axis=1)
     if len(cells.columns) > 1:
-        checks.add(comment, "the line is a comment, which may stand above the header alone")
+        checks.add(comment, "the line is a comment, which is allowed only above the header")
     rejected = [*rejected, *checks.rejected(file, frame["row"], cells)]
     return Cells(
         header.names, frame[checks.good].reset_index(drop=True), rejected, header.row, header.notes
@@ -135,7 +135,7 @@ def read_cells(
         except pd.errors.ParserError as error:
             unclosed = _UNCLOSED.search(str(error))
             raise InputError(
-                "a quotation mark is opened and never closed" if unclosed else str(error).strip(),
+                "a quotation mark is not closed" if unclosed else str(error).strip(),
                 file=file,
                 row=int(unclosed[1]) + 1 if unclosed else None,
                 remedy="Remove the quotation mark.",
@@ -152,7 +152,7 @@ def read_cells(
         RejectedRow(
             str(file),
             row,
-            f"the row has {seen} cells where there are {expected} columns",
+            f"the row has {seen} cells, but there are {expected} columns",
             lines[row - 1].decode(errors="replace") if row <= len(lines) else "",
         )
         for row, (expected, seen) in sorted(overlong.items())

@@ -119,7 +119,10 @@ def detect_format(data: bytes, path: Path, *, header_names: Container[str] = ())
         return name  # type: ignore[return-value]
     if name in ENDINGS["fasta"]:
         raise InputError(
-            "is named FASTA but does not begin with >", file=path, row=1, remedy="Check the file."
+            "has the extension of FASTA but does not begin with >",
+            file=path,
+            row=1,
+            remedy="Check the file.",
         )
     rows = [line.rstrip() for line in lines[:_ROWS] if not _NO_ROW.match(line)]
     if rows and all(map(_GFF_ROW.match, rows)):
@@ -127,9 +130,9 @@ def detect_format(data: bytes, path: Path, *, header_names: Container[str] = ())
     could = [kind for kind, row in _ROW.items() if rows and all(map(row.match, rows))]
     if len(could) == 2:
         raise InputError(
-            "may be BED (chromosome, start, end, strand) or SGA (sequence, feature, position, strand)",
+            "could be BED (chromosome, start, end, strand) or SGA (sequence, feature, position, strand)",
             file=path,
-            remedy="Say which with --format bed or --format sga.",
+            remedy="Choose with --format bed or --format sga.",
         )
     if could or _TRACK.match(first):
         return "sga" if could == ["sga"] else "bed"

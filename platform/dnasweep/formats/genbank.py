@@ -46,20 +46,20 @@ def read_genbank(data: bytes, *, file: Path) -> pd.DataFrame:
                     "the record has no sequence",
                     file=file,
                     row=number,
-                    remedy="Fetch the records with their sequences (GenBank full).",
+                    remedy="Download the records with their sequences (GenBank full).",
                 ) from error
             except Exception as error:
                 message = (str(error).splitlines() or [""])[0][:80]
                 raise InputError(
-                    f"the record is no GenBank ({message})",
+                    f"the record is not valid GenBank ({message})",
                     file=file,
                     row=number,
-                    remedy="Fetch the file again.",
+                    remedy="Download the file again.",
                 ) from error
             organism = str(record.annotations.get("organism", "")).strip()
             rows.append((number, sequence, record.id, "" if organism == "." else organism))
     if text.rstrip() and not text.rstrip().endswith("//"):
         raise InputError(
-            "the last record is cut short", file=file, row=len(rows), remedy="Fetch it again."
+            "the last record is truncated", file=file, row=len(rows), remedy="Download it again."
         )
     return pd.DataFrame(rows, columns=["row", "sequence", "id", "species"])

@@ -12,7 +12,7 @@ BLANKS = r"\s+"
 SEPARATORS = "\t,;|"
 """Characters that separate cells."""
 
-NO_HEADER = "there is no header: sequences are the first column, labels the second"
+NO_HEADER = "there is no header: the first column is read as sequences, the second as labels"
 
 _HEAD = 1 << 20
 _LINES = 120

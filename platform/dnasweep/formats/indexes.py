@@ -69,7 +69,7 @@ def _damaged(path: Path) -> InputError:
     return InputError(
         "the bgzip data is corrupt or cut short",
         file=path,
-        remedy="Fetch the file again; bgzip -t checks it.",
+        remedy="Download the file again; bgzip -t checks it.",
     )
 
 

@@ -95,13 +95,13 @@ def widen_starts(
         refuse_powers(frame[column], column, checks)
     checks.add(frame["chrom"] == "", "the chromosome is empty")
     checks.add((start % 1 != 0) | (end % 1 != 0), "the position is not a whole number")
-    checks.add(start < 0, "the position lies before the chromosome")
-    checks.add(end > MAX_POSITION, "the position lies beyond any chromosome")
-    checks.add(end <= start, "the end does not lie behind the start")
+    checks.add(start < 0, "the position is before the start of the chromosome")
+    checks.add(end > MAX_POSITION, "the position is beyond the end of any chromosome")
+    checks.add(end <= start, "the end is not after the start")
     checks.add(
         ~strand.isin(["+", "-", ""]),
         "the strand is not +, - or .",
-        "Write one of these, or leave the strand and the columns after it out.",
+        "Write one of these, or leave out the strand and the columns after it.",
     )
     good = checks.good
     rejected = checks.rejected(file, frame["row"], frame[["chrom", "start", "end", "strand"]])
@@ -137,7 +137,7 @@ def refuse_powers(text: pd.Series, column: str, checks: RowChecks) -> None:
         f"the {column} "
         + text.astype("str").str.strip().str[:40]
         + " is written with a power of ten",
-        "Write all its digits: a spreadsheet that shows a number so saves it without the last ones.",
+        "Write all digits: a spreadsheet that shows a number like this saves it without the last digits.",
     )
 
 
@@ -167,7 +167,7 @@ def count_from_zero(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     moved = (start[placed] - 1).astype("int64").astype("str")
     text = frame["start"].mask(placed, moved.reindex(frame.index))
     return frame.assign(start=text), [
-        "start counts from 1, as the lengths of the sequences show, and is moved to count from 0"
+        "start counts from 1, as the lengths of the sequences show, and is converted to count from 0"
     ]
 
 
@@ -235,7 +235,7 @@ def read_bed(
         data = read_bytes(path, holds="intervals")
         frame, rejected = read_intervals(data, "bed", window=(0, 0), file=path)
     if len(frame) == 0 and not rejected:
-        raise InputError("holds no interval", file=path, remedy="Give a BED file with rows.")
+        raise InputError("contains no interval", file=path, remedy="Give a BED file with rows.")
     num_rows = len(frame) + len(rejected)
     frame, outside = contigs.place(frame[_COLUMNS], file=path)
     rejected = sorted([*rejected, *outside], key=lambda row: row.row)

@@ -20,7 +20,7 @@ from dnasweep.formats.content import read_bytes
 from dnasweep.formats.paths import user_path
 
 BASES = "ACGT"
-_REMEDY = "Mend it, or fetch the file again."
+_REMEDY = "Correct it, or download the file again."
 _HEAD = re.compile(r"letter-probability matrix:?(.*)", re.IGNORECASE)
 _WIDTH = re.compile(r"\bw\s*=\s*(\S+)")
 _LETTERS = re.compile(r"\balength\s*=\s*(\S+)")
@@ -55,13 +55,13 @@ def read_motifs(path: str | Path) -> list[Motif]:
         found = _read_jaspar(text, path)
     else:
         raise InputError(
-            "is neither a MEME nor a JASPAR file of motifs",
+            "is neither a MEME nor a JASPAR motif file",
             file=path,
-            remedy="Give one as https://jaspar.elixir.no/downloads has them, in MEME format; of "
-            "MEME and STREME the text file, not HTML or XML.",
+            remedy="Give a file in MEME format, such as those at https://jaspar.elixir.no/downloads; from "
+            "MEME and STREME, the text file, not HTML or XML.",
         )
     if not found:
-        raise InputError("the file holds no motif", file=path)
+        raise InputError("the file contains no motif", file=path)
     return found
 
 
@@ -175,8 +175,8 @@ class _Meme:
                 shares = _numbers(cells)
                 if shares is None or len(shares) != len(BASES) or max(shares) > 1:
                     raise self.wrong(
-                        f"the motif {motif} has {line[:60]!r} where four shares of A, C, G and T "
-                        "belong"
+                        f"the motif {motif} has {line[:60]!r} where four frequencies of A, C, G and T "
+                        "are expected"
                     )
                 rows[self.at] = shares
                 digits = (cell.lower().partition("e")[0].partition(".")[2] for cell in cells)
@@ -188,7 +188,7 @@ class _Meme:
         rounding = max(0.001, 2 * 10.0**-decimals) + 1e-9
         for row, shares in rows.items():
             if abs(sum(shares) - 1) > rounding:
-                reason = f"the shares of a column of the motif {motif} add up to {sum(shares):.5g}, not 1"
+                reason = f"the frequencies in a column of the motif {motif} add up to {sum(shares):.5g}, not 1"
                 raise self.wrong(reason, row)
         return list(rows.values())
 
@@ -220,12 +220,12 @@ def _counts(line: str, motif: str) -> tuple[str, list[float]]:
     """Return the letter before a row, "" where there is none, and its counts."""
     match = _ROW.fullmatch(line)
     if match is None or bool(match[2]) != bool(match[4]):
-        raise ValueError(f"the motif {motif} has {line[:60]!r} where counts belong")
+        raise ValueError(f"the motif {motif} has {line[:60]!r} where counts are expected")
     cells = match[3].split()
     counts = _numbers(cells)
     if counts is None:
         wrong = next(cell for cell in cells if _numbers([cell]) is None)
-        raise ValueError(f"{wrong[:40]!r} in the motif {motif} is no count")
+        raise ValueError(f"{wrong[:40]!r} in the motif {motif} is not a count")
     return (match[1] or "").upper(), counts
 
 
@@ -238,9 +238,7 @@ def _jaspar_motif(
     reason, remedy = "", _REMEDY
     counts = np.empty(0)
     if len(rows) != len(BASES) or len(widths) != 1 or 0 in widths:
-        reason = (
-            f"the motif {motif} has not {len(BASES)} rows of as many counts, for A, C, G and T"
-        )
+        reason = f"the motif {motif} does not have {len(BASES)} rows of equally many counts, for A, C, G and T"
     elif any(letters) and sorted(letters) != sorted(BASES):
         called = ", ".join(letter or "-" for letter in letters)
         reason = f"the rows of the motif {motif} are called {called}, not A, C, G, T"
@@ -249,10 +247,10 @@ def _jaspar_motif(
         counts = np.array([rows[i][1] for i in order])
         if not any(letters) and _is_by_position(counts, head):
             reason = (
-                f"the motif {motif} has a row for each position, as HOMER and HOCOMOCO write them, "
-                "where JASPAR has one for each base"
+                f"the motif {motif} has a row for each position, as in HOMER and HOCOMOCO, but JASPAR has "
+                "a row for each base"
             )
-            remedy = "Give MEME format, or a row of counts for each base."
+            remedy = "Use MEME format, or give a row of counts for each base."
         elif not counts.sum(0).all():
             reason = f"a column of the motif {motif} has no counts"
     if reason:

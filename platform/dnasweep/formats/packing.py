@@ -88,7 +88,7 @@ def _unzip(data: bytes, file: Path) -> bytes:
             raise InputError(
                 f"is a ZIP archive of {len(held)} files ({listed or 'none'})",
                 file=file,
-                remedy="Unpack it, and give the files or the folder.",
+                remedy="Unpack it, and give its files or the folder.",
             )
         if held[0].flag_bits & 1:
             raise InputError("is a ZIP archive with a password", file=file, remedy="Unpack it.")
@@ -126,5 +126,5 @@ def packing_errors(file: Path, name: str = "gzip") -> Iterator[None]:
         raise InputError(
             f"the {name} data is corrupt or cut short",
             file=file,
-            remedy=f"Fetch the file again; {_CHECKS[name]} checks it.",
+            remedy=f"Download the file again; {_CHECKS[name]} checks it.",
         ) from error

@@ -12,8 +12,8 @@ from dnasweep.errors import InputError
 _TOLD = {
     errno.ENOENT: "there is no such file",
     errno.ENOTDIR: "there is no such file",
-    errno.ELOOP: "is a symbolic link that leads back to itself",
-    errno.ENAMETOOLONG: "the name is longer than a file system takes",
+    errno.ELOOP: "is a symbolic link that points to itself",
+    errno.ENAMETOOLONG: "the name is too long for the file system",
 }
 _ODD = {
     stat.S_IFIFO: "is a pipe",
@@ -41,13 +41,13 @@ def user_path(given: str | os.PathLike[str]) -> Path:
             "the name is not UTF-8 text", file=shown, remedy="Rename the file or folder."
         ) from None
     if "\0" in text:
-        raise InputError("the name holds a NUL", file=text.replace("\0", "\\0"))
+        raise InputError("the name contains a NUL character", file=text.replace("\0", "\\0"))
     full = os.path.expanduser(text)
     if text.startswith("~") and full == text:
         raise InputError(
-            f"{text.split('/')[0]} is the home folder of nobody",
+            f"{text.split('/')[0]} is not the home folder of any user",
             file=text,
-            remedy="Write the path in full; put ./ before a name that begins with ~.",
+            remedy="Write the full path; put ./ before a name that begins with ~.",
         )
     path = Path(full)
     # Path drops the ./ that says that a name begins with ~.
@@ -83,13 +83,13 @@ def check_readable(path: Path, *, holds: str = "sequences", folder: bool = False
         raise InputError("is a folder, not a file", file=path, remedy=f"Give a file of {holds}.")
     if (kind := stat.S_IFMT(mode)) != stat.S_IFREG:
         raise InputError(
-            f"{_ODD.get(kind, 'is no file')}, and {holds} are read from files only",
+            f"{_ODD.get(kind, 'is not a regular file')}, but {holds} can only be read from files",
             file=path,
             remedy="Write its content to a file, and give that.",
         )
     if not os.access(path, os.R_OK):
         raise InputError(
-            "cannot be read: permission denied", file=path, remedy="Ask its owner for the right."
+            "cannot be read: permission denied", file=path, remedy="Ask its owner for permission."
         )
 
 
@@ -107,5 +107,5 @@ def entries_of(folder: Path) -> list[Path]:
         raise InputError(
             f"the folder cannot be read: {error.strerror or error}",
             file=folder,
-            remedy="Ask its owner for the right.",
+            remedy="Ask its owner for permission.",
         ) from error

@@ -51,16 +51,16 @@ def read_json(data: bytes, *, file: Path) -> Cells:
     except json.JSONDecodeError as error:
         if error.msg != "Extra data" and not _holds_lines(text):
             raise InputError(
-                f"is no whole JSON: {error.msg}",
+                f"is not complete JSON: {error.msg}",
                 file=file,
                 row=error.lineno,
-                remedy="Write or fetch the file again.",
+                remedy="Write or download the file again.",
             ) from error
         return _rows(*_lines(text, file), file)
     except (_Repeated, RecursionError) as error:
         if isinstance(error, RecursionError):
             raise _other_shape(file) from error
-        raise InputError(f"an object names {error} twice", file=file) from error
+        raise InputError(f"an object has the name {error} twice", file=file) from error
     if isinstance(whole, Mapping) and (parts := _parts(whole)):
         rows: list[Any] = parts
     elif isinstance(whole, Mapping):
@@ -112,7 +112,7 @@ def read_columnar(data: bytes, *, file: Path) -> Cells:
         raise InputError(
             f"is a damaged Parquet or Arrow file ({str(error).splitlines()[0][:_SHOWN]})",
             file=file,
-            remedy="Write or fetch the file again.",
+            remedy="Write or download the file again.",
         ) from error
     table = table.drop_columns([_INDEX]) if _INDEX in table.column_names else table
     cells, nested = {}, set()
@@ -187,15 +187,15 @@ def _lines(text: str, file: Path) -> tuple[list[int], list[Any]]:
         try:
             row = json.loads(line, object_pairs_hook=_unique)
         except (ValueError, RecursionError) as error:
-            reason = "the line is no whole JSON object"
+            reason = "the line is not a complete JSON object"
             if isinstance(error, _Repeated):
-                reason = f"the object names {error} twice"
+                reason = f"the object has the name {error} twice"
             raise InputError(
-                reason, file=file, row=number, remedy="Write or fetch the file again."
+                reason, file=file, row=number, remedy="Write or download the file again."
             ) from error
         if not isinstance(row, dict):
             raise InputError(
-                "the line is JSON, but no object of names and values", file=file, row=number
+                "the line is JSON, but not an object of names and values", file=file, row=number
             )
         numbers.append(number)
         rows.append(row)
@@ -218,9 +218,9 @@ def _columns(whole: Mapping[str, Any]) -> dict[str, list[Any]] | None:
 
 def _other_shape(file: Path) -> InputError:
     return InputError(
-        "is JSON, but no table: neither an object a line nor an array of objects",
+        "is JSON, but not a table: neither one object per line nor an array of objects",
         file=file,
-        remedy='Write a row as {"sequence": "ACGT", "label": 1}, one a line.',
+        remedy='Write one row per line, such as {"sequence": "ACGT", "label": 1}.',
     )
 
 

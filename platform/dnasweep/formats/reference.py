@@ -91,13 +91,13 @@ class Genome(pyfaidx.Fasta):
             raise InputError(
                 f"bases {start:,} to {end:,} of {name} cannot be read: {error}",
                 file=self._given,
-                remedy="Fetch the file again.",
+                remedy="Download the file again.",
             ) from error
         if len(text) != last - first + 1:
             raise InputError(
-                f"bases {start:,} to {end:,} of {name} are not where they were",
+                f"bases {start:,} to {end:,} of {name} have moved since the file was opened",
                 file=self._given,
-                remedy="Leave the file alone while it is read, and run the command again.",
+                remedy="Do not change the file while it is read, and run the command again.",
             )
         return reverse_complement(text) if rc else text
 
@@ -119,7 +119,7 @@ def open_genome(path: Path) -> Iterator[Genome]:
     path = user_path(path)
     check_readable(path, holds="genome")
     with tempfile.TemporaryDirectory(prefix="dnasweep-genome-") as scratch:
-        remedy = "Check the disk, and that there is room for temporary files."
+        remedy = "Check the disk and the free space for temporary files."
         with file_errors(path, remedy=remedy):
             genome = _opened(path, Path(scratch))
         try:
@@ -155,10 +155,10 @@ def _opened(path: Path, scratch: Path) -> Genome:
     except Exception as error:
         raise _no_fasta(path, str(error).replace(str(fasta), path.name)) from error
     if not index.read_bytes():
-        raise InputError("holds no FASTA record", file=path, remedy="Give another file.")
+        raise InputError("contains no FASTA record", file=path, remedy="Give another file.")
     genome = _by_index(fasta, index, blocks, size, path)
     if genome is None:
-        raise _no_fasta(path, "records, names and lines do not follow one another as they have to")
+        raise _no_fasta(path, "its records, names and lines are not in a valid order")
     _publish_index(index, beside)
     return genome
 
@@ -194,9 +194,9 @@ def _publish_index(index: Path, beside: Path) -> None:
 
 def _no_fasta(path: Path, why: str) -> InputError:
     return InputError(
-        f"is not a FASTA that can be indexed: {why.rstrip('.')}",
+        f"is not a FASTA file that can be indexed: {why.rstrip('.')}",
         file=path,
-        remedy="Give each record a title of its own and lines of one length.",
+        remedy="Give each record a unique title and lines of equal length.",
     )
 
 

@@ -102,7 +102,7 @@ def parsing(path: Path) -> Iterator[None]:
     except Exception as error:
         message = (str(error).strip().splitlines() or [""])[0][:_CLIPPED]
         raise InputError(
-            f"its content cannot be read ({type(error).__name__}: {message})",
+            f"its contents cannot be read ({type(error).__name__}: {message})",
             file=path,
             remedy="Save the file again as plain UTF-8 text.",
         ) from error
@@ -172,18 +172,18 @@ def check_rejects(
     first = rejected[0]
     if skip_bad_rows:
         raise InputError(
-            f"no {what} is left; the first of {len(rejected):,} bad ones: {first.reason}",
+            f"no usable {what} is left; the first of {len(rejected):,} bad ones: {first.reason}",
             file=first.file,
             row=first.row,
             remedy=first.remedy or None,
         )
     num_files = len({row.file for row in rejected})
-    total = "the only bad row" if len(rejected) == 1 else f"{len(rejected):,} bad rows in all"
+    total = "the only bad row" if len(rejected) == 1 else f"{len(rejected):,} bad rows in total"
     if num_files > 1:
         total += f", in {num_files} files"
-    remedy = first.remedy or "Mend the file."
+    remedy = first.remedy or "Correct the file."
     num_bad = len({(row.file, row.row) for row in rejected})
     if keeps_classes and num_bad <= max_share * num_rows:
-        or_else = "Mend the file, or" if remedy == "Mend the file." else f"{remedy} Or"
+        or_else = "Correct the file, or" if remedy == "Correct the file." else f"{remedy} Or"
         remedy = f"{or_else} pass --skip-bad-rows to leave out {num_bad:,} of {num_rows:,} rows."
     raise InputError(f"{first.reason} ({total})", file=first.file, row=first.row, remedy=remedy)

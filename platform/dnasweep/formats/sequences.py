@@ -129,7 +129,7 @@ def join_wrapped(sequences: pd.Series) -> tuple[pd.Series, list[str]]:
     ]
     sequences = sequences.astype("str").copy()
     sequences[joined.index] = joined.str.replace(r"\s+", "", regex=True)
-    return sequences, [f"{len(joined):,} sequences are joined of {' and '.join(done)}"]
+    return sequences, [f"{len(joined):,} sequences are joined from {' and '.join(done)}"]
 
 
 def _width(blocks: pd.Series) -> int:
@@ -191,7 +191,7 @@ def join_kmers(sentence: str) -> str:
         if len(kmer) != k:
             raise InputError(
                 f"k-mer {number} of the sentence, {kmer[:20]!r}, has {len(kmer)} letters "
-                f"where the first has {k}"
+                f"but the first has {k}"
             )
         if before[1:] != kmer[:-1]:
             raise InputError(
@@ -237,7 +237,7 @@ def read_letters(path: Path, *, block: int = BLOCK) -> Iterator[Letters]:
         For a file that is missing, a corrupt gzip or not FASTA.
     """
     check_readable(path, holds="genome")
-    remedy = "Check the path; every machine of a cluster has to see it."
+    remedy = "Check the path; every machine of a cluster must be able to read it."
     with file_errors(path, remedy=remedy), path.open("rb") as raw:
         packed = raw.read(2) == GZIP
         raw.seek(0)
@@ -255,7 +255,7 @@ def _pieces(path: Path, raw: BinaryIO, stream: BinaryIO, block: int) -> Iterator
                 raise InputError(
                     "does not begin with the title of a record",
                     file=path,
-                    remedy="Give a FASTA file, plain or gzip.",
+                    remedy="Give a FASTA file, plain or gzipped.",
                 )
         parts, at = [], 0
         while at < len(data):
@@ -273,4 +273,4 @@ def _pieces(path: Path, raw: BinaryIO, stream: BinaryIO, block: int) -> Iterator
         yield Letters(b"".join(parts).translate(None, b"\n \t"), now - seen)
         seen = now
     if not begun:
-        raise InputError("holds no FASTA record", file=path, remedy="Give another file.")
+        raise InputError("contains no FASTA record", file=path, remedy="Give another file.")

@@ -62,9 +62,9 @@ def open_signal(path: Path) -> Iterator[Signal]:
         known = False
     if not known:
         raise InputError(
-            "is no bigWig file",
+            "is not a bigWig file",
             file=path,
-            remedy="Convert it, such as bedGraph with UCSC's bedGraphToBigWig.",
+            remedy="Convert it, for example from bedGraph with UCSC's bedGraphToBigWig.",
         )
     try:
         yield Signal(file)

@@ -59,7 +59,7 @@ def read_variants(paths: Sequence[str | Path]) -> Variants:
             else:
                 _read(item, path, rows, rejects, with_anchor=with_anchor)
         if len(rows) + len(rejects) == before:
-            raise InputError("the file holds no variant", file=path)
+            raise InputError("the file contains no variant", file=path)
     return Variants(pd.DataFrame(rows, columns=list(COLUMNS)), rejects)
 
 
@@ -107,7 +107,7 @@ def open_lines(path: Path) -> Iterator[str]:
                         "the line is not text",
                         file=path,
                         row=number,
-                        remedy="Give a VCF, plain or bgzip, or a TSV.",
+                        remedy="Give a VCF file, plain or compressed with bgzip, or a TSV file.",
                     )
                 yield line.decode("utf-8", "surrogateescape").rstrip("\r\n")
 
@@ -162,7 +162,7 @@ def _position(row: Row) -> int | str:
         return "the chromosome is empty"
     is_number = row.pos.isascii() and row.pos.isdecimal() and len(row.pos) <= _MAX_DIGITS
     if not is_number or not 0 < int(row.pos) < _MAX_POSITION:
-        return f"the position {row.pos[:40]!r} is no whole number from 1 on"
+        return f"the position {row.pos[:40]!r} is not a whole number from 1"
     return int(row.pos)
 
 
@@ -173,16 +173,16 @@ def _why_unusable(ref: str, alt: str, with_anchor: bool) -> tuple[str, str]:
     if alt.startswith("<") or "[" in alt or "]" in alt or alt.startswith(".") or alt.endswith("."):
         return f"the allele {alt} is symbolic, its bases are not written out", ""
     if alt == "*":
-        return "the allele * stands for a deletion that another line describes", ""
+        return "the allele * represents a deletion described by another line", ""
     if not with_anchor and ref in MISSING:
         return (
-            "the reference allele is empty, so it is not certain where the insertion stands",
-            "Write the base before it with both alleles, as VCF does.",
+            "the reference allele is empty, so the position of the insertion is ambiguous",
+            "Include the preceding base in both alleles, as in VCF.",
         )
     deleted = not with_anchor and alt in MISSING
     for name, text in (("REF", ref), ("ALT", alt)):
         if not _BASES.fullmatch(text.upper()) and not (deleted and name == "ALT"):
-            return f"{name} is {text!r}, which is not made of A, C, G and T", ""
+            return f"{name} is {text!r}, which has letters other than A, C, G and T", ""
     if ref.upper() == alt.upper():
         return "REF and ALT are the same", ""
     return "", ""

@@ -67,21 +67,23 @@ def vcf_rows(lines: Iterable[str], path: Path) -> Iterator[Row | RejectedRow]:
                     f"the header is {readable(line[:60])!r}",
                     file=path,
                     row=number,
-                    remedy="Begin it with #CHROM POS ID REF ALT, parted by tabs.",
+                    remedy="Begin it with #CHROM POS ID REF ALT, separated by tabs.",
                 )
             num_columns = num_columns or line.count("\t") + 1
             continue
         if not num_columns:
             raise InputError(
-                "a variant stands before the line #CHROM",
+                "a variant comes before the line #CHROM",
                 file=path,
                 row=number,
-                remedy="Give the file its header.",
+                remedy="Add the header to the file.",
             )
         cells = line.split("\t", _NUM_FIXED)
         # A line that was cut may have lost a part of its last allele.
         if len(cells) < min(_NUM_FIXED, num_columns):
-            reason = f"the line has {len(cells)} columns, a VCF has at least 8, parted by tabs"
+            reason = (
+                f"the line has {len(cells)} columns, but a VCF has at least 8, separated by tabs"
+            )
             yield RejectedRow(str(path), number, reason, readable(line))
             continue
         chrom, pos, name, ref, alt = map(readable, cells[:_NUM_READ])
@@ -115,14 +117,12 @@ def table_rows(lines: Iterable[str], path: Path) -> Iterator[Row | RejectedRow]:
             continue
         cells = _cells(line, separator)
         if cells is None:
-            yield RejectedRow(
-                str(path), number, "a quotation mark is never closed", readable(line)
-            )
+            yield RejectedRow(str(path), number, "a quotation mark is not closed", readable(line))
             continue
         while len(cells) > len(names) and not cells[-1]:
             cells.pop()
         if len(cells) != len(names):
-            reason = f"the row has {len(cells)} cells where there are {len(names)} columns"
+            reason = f"the row has {len(cells)} cells, but there are {len(names)} columns"
             yield RejectedRow(str(path), number, reason, readable(line))
             continue
         chrom, pos, ref, alt = (cells[at[c]] for c in ("chrom", "pos", "ref", "alt"))

@@ -160,6 +160,6 @@ def _check_finite(vectors: NDArray[np.float32], names: list[str]) -> None:
     bad = ~np.isfinite(vectors).all(1)
     if bad.any():
         raise InputError(
-            f"sequence {names[int(np.argmax(bad))]!r}: its embedding is no finite number (nan or inf)",
+            f"sequence {names[int(np.argmax(bad))]!r}: its embedding is not finite (nan or inf)",
             remedy="Use --precision fp32, or another model.",
         )

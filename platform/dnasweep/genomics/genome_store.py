@@ -152,7 +152,7 @@ class StoredGenome:
         # Finding an artefact verifies all of it and sets a damaged one aside.
         self._storage.find(KIND, self._key)
         return InputError(
-            "the genome is not there any more, or is damaged",
+            "the stored genome is missing or damaged",
             file=self._storage.uri_of(KIND, self._key),
-            remedy="Run the same command again from where the FASTA is.",
+            remedy="Run the same command again on a machine that has the FASTA file.",
         )

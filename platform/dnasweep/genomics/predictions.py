@@ -109,7 +109,7 @@ class Predictor:
             if int(np.diff(beginning)[0]) > capacity:
                 raise InputError(
                     f"sequence {name!r} of {len(sequence):,} bases has more than {capacity:,} "
-                    f"tokens in its first {PREFIX:,} bases, the model has {capacity:,} positions",
+                    f"tokens in its first {PREFIX:,} bases, but the model has {capacity:,} positions",
                     remedy=_TOO_LONG,
                 )
         for start in range(0, len(table), ROWS):
@@ -242,9 +242,9 @@ def check_output(path: Path) -> None:
     """
     if path.suffix.lower() not in (".parquet", ".csv"):
         raise InputError(
-            f"cannot write {path.suffix or 'a file without ending'}",
+            f"cannot write {path.suffix or 'a file without an extension'}",
             file=path,
-            remedy="End the name in .parquet or .csv.",
+            remedy="Use the extension .parquet or .csv.",
         )
     try:
         try_writing(path.parent)
@@ -252,7 +252,7 @@ def check_output(path: Path) -> None:
         raise InputError(
             f"the predictions cannot be written: {error.strerror or error}",
             file=path,
-            remedy="Give another place with --out, or free space there.",
+            remedy="Give another location with --out, or free space there.",
         ) from error
 
 

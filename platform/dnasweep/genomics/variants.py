@@ -26,7 +26,7 @@ PLACED = (
 """Columns of placed variants: those read, with `pos`, `ref` and `alt` normalised; as they were
 written; and the flanks."""
 _REGION = re.compile(r"(?P<chrom>.+):(?P<first>[0-9,]+)-(?P<last>[0-9,]+)")
-_WRONG_ASSEMBLY = "Check that the variants are of this assembly of the genome."
+_WRONG_ASSEMBLY = "Check that the variants refer to this assembly of the genome."
 
 
 class Region(NamedTuple):
@@ -179,13 +179,13 @@ def _check_reference(ref: str, start: int, length: int, name: str, fetch: Fetch)
     end = start + len(ref)
     if end > length:
         raise InputError(
-            f"bases {start + 1:,} to {end:,} reach over the end of {name}, which has {length:,}",
+            f"bases {start + 1:,} to {end:,} extend beyond the end of {name}, which has {length:,} bases",
             remedy=_WRONG_ASSEMBLY,
         )
     found = fetch(start, end)
     if found != ref:
         raise InputError(
-            f"REF is {_short(ref)}, the genome has {_short(found)} at {name}:{start + 1}",
+            f"REF is {_short(ref)}, but the genome has {_short(found)} at {name}:{start + 1}",
             remedy=_WRONG_ASSEMBLY,
         )
 

@@ -35,7 +35,7 @@ from dnasweep.tracking.client import NO_TRACKING, without_password
 from dnasweep.tracking.tracker import DatasetInput
 
 Request = TypeVar("Request", bound=JobRequest[Any])
-NOT_STARTED = "Nothing was started: leave --dry-run out to run it."
+NOT_STARTED = "Nothing was started: leave out --dry-run to run it."
 
 
 @dataclass(frozen=True, kw_only=True)

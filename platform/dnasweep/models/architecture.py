@@ -212,9 +212,9 @@ def _check_encoder(
     for name, value in wanted.items():
         if found.get(name) != value:
             raise InputError(
-                f"the encoder has {name} {found.get(name)} and the classifier needs {value}",
+                f"the encoder has {name} {found.get(name)}, but the classifier needs {value}",
                 file=encoder,
-                remedy="Use the model size and the tokenizer the encoder was pretrained with.",
+                remedy="Use the model size and the tokenizer that the encoder was pretrained with.",
             )
     saved = encoder / "tokenizer.json"
     if saved.is_file() and load_tokenizer(encoder).tokens != tokenizer.tokens:

@@ -99,7 +99,7 @@ def _of_places(
     task, bases = task_of_model(model.config.to_dict()), corpus.num_bases()
     if (bases < task.places).any():
         raise InputError(
-            f"the sequence has fewer bases than the {task.places} bins of which a signal is predicted",
+            f"the sequence has fewer bases than the model has bins ({task.places})",
             row=int(np.argmax(bases < task.places)) + 1,
             remedy="Give sequences of the length that the model was trained on.",
         )
@@ -150,8 +150,8 @@ def _check_finite(found: Tensor) -> None:
     bad = ~torch.isfinite(found).all(1)
     if bad.any():
         raise InputError(
-            f"what the model computes for the sequence is no finite number (nan or inf), and so "
-            f"for {int(bad.sum())} of {len(found)}",
+            f"the model's output for the sequence is not finite (nan or inf), as for "
+            f"{int(bad.sum())} of {len(found)} sequences",
             row=int(bad.nonzero()[0, 0]) + 1,
             remedy="Use --precision fp32, or another model.",
         )

@@ -35,7 +35,7 @@ def check_lengths(corpus: Corpus, limit: int) -> None:
     if lengths.max(initial=0) > limit:
         row = int(np.argmax(lengths > limit))
         raise InputError(
-            f"the sequence has {lengths[row]} tokens and the model reads at most {limit}",
+            f"the sequence has {lengths[row]} tokens, but the model reads at most {limit}",
             row=row + 1,
             remedy="Shorten the sequence, or use a model trained on longer ones.",
         )
@@ -64,7 +64,7 @@ def encoded_rows(
     """
     if pooling == "first" and tokenizer.cls_id == tokenizer.pad_id:
         raise InputError(
-            "rows of this model begin with no token of their own", remedy="Use the pooling mean."
+            "rows of this model do not begin with a special token", remedy="Use the pooling mean."
         )
     corpus = tokenizer.encode(list(sequences))
     # A row is read as a whole, never in windows.

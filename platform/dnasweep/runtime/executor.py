@@ -156,7 +156,7 @@ def _finish_some(
         except ray.exceptions.RayError as error:
             raise InputError(
                 str(lost(error)),
-                remedy="Run the same command again: it goes on from the last state.",
+                remedy="Run the same command again: it resumes from the last state.",
             ) from error
         done(spec)
 
@@ -227,7 +227,7 @@ class RayExecutor(Executor):
         )
         if not allotment.fitting(resources):
             self._sweep.console.print(
-                "[dim]no machine that could take a trial is there yet; cloud machines take some "
+                "[dim]no machine for a trial is available yet; cloud machines take some "
                 "minutes to start[/]"
             )
         return JobSpec(

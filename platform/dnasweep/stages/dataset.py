@@ -128,9 +128,9 @@ def draw_shots(table: pd.DataFrame, pool: np.ndarray, shots: int, resample: int)
             remedy = f"Use at most --shots {_smallest(labels)}."
             if len(given):
                 remedy = f"{remedy} The set as it is given is used alone with --resamples 1."
-            asked = f"{shots} shots of each class are asked for, and class {label} has"
+            asked = f"{shots} shots of each class are requested, but class {label} has"
             if label < 0:
-                asked = f"{shots} shots are asked for, and there are"
+                asked = f"{shots} shots are requested, but there are"
             raise InputError(f"{asked} {len(members):,} training sequences", remedy=remedy)
         # Rows without a class are drawn as those of one are.
         order = np.random.default_rng([resample, max(0, int(label))]).permutation(len(members))

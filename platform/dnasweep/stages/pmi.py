@@ -138,6 +138,6 @@ def keep_table(storage: Storage, given: str) -> tuple[str, int]:
 def _unknown(storage: Storage, given: str) -> InputError:
     return InputError(
         f"there is no PMI table {given!r}, neither as a file nor in {storage.root}",
-        remedy="Give the key or the file that `dnasweep pmi` has printed, or leave it out to have "
+        remedy="Give the key or the file printed by `dnasweep pmi`, or leave it out to have "
         "k-mers counted in the rows that are pretrained on.",
     )

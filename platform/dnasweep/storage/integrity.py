@@ -157,7 +157,7 @@ def refuse_damaged(folder: Path) -> None:
             raise InputError(
                 f"this is damaged: {wrong}",
                 file=artefact,
-                remedy="Delete this folder and run the sweep again: it is made anew. To use the model "
+                remedy="Delete this folder and run the sweep again, which makes it anew. To use the model "
                 "as it is, copy its directory to another place.",
             )
 
@@ -188,6 +188,6 @@ def readable(path: Path) -> Iterator[None]:
         raise InputError(
             "there is no permission to read this",
             file=error.filename or path,
-            remedy="Ask its owner for it (chmod -R g+rX on the storage), or give a storage of your "
-            "own with --storage.",
+            remedy="Ask its owner for permission (chmod -R g+rX on the storage), or give your own storage "
+            "with --storage.",
         ) from error

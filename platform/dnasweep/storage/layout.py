@@ -49,10 +49,10 @@ def check_layout(storage: Storage) -> None:
     if layout != versions.STORAGE:
         raise InputError(
             f"the storage was begun by dnasweep {other} with layout {layout}, and this is {own_version} "
-            f"with layout {versions.STORAGE}: neither would see what the other is at",
+            f"with layout {versions.STORAGE}: neither would see the other's work",
             file=storage.root,
-            remedy="Give another folder with --storage, or use the same version of dnasweep for all that "
-            "work in this one.",
+            remedy="Give another folder with --storage, or use the same version of dnasweep for all "
+            "work in this storage.",
         )
 
 

@@ -59,9 +59,9 @@ def inside(root: Path, name: str) -> Path:
     while step != root:
         if step.is_symlink() and not step.resolve().is_relative_to(root.resolve()):
             raise InputError(
-                "a link leads out of the storage",
+                "a link points outside the storage",
                 file=str(step),
-                remedy="Move the folder itself here, or give the storage that it lies in.",
+                remedy="Move the folder itself here, or give the storage that contains it.",
             )
         step = step.parent
     return path
@@ -80,10 +80,10 @@ def check_uri(uri: str) -> None:
         has_user = parts.username is not None and parts.scheme == "s3"
         secret = has_user or parts.password is not None
     except ValueError as error:
-        raise InputError(f"storage {uri!r} is no URI: {error}", remedy=_REMEDY) from error
+        raise InputError(f"storage {uri!r} is not a URI: {error}", remedy=_REMEDY) from error
     if secret or any(_SECRET.search(name) for name, _ in parse_qsl(parts.query)):
         raise InputError(
-            "the storage URI holds credentials, which others would see in process lists and logs",
+            "the storage URI contains credentials, which others would see in process lists and logs",
             file=f"{parts.scheme}://***@{parts.netloc.rpartition('@')[2]}{parts.path}",
             remedy="Leave them out: they are read from AWS_ACCESS_KEY_ID and "
             "AWS_SECRET_ACCESS_KEY, from ~/.aws/credentials, or from the machine's role.",

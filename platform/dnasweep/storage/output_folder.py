@@ -25,7 +25,7 @@ RECORD = ".dnasweep.json"
 """Name of the record: names and SHA-256 of the files of each job that writes to the folder."""
 EARLIER = "earlier"
 """Folder for files of earlier runs that are not in the record, or that were changed since."""
-_REMEDY = "Give another place with --out, or free space there; what is computed is kept."
+_REMEDY = "Give another location with --out, or free space there; computed results are kept."
 
 
 def check_folder(folder: Path) -> None:

@@ -126,9 +126,9 @@ class PublishedArtefacts:
 
 def _missing(uri: str) -> InputError:
     return InputError(
-        "this is not in the storage any more, or was damaged",
+        "this is no longer in the storage, or is damaged",
         file=uri,
-        remedy="Run the same command again: it is made again from what it was made of.",
+        remedy="Run the same command again: it is made again from its inputs.",
     )
 
 

@@ -95,7 +95,7 @@ def _unavailable(fault: StorageFault, uri: str, seconds: float) -> Unavailable:
         return Unavailable(
             f"the storage has not answered for {seconds:.0f} s ({fault.name})",
             file=uri,
-            remedy="Run the same command again when it does: finished stages are kept.",
+            remedy="Run the same command again once it answers: finished stages are kept.",
         )
     return Unavailable(
         f"the storage refuses ({fault.name})",

@@ -95,8 +95,8 @@ def prepare_checkpoints(
             if pickle and (copy := as_safetensors(directory, storage if keep else None, scratch)):
                 directory = copy
                 say(
-                    f"{name}: its weights are pickled. They were read in a process of their own that "
-                    "can run no code of theirs, and are used as safetensors."
+                    f"{name}: its weights are pickled. They were read in a separate process that cannot run "
+                    "code from the file, and are used as safetensors."
                 )
             if further:
                 # Imported here because a sweep without such checkpoints does not need torch.
@@ -105,7 +105,9 @@ def prepare_checkpoints(
                 check_masked(directory)
             size, tokenizers, new = _inspect(directory, model, tunings)
             if new:
-                start = "is random at first" if len(new) == 1 else "are random at first"
+                start = (
+                    "is initialised at random" if len(new) == 1 else "are initialised at random"
+                )
                 say(f"{name}: {' and '.join(new)} {start}, since the checkpoint has none.")
             key = keep_model(storage, directory) if keep else model_digest(directory)
             if lengths is not None:
@@ -192,10 +194,10 @@ def check_tokenizers(recipe: Recipe, cells: Sequence[Cell]) -> None:
         ):
             continue
         raise InputError(
-            f"the model has another vocabulary than {cell.tokenizer}: that of "
+            f"the model does not have the vocabulary of {cell.tokenizer} but that of "
             f"{' or '.join(found.tokenizers)}",
             file=found.name,
-            remedy=f"Leave --tokenizers out, or name {found.tokenizers[0]}.",
+            remedy=f"Leave out --tokenizers, or name {found.tokenizers[0]}.",
         )
 
 

@@ -152,6 +152,6 @@ def check_pretraining(data: Prepared, pretraining: Prepared | None, cells: Seque
     wanted = any(cell.species_set != "none" for cell in cells)
     if wanted and pretraining is None and not (data.table["split"] == "validation").any():
         raise InputError(
-            "the data have no validation rows to pretrain by",
+            "the data have no validation rows for pretraining",
             remedy="Give sequences to pretrain on with --pretrain-data, or --species-sets none.",
         )

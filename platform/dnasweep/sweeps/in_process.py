@@ -151,7 +151,7 @@ class InProcessExecutor(Executor):
         if options.search != "grid" or options.asha:
             asked = "--asha" if options.search == "grid" else f"--search {options.search}"
             raise InputError(
-                f"{asked} compares trials that run side by side, and in this process they run one "
+                f"{asked} compares trials that run at the same time, but in this process they run one "
                 "after the other",
                 remedy="Leave it out to run the grid, or run the sweep on Ray.",
             )

@@ -90,7 +90,7 @@ def check_lengths(
         positions = spec.model.max_tokens
         if spec.checkpoint is not None and positions is not None and needed > positions:
             raise InputError(
-                f"the longest sequence has {needed} tokens of {tokenizer}, and "
+                f"the longest sequence has {needed} tokens of {tokenizer}, but "
                 f"the model to start from has {positions} positions",
                 remedy="Use --windows log-odds to read it in parts, or --crop.",
             )
@@ -99,8 +99,8 @@ def check_lengths(
         available = longest(spec.encoder.tokenizer.corpus_key)
         if available is not None and needed > available:
             raise InputError(
-                f"sequences to pretrain on have up to {available} tokens of {tokenizer}, those to "
-                f"fine-tune on {needed}",
+                f"pretraining sequences have up to {available} tokens of {tokenizer}, but those for "
+                f"fine-tuning have {needed}",
                 remedy=f"Use --max-tokens {needed} or more.",
             )
 
@@ -111,7 +111,7 @@ def _too_long(storage: Storage, spec: TokenizerSpec, longest: int, most: int) ->
         row = int(obtain_corpus(storage, spec)[1].num_tokens().argmax())
         which = f" ({load_dataset(storage, spec.dataset).table['id'].iloc[row]})"
     return InputError(
-        f"tokenizer {spec.config.name} makes {longest} tokens of the longest sequence{which}, the "
+        f"tokenizer {spec.config.name} makes {longest} tokens of the longest sequence{which}, but the "
         f"model has {most} positions",
         remedy=f"Use --max-tokens {longest} or more, or a tokenizer with longer tokens.",
     )

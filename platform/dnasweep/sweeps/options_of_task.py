@@ -43,7 +43,7 @@ def _check_without_classes(options: SweepOptions, task: Task) -> None:
     for option, given in wrong.items():
         if given:
             raise InputError(
-                f"{option} is for classes, and the labels are none ({task.name})",
+                f"{option} is for classes, but the labels are not classes ({task.name})",
                 remedy="Leave it out.",
             )
 
@@ -52,8 +52,8 @@ def _check_whole_rows(options: SweepOptions, task: Task) -> None:
     """Refuse to read rows in windows, or on their other strand, where labels are not of whole rows."""
     if options.windows != "none" and not task.reads_windows:
         raise InputError(
-            f"--windows is {options.windows}, which averages over windows, and the labels are of "
-            f"places in a sequence ({task.name})",
+            f"--windows is {options.windows}, which averages over windows, but the labels are of "
+            f"positions in a sequence ({task.name})",
             remedy="Leave it out, and cut the sequences, with their labels, or use --crop.",
         )
     strands = options.augment_reverse_complement or options.average_reverse_complement

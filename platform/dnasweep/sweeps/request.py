@@ -170,7 +170,7 @@ def prepare_sweep(
         axes = axes | {"checkpoint": options.checkpoints}
     if options.continue_pretraining and not set(axes.get("checkpoint", ())) - {"none"}:
         raise InputError(
-            "continue_pretraining is set, and there is no checkpoint to continue",
+            "continue_pretraining is set, but there is no checkpoint to continue",
             remedy="Name some with --checkpoints, or leave it out.",
         )
     if "cnn" in options.baselines:

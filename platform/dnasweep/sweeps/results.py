@@ -204,7 +204,7 @@ def report_failures(sweep: Sweep, plan: SweepPlan) -> None:
     if not finished:
         raise NothingLeft(
             f"no trial is left to compare: {number} of {len(plan.cells)} {how}. The first, {first}",
-            remedy="Mend the cause, or choose other options, and run the same again: what is finished "
+            remedy="Fix the cause or choose other options, and run the same command again: finished work "
             "is kept.",
         )
     sweep.console.print(

@@ -114,7 +114,7 @@ def _load(storage: Storage, probe: Probe, measure: MeasureSpeed | None) -> Load:
         cost = estimate(storage, specs, at_length)
         if cost is None:
             raise InputError(
-                f"how fast these models train is not known on this machine ({probe.task})",
+                f"the training speed of these models on this machine is unknown ({probe.task})",
                 remedy=f"Train them once on a few rows, with --train-rows {LEAST_ROWS} and "
                 f"--tasks {probe.task}, without --time-budget; then their speed is known.",
             )

@@ -150,7 +150,7 @@ def prepare_suite(
         several = f"none of the {len(absent)} tasks of {suite.title} can be run"
         raise InputError(
             f"{several}; the first, {name}, is {state}: {reason.rstrip('.')}",
-            remedy="Mend the cause, or name other --tasks.",
+            remedy="Fix the cause, or choose other --tasks.",
         )
     return SuiteRequest(
         suite=suite,

@@ -23,10 +23,10 @@ from dnasweep.tasks.wording import metric_name, p_text
 QUESTIONS: tuple[tuple[str, str, str], ...] = (
     ("target", "random", "Does pretraining on the target alone help"),
     ("all", "random", "Does pretraining on all species help"),
-    ("all", "target", "Are other species worth reading in place of more of the target"),
+    ("all", "target", "Is reading other species better than reading more of the target"),
     ("all-then-close", "all", "Does it help to end with close relatives"),
-    ("zero-shot", "random", "Can the rows of other species stand in for those of the target"),
-    ("zero-shot", "all", "What do the target's own rows add"),
+    ("zero-shot", "random", "Can rows of other species replace those of the target"),
+    ("zero-shot", "all", "What is lost without the target's own rows"),
 )
 """Pairs of strategies, and what their difference answers."""
 MIN_TARGETS = 5

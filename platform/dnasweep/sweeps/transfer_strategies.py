@@ -18,7 +18,7 @@ DESCRIPTIONS: dict[str, str] = {
     "target": "pretraining on the target alone",
     "all": "pretraining on all species",
     "all-then-close": "pretraining on all species, then on the target and its close relatives",
-    "zero-shot": "pretraining and fine-tuning on every species but the target",
+    "zero-shot": "pretraining and fine-tuning on all species except the target",
 }
 """Each strategy in words."""
 

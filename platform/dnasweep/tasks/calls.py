@@ -43,7 +43,7 @@ def decision_threshold(config: Mapping[str, Any]) -> float:
     number = isinstance(chosen, int | float) and not isinstance(chosen, bool)
     if not number or not 0 <= chosen <= 1:
         raise InputError(
-            f"the model's {DECISION_THRESHOLD} is {chosen!r}, which is no probability",
+            f"the model's {DECISION_THRESHOLD} is {chosen!r}, which is not a probability",
             remedy=f"Correct {DECISION_THRESHOLD} in its config.json, or remove it for "
             f"{EVEN_THRESHOLD}.",
         )

@@ -55,13 +55,13 @@ class ClassTask(Task):
         used = targets
         if len(used) and (used.min() < 0 or used.max() >= self.num_outputs):
             raise InputError(
-                f"a label is {used.min() if used.min() < 0 else used.max()} where there are "
+                f"a label is {used.min() if used.min() < 0 else used.max()}, but there are "
                 f"{self.num_outputs} classes",
                 remedy=f"Use labels from 0 to {self.num_outputs - 1} and leave out unlabelled rows.",
             )
         if len(np.unique(used)) < 2:
             raise InputError(
-                f"{rows} have one class only",
+                f"{rows} have only one class",
                 remedy="Give rows of both classes, or another species set to train on.",
             )
 

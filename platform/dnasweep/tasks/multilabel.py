@@ -69,7 +69,7 @@ class Multilabel(Task):
         same = [n for n, column in zip(self.names, targets.T, strict=True) if np.ptp(column) == 0]
         if same:
             raise InputError(
-                f"of {rows} all have, or all lack, the label(s) {', '.join(same)}",
+                f"{rows} all have, or all lack, the label(s) {', '.join(same)}",
                 remedy="Give rows with and without them, or another species set to train on.",
             )
 

@@ -204,7 +204,7 @@ class Profile(Task):
         if value == "probability":
             raise InputError(
                 "the model predicts signals, which have no probability",
-                remedy="Leave --value out: the logarithm of the signal is explained.",
+                remedy="Leave out --value: the logarithm of the signal is explained.",
             )
         return "logit"
 

@@ -84,12 +84,12 @@ class Regression(Task):
 
     def check(self, targets: Targets, rows: str) -> None:
         if not np.isfinite(targets).all():
-            raise InputError(f"{rows} have labels that are no finite numbers")
+            raise InputError(f"{rows} have labels that are not finite numbers")
         flat = [n for n, column in zip(self.names, targets.T, strict=True) if np.ptp(column) == 0]
         if flat or len(targets) < 2:
             raise InputError(
-                f"{rows} have one value only ({', '.join(flat)})",
-                remedy="Give rows of different values, or another species set to train on.",
+                f"{rows} have only one value ({', '.join(flat)})",
+                remedy="Give rows with different values, or another species set to train on.",
             )
 
     def measure(
@@ -170,7 +170,7 @@ class Regression(Task):
         if value == "probability":
             raise InputError(
                 "the model predicts numbers, which have no probability",
-                remedy="Leave --value out: the number itself is explained.",
+                remedy="Leave out --value: the number itself is explained.",
             )
         return "logit"
 

@@ -105,7 +105,7 @@ class Token(Task):
     def check(self, targets: Targets, rows: str) -> None:
         if len(np.unique(targets[targets >= 0])) < 2:
             raise InputError(
-                f"the bases of {rows} have one class only",
+                f"the bases of {rows} have only one class",
                 remedy="Give rows with bases of every class, or another species set to train on.",
             )
 

@@ -68,7 +68,7 @@ class Corpus:
             raise InputError(
                 f"the tokenised corpus cannot be read ({error})",
                 file=file,
-                remedy="Delete its folder; it is built again.",
+                remedy="Delete its folder; it will be built again.",
             ) from error
 
 

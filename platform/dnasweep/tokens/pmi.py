@@ -85,7 +85,7 @@ def score_kmers(counts: NGramCounts, config: PmiConfig) -> PmiTable:
         raise InputError(
             f"no k-mer of {counts.k} bases occurs {config.min_count} times in "
             f"{counts.num_bases:,} bases",
-            remedy="Count over more sequences, or lower the least count.",
+            remedy="Count more sequences, or lower the minimum count.",
         )
     with np.errstate(divide="ignore", invalid="ignore"):
         scores = _VARIANTS[config.variant](counts, config)
@@ -190,8 +190,8 @@ def read_table(path: Path) -> PmiTable:
     codes = window_codes(digits("".join(kmers)), k)[::k]
     for wrong, what in (
         (codes >= 4**k, "is not over A, C, G and T"),
-        (pd.Series(codes).duplicated().to_numpy(), "is there twice"),
-        (~np.isfinite(scores), "has no number for a score"),
+        (pd.Series(codes).duplicated().to_numpy(), "occurs twice"),
+        (~np.isfinite(scores), "has no finite score"),
     ):
         if wrong.any():
             row = int(wrong.argmax())
@@ -199,7 +199,7 @@ def read_table(path: Path) -> PmiTable:
                 f"k-mer {kmers.iloc[row]!r} {what}",
                 file=path,
                 row=row + 2,
-                remedy="Mend or leave out the row.",
+                remedy="Correct or leave out the row.",
             )
     table = np.full(4**k, np.nan)
     table[codes] = scores

@@ -129,8 +129,8 @@ def _absolute(path: str, given: str) -> Path:
         return Path(path).expanduser().absolute()
     except RuntimeError as error:
         raise InputError(
-            f"the tracking URI {given!r} is in the home folder of nobody",
-            remedy="Write the path in full: sqlite:////path/to/mlflow.db.",
+            f"the tracking URI {given!r} is not in the home folder of any user",
+            remedy="Write the full path: sqlite:////path/to/mlflow.db.",
         ) from error
 
 
@@ -175,8 +175,8 @@ def check_reachable(uri: str, *, timeout_s: tuple[float, float] = (4, 60)) -> No
     except Exception as error:
         raise InputError(
             f"the MLflow store {without_password(uri)} cannot be opened: {first_line(error)}",
-            remedy="Name another with --tracking-uri, or mend this one "
-            "(`mlflow db upgrade URI` where its schema is old).",
+            remedy="Give another with --tracking-uri, or repair this one "
+            "(`mlflow db upgrade URI` if its schema is old).",
         ) from error
 
 
@@ -186,7 +186,7 @@ def _check_server(uri: str, timeout_s: tuple[float, float]) -> None:
         raise InputError(
             f"no MLflow server answers at {without_password(uri)} ({answer.text})",
             remedy="Start it (`mlflow server --port 5000`), correct --tracking-uri, or leave "
-            "--tracking-uri and MLFLOW_TRACKING_URI out to record into a local database.",
+            "out --tracking-uri and MLFLOW_TRACKING_URI to record into a local database.",
         )
     if answer.status == 200:
         return

@@ -30,9 +30,9 @@ def alone_with(database: Path | None) -> Iterator[None]:
     database.parent.mkdir(parents=True, exist_ok=True)
     if not takes_locks(database.parent):
         raise InputError(
-            "MLflow's database needs locks, and the file system of its folder takes none",
+            "MLflow's database needs file locks, which the file system of its folder does not support",
             file=str(database),
-            remedy="Name another place with --tracking-uri: sqlite:////path/on/another/disk/mlflow.db, "
+            remedy="Give another location with --tracking-uri: sqlite:////path/on/another/disk/mlflow.db, "
             "the address of an MLflow server, or none. Models and tables stay in --storage.",
         )
     with StorageLock(database.with_name(f"{database.name}.lock")):

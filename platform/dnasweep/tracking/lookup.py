@@ -218,7 +218,7 @@ def _model_of_run(client: MlflowClient, run_id: str, destination: Path | None) -
     raise InputError(
         f"the run {run_id} ({run.info.run_name}) has no model{where}; "
         f"its artifacts: {', '.join(artifacts) or 'none'}",
-        remedy="Name a run that fine-tuned a model; a sweep's parent run has none itself.",
+        remedy="Name a run that fine-tuned a model; the parent run of a sweep has no model itself.",
     )
 
 

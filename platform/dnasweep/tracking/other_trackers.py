@@ -39,7 +39,7 @@ def check_trackers(names: Sequence[TrackerName]) -> None:
         except ImportError as error:
             raise InputError(
                 f"--also {name} needs the package {error.name or name}, which is not installed",
-                remedy=f"Run: pip install 'dnasweep[{name}]', or leave {name} out.",
+                remedy=f"Run: pip install 'dnasweep[{name}]', or leave out {name}.",
             ) from error
 
 

@@ -1,4 +1,4 @@
-"""What a sweep prints: the data, the plan, the comparison, and where everything is."""
+"""What a sweep prints: the data, the plan, the comparison, and the locations of the results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from dnasweep.progress import duration
 from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.plan import published
 from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
-from dnasweep.stages.speed import measure_speed
 from dnasweep.sweeps.built_in import describe_defaults
 from dnasweep.sweeps.cost import Measure, estimate
 from dnasweep.sweeps.preparation import Prepared
@@ -24,7 +23,7 @@ from dnasweep.sweeps.request import Sweep
 def announce_data(
     console: Console, data: Prepared, *, every_finding: bool = False, kept: bool = True
 ) -> None:
-    """Print what the data are and the warnings of the audit; and, if `kept`, where rejected rows are.
+    """Print a summary of the data, the warnings of the audit and, if `kept`, the location of rejected rows.
 
     Parameters
     ----------
@@ -33,9 +32,9 @@ def announce_data(
     data
         The data set.
     every_finding
-        Whether findings that are no warnings are printed too.
+        Whether findings other than warnings are also printed.
     kept
-        Whether the data set is kept, so that rejected rows lie beside it.
+        Whether the data set is kept, with its rejected rows beside it.
     """
     table = data.table
     counts = table["split"].value_counts()
@@ -48,7 +47,7 @@ def announce_data(
         f"{counts.get('test', 0):,} test, species: {species}"
     )
     if (rejects := data.folder / REJECTS).is_file():
-        where = f"see {rejects}" if kept else "listed beside the data set once it is kept"
+        where = f"see {rejects}" if kept else "they are listed beside the data set once it is kept"
         console.print(f"[yellow]rows left out: {escape(where)}[/]", soft_wrap=True)
     for finding in data.audit.findings:
         if finding.code == READ_AS:
@@ -60,10 +59,10 @@ def announce_data(
 
 
 def announce_plan(sweep: Sweep) -> None:
-    """Print what will be built, what is published already, and what it will cost."""
+    """Print what will be built, what already exists, and the expected cost."""
     options = sweep.options
     if held := describe_defaults(options):
-        sweep.console.print(f"[dim]built-in data, with defaults of their own: {escape(held)}[/]")
+        sweep.console.print(f"[dim]built-in data, with special defaults: {escape(held)}[/]")
     if sweep.pretraining is not None:
         source = sweep.pretraining.source
         sweep.console.print(f"[bold]pretraining[/] {escape(source)}", soft_wrap=True)
@@ -85,12 +84,12 @@ def announce_plan(sweep: Sweep) -> None:
         f"[bold]resources[/] {options.worker_range} worker(s) per trial, "
         f"{'automatic' if options.cpus_per_worker is None else options.cpus_per_worker} CPU and "
         f"{'automatic' if options.gpus_per_worker is None else options.gpus_per_worker} GPU each\n"
-        "Nothing was started: leave --dry-run out to run it."
+        "Nothing was started: leave out --dry-run to run it."
     )
 
 
 def _announce_time(sweep: Sweep) -> None:
-    """Print how long the trainings that are missing will take, and how that is known."""
+    """Print how long the missing training runs will take, and how this was estimated."""
     planned: list[EncoderSpec | ClassifierSpec] = [*sweep.plan.encoders, *sweep.plan.classifiers]
     every = {spec.key: spec for spec in planned}
     missing = [s for s in every.values() if not sweep.storage.exists(s.kind, s.key)]
@@ -99,7 +98,7 @@ def _announce_time(sweep: Sweep) -> None:
     share = 1.0
     if sweep.options.search == "optuna" and trials:
         share = min(1.0, sweep.options.num_samples / len(trials))
-    # A run measures nothing: it soon shows its own speed.
+    # A real run measures nothing: its driver does not load torch, and soon shows its own speed.
     measure = _measured(sweep) if sweep.options.dry_run else None
     parts, seconds, earlier = [], 0.0, 0
     for word, specs, part in (("pretrain", encoders, 1.0), ("fine-tun", trials, share)):
@@ -108,7 +107,7 @@ def _announce_time(sweep: Sweep) -> None:
         cost = estimate(sweep.storage, specs, measure)
         if cost is None:
             sweep.console.print(
-                "[bold]time[/] not known until the first trainings of this model have ended"
+                "[bold]time[/] unknown until the first training runs of this model have finished"
             )
             return
         number, bases = round(part * len(specs)), part * sum(s.training.bases for s in specs)
@@ -118,21 +117,24 @@ def _announce_time(sweep: Sweep) -> None:
         )
         seconds, earlier = seconds + part * cost.seconds, earlier + cost.earlier
     if parts:
-        how = "the arithmetic of each model and the speed of this machine"
-        how = f"{earlier} earlier trainings in the storage" if earlier else how
+        how = "a few steps of each model on this machine"
+        how = f"{earlier} earlier training runs in the storage" if earlier else how
         sweep.console.print(
-            f"[bold]time[/] about {duration(seconds)} of one worker, divided by as many as work at "
-            f"once: {', '.join(parts)}; estimated from {how}"
+            f"[bold]time[/] about {duration(seconds)} of one worker, divided by the number of workers: "
+            f"{', '.join(parts)}; estimated from {how}"
         )
 
 
 def _measured(sweep: Sweep) -> Measure:
+    # Imported here because it imports torch, which takes seconds.
+    from dnasweep.stages.speed import measure_speed
+
     length = int(sweep.data.table["sequence"].str.len().median())
     return lambda spec: measure_speed(spec, length)
 
 
 def announce_report(console: Console, tables: RenderableType, page: Path, table: Path) -> None:
-    """Print a comparison and where its files are.
+    """Print a comparison and the locations of its files.
 
     Parameters
     ----------
@@ -149,7 +151,7 @@ def announce_report(console: Console, tables: RenderableType, page: Path, table:
 
 
 def announce_checkpoint(sweep: Sweep, name: str, spec: EncoderSpec | ClassifierSpec) -> None:
-    """Print where a model is, or why there is none.
+    """Print the location of a model, or why there is none.
 
     Parameters
     ----------
@@ -158,7 +160,7 @@ def announce_checkpoint(sweep: Sweep, name: str, spec: EncoderSpec | ClassifierS
     name
         Name of the model.
     spec
-        The stage that made it.
+        Specification of the stage that made it.
     """
     where = f"[yellow]{escape(sweep.errors.get(spec.key, 'none'))}[/]"
     if sweep.storage.exists(spec.kind, spec.key):

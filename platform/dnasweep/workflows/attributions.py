@@ -1,4 +1,4 @@
-"""An attribution job: its request is announced, explained shard by shard, and reported."""
+"""An attribution job: announce the request, explain shard by shard, and report."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _LAYERS = {
     "rollout": "followed through all layers",
 }
 MAX_REPORTED = 20_000
-"""Sequences in the report at most; of a longer list whole shards, evenly spread."""
-_NO_SUM = "need not add up to anything"
+"""Maximum number of sequences in the report; for longer lists, evenly spread whole shards."""
+_NO_SUM = "need not add up to the output"
 
 
 def run_attributions(
@@ -49,7 +49,7 @@ def run_attributions(
     Raises
     ------
     InputError
-        For anything the user can mend, before the first sequence if it can be known by then.
+        For any problem that the user can fix, before the first sequence if it can be detected by then.
     """
     executor = executor or on_ray()
     with console.status("reading the sequences and the model"):
@@ -105,8 +105,8 @@ class AttributionJob(Job[AttributionRequest]):
         ]
         if self.request.averaged:
             lines.append(
-                "[yellow]The model calls by the mean of both strands; what is explained is the "
-                "strand given.[/]"
+                "[yellow]The model predicts from the mean of both strands, but only the given strand is "
+                "explained.[/]"
             )
         return lines
 

@@ -1,4 +1,4 @@
-"""A design job: sequences are edited shard by shard, explained before and after, and written."""
+"""A design job: edit sequences shard by shard, explain them before and after, and write the results."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def run_designs(
     Raises
     ------
     InputError
-        For anything the user can mend.
+        For any problem that the user can fix.
     """
     executor = executor or here_or_on_ray(options)
     request = prepare_designs(options, say=partial(note, console=console))
@@ -148,7 +148,7 @@ def write_results(
     request
         The job.
     designs, edits
-        A row for each sequence, and one for each edit in the order they were made.
+        Tables with a row per sequence, and a row per edit in the order of editing.
     explain
         Function that returns attributions of designs, before and after.
     """
@@ -185,7 +185,7 @@ def write_results(
 def explain_designs(
     request: DesignRequest, console: Console, executor: Executor, designs: pd.DataFrame
 ) -> StoredAttributions:
-    """Return attributions of designs: of each the sequence that was given, and the designed one.
+    """Return attributions of designs, for both the given and the designed sequence.
 
     Parameters
     ----------

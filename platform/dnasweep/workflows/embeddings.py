@@ -1,4 +1,4 @@
-"""An embedding job: vectors are computed shard by shard, then tables and a page are written."""
+"""An embedding job: compute vectors shard by shard, then write tables and a page."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def run_embeddings(
     Raises
     ------
     InputError
-        For anything the user can mend.
+        For any problem that the user can fix.
     """
     executor = executor or here_or_on_ray(options)
     say = partial(note, console=console)
@@ -71,7 +71,7 @@ class EmbeddingJob(Job[EmbeddingRequest]):
             if request.rejects:
                 write_rejects(request.rejects, folder / REJECTS)
 
-        # Labels and species colour the picture, and change no vector.
+        # Labels and species colour the figure but do not change the vectors.
         about = repr(request.table.to_dict("list")) + repr(request.rejects)
         digest = hashlib.sha256(about.encode()).hexdigest()[:8]
         with console.status("writing the files"):
@@ -116,7 +116,7 @@ def write_results(folder: Path, request: EmbeddingRequest, shards: Shards) -> No
             columns.append(part.drop_columns(["embedding"]).to_pandas())
             if request.settings["pooling"] == "token":
                 ids = columns[-1]["id"].to_numpy(object)
-                # Tokens of a sequence stand together.
+                # Tokens of a sequence are contiguous.
                 starts = np.flatnonzero(np.append(True, ids[1:] != ids[:-1]))
                 sizes = np.diff(np.append(starts, len(ids)))
                 per_sequence.append(np.add.reduceat(found, starts) / sizes[:, None])

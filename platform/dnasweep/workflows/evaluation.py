@@ -1,6 +1,6 @@
-"""Selection on validation, then evaluation on test: how every sweep ends.
+"""The end of every sweep: selection on validation, then evaluation on test.
 
-Trials are chosen on validation alone. Then, and only once, the chosen trials are evaluated on test.
+Trials are selected only on validation. The selected trials are then evaluated on test, once.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def evaluate_on_test(
     plan
         Plan of the sweep: what was trained.
     by
-        Returns the comparison group of a cell; default: one group for each tokenizer and species set
-        and further axes that are compared.
+        Function that returns the comparison group of a cell. Default: one group per tokenizer, species set
+        and other compared axes.
     """
     results = read_results(sweep, plan, frozenset())
     best = select(results, metric=sweep.options.metric, by=by)

@@ -1,4 +1,4 @@
-"""A comparison of explanations from its request to its report.
+"""A comparison of explanations, from request to report.
 
 The sequences are chosen, every method explains them, the checks are made, the curves are followed,
 and all of it is compared. Every step looks first for what is there, so the same command again goes
@@ -73,7 +73,7 @@ def run_comparison(
     Raises
     ------
     InputError
-        For anything the user can mend, before the first sequence if it can be known by then.
+        For any problem that the user can fix, before the first sequence if it can be detected by then.
     """
     executor = executor or on_ray()
     check_options(options)
@@ -126,8 +126,8 @@ def run_comparison(
 def _check_all(
     options: ComparisonOptions, chosen: Chosen, executor: Executor, console: Console
 ) -> ComparisonOptions:
-    """Return the options with methods that can explain all models, once every job can be started."""
-    # Tokens are left out of every model alike; calls and attention are not there for all.
+    """Return the options with methods that can explain all models, after checking that all jobs can start."""
+    # Every model can leave out tokens, but not all models have calls and attention.
     ordered = sorted(options.methods, key=lambda method: (method in UNSIGNED, method == "anchors"))
     for method in ordered:
         options_of(options, options.model[0], method)
@@ -143,7 +143,7 @@ def _check_all(
         raise InputError(
             f"{', '.join(lacking)} cannot explain what the model predicts",
             file=unfit[lacking[0]],
-            remedy="Leave --methods out: all are compared that can.",
+            remedy="Leave out --methods to compare all methods that can.",
         )
     console.print(
         f"[dim]left out: {', '.join(lacking)}, which cannot explain what the model predicts[/]",
@@ -160,7 +160,7 @@ def _explain(
     console: Console,
     executor: Executor,
 ) -> tuple[list[Explanations], list[dict[str, str]]]:
-    """Return the explanations of each model with their curves, and the job keys by what they are of."""
+    """Return the explanations of each model with their curves, and the keys of the jobs."""
     with kept_session():
         with console.status("preparing the explanations"):
             explained = [
@@ -210,7 +210,7 @@ def _settings(
     jobs: Sequence[dict[str, str]],
     chosen: Chosen,
 ) -> dict[str, Any]:
-    """Return everything that makes the comparison, JSON-able."""
+    """Return everything that determines the comparison, serialisable as JSON."""
     elements = None
     if chosen.elements is not None:
         elements = content_key(chosen.elements.astype(str).to_csv(index=False))
@@ -236,7 +236,7 @@ def _compare(
     settings: dict[str, Any],
     console: Console,
 ) -> Path:
-    """Compare, show the comparison, and write the report unless it is there."""
+    """Compare the methods, show the comparison, and write the report unless it exists."""
     from dnasweep.method_comparison.comparing import compare
     from dnasweep.report.explanations_page import explanation_tables, write_comparison
 
@@ -274,13 +274,13 @@ def _compare(
 
 
 def _shown(options: ComparisonOptions, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a page and MLflow say of a comparison, beside how large it is."""
+    """Return the settings of a comparison shown on the page and in MLflow, and its size."""
     named = {name: settings[name] for name in ("models", "methods", "target", "sanity", "seed")}
     return {**named, "data": options.data or "built-in", "reference": options.reference}
 
 
 def metrics_of(model: Mapping[str, Any]) -> dict[str, float]:
-    """Return the numbers of a model's comparison as metrics, those that are known."""
+    """Return the known numbers of a model's comparison as metrics."""
     found: dict[str, float | None] = {}
     for row in model["agreement"]:
         found[f"agreement_{row['measure']}.{row['one']}.{row['other']}"] = row["mean"]

@@ -1,8 +1,8 @@
 """The jobs a comparison is made of: one attribution job per method and check, and the curves.
 
-Each is a job of shards like any other, named by what goes into it: what was computed before, by this
-command or by `dnasweep shap-batch`, is read and not computed again. The jobs of all models are planned
-first, so that the same workers compute all of them and load each model once.
+Each is an ordinary sharded job, identified by its inputs: results of earlier runs, by this command or by
+`dnasweep shap-batch`, are reused. The jobs of all models are planned first, so that the same workers
+compute all of them and load each model only once.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ OTHER_CLASS = "other class"
 def options_of(
     options: ComparisonOptions, model: str, method: Method, *, target: str | None = None
 ) -> AttributionOptions:
-    """Return what the attribution job of one method is asked for.
+    """Return the options of the attribution job of one method.
 
     Parameters
     ----------
@@ -68,11 +68,11 @@ def options_of(
     Raises
     ------
     InputError
-        For what the method cannot do.
+        For options that the method does not support.
     """
     shared = {field.name for field in dataclasses.fields(AttributionOptions)}
     shared &= {field.name for field in dataclasses.fields(ComparisonOptions)}
-    # The sequences were read, cut and chosen already.
+    # The sequences have already been read, cropped and selected.
     shared -= {"species", "format", "crop"}
     given = {name: getattr(options, name) for name in shared}
     given |= {"model": model, "data": options.data or (BUILT_IN,), "dry_run": False}
@@ -89,20 +89,20 @@ class PlannedExplanation(NamedTuple):
     """One attribution job of a comparison."""
 
     method: str
-    """How it explains."""
+    """Explanation method."""
     check: str
-    """Empty; or for a check of sanity, what is different."""
+    """For a sanity check, what differs; otherwise empty."""
     job: AttributionJob
     """The job."""
 
     @property
     def title(self) -> str:
-        """What it is called."""
+        """Title of the job."""
         return f"{self.method.replace('_', ' ')}{', ' + self.check if self.check else ''}"
 
 
 class ExplainedModel:
-    """The explanations of one model: planned at once, and read when they have been computed.
+    """The explanations of one model, planned together and read once computed.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ class ExplainedModel:
     reading
         The sequences.
     resolve
-        Tells what the precision `auto` stands for where the jobs are computed.
+        Function that returns what the precision `auto` means on the machine that computes the jobs.
     """
 
     def __init__(
@@ -150,18 +150,18 @@ class ExplainedModel:
         model: str | None = None,
         target: str | None = None,
     ) -> PlannedExplanation:
-        # A model from a registry is fetched once.
+        # Fetch a model from a registry only once.
         asked = options_of(self.options, model or self._kept or self.model, method, target=target)
         request = prepare_attribution(asked, rows or self.reading, resolve=self._resolve)
         if model is None:
             self._kept = str(models.kept_model(request.storage, request.settings["model"]))
-            # Its run is found by what it was called, and the job nested under that.
+            # The model's run is found by the name given, and the job is nested under it.
             named = dataclasses.replace(request.options, model=self.model)
             request = dataclasses.replace(request, options=named)
         return PlannedExplanation(method, check, AttributionJob(request))
 
     def _some(self, request: AttributionRequest) -> Reading:
-        """Return the sequences of the checks, evenly spread over those explained."""
+        """Return the sequences of the sanity checks, evenly spread over the explained ones."""
         rows = request.rows.select(["row", "id"]).to_pandas().sort_values("row")
         num = min(len(rows), self.options.sanity_sequences)
         places = np.unique(np.linspace(0, len(rows) - 1, num).round().astype(int))
@@ -170,8 +170,8 @@ class ExplainedModel:
         return Reading(table.reset_index(drop=True), origins.reset_index(drop=True), [])
 
     def _shuffled(self) -> list[tuple[str, Path]]:
-        """Return the models with shuffled weights, by what was shuffled, kept in the storage."""
-        # Here and not above: whoever asks for a comparison that is there should not wait for torch.
+        """Return the models with shuffled weights, kept in the storage, by what was shuffled."""
+        # Imported here: a comparison that is already computed should not have to wait for torch.
         from dnasweep.models.randomised import num_parts, randomise
 
         storage = Storage(self.options.storage)
@@ -220,7 +220,7 @@ class CurveRequest(JobRequest[ComparisonOptions]):
 
 
 class CurveJob(Job[CurveRequest]):
-    """Follows the probability of a class while tokens are left out or added."""
+    """Computes the probability of a class while tokens are left out or added."""
 
     worker = "dnasweep.method_comparison.curve_worker:CurveWorker"
     title, unit = "following", "curves"
@@ -235,7 +235,7 @@ class CurveJob(Job[CurveRequest]):
 def curve_job(
     options: ComparisonOptions, found: Mapping[str, StoredAttributions], storage: Storage
 ) -> CurveJob:
-    """Return the job of the curves that follow from some explanations of one model.
+    """Return the job for the curves of explanations of one model.
 
     Parameters
     ----------
@@ -272,9 +272,9 @@ def read_curves(finished: FinishedJob) -> pd.DataFrame:
 
 
 def _name(model: str, tokenizer: str) -> str:
-    """Return what readers call a model: its tokenizer, and where it comes from."""
+    """Return the name of a model for readers: its tokenizer, and its source."""
     path = Path(model)
     if "://" not in model and path.exists():
-        # Below the folder of a trial its weights are always called the same.
+        # In the folder of a trial, the weights always have the same name.
         model = path.resolve().parent.name if path.name == "checkpoint" else path.resolve().name
     return f"{tokenizer} ({model})"

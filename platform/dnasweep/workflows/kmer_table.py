@@ -1,4 +1,4 @@
-"""The job that ranks k-mers by pointwise mutual information: counted, ranked, published and shown."""
+"""The job that counts k-mers, ranks them by pointwise mutual information, and shows and stores the table."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ SHOWN = 5
 
 @dataclass(frozen=True, kw_only=True)
 class _Work:
-    """What is to be counted."""
+    """Sequences to count."""
 
     spec: CountsSpec
     text: str
-    """The same for people."""
+    """Description of them for users."""
     count: Callable[[Callable[[int], None]], NGramCounts]
-    """Counts it in a Ray session; takes what is called with the bytes or bases counted since."""
+    """Function that counts in a Ray session; takes a callback for the bytes or bases counted since the last call."""
     total: int
-    """Bytes or bases of it, the unit of progress."""
+    """Total number of bytes or bases, the unit of progress."""
 
 
 def run_kmer_table(options: KmerTableOptions, console: Console) -> None:
@@ -56,7 +56,7 @@ def run_kmer_table(options: KmerTableOptions, console: Console) -> None:
     spec = PmiSpec(counts=work.spec, config=config)
     console.print(f"[bold]counting[/] k-mers of 1 to {options.k} bases in {escape(work.text)}")
     if options.dry_run:
-        state = "is there already" if storage.exists(spec.kind, spec.key) else "would be made"
+        state = "already exists" if storage.exists(spec.kind, spec.key) else "would be made"
         console.print(f"PMI table {spec.key} {state}; nothing was counted.", soft_wrap=True)
         return
 

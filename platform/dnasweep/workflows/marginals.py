@@ -1,4 +1,4 @@
-"""A marginalisation: outputs are computed shard by shard, then tables and a page are written."""
+"""A marginalisation: compute outputs shard by shard, then write tables and a page."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ALONE, PAIRS, OUTPUTS = "alone", "spacings", "outputs.parquet"
 def run_marginals(
     options: MarginalOptions, console: Console, *, executor: Executor | None = None
 ) -> Sequence[Path]:
-    """Put motifs into backgrounds, and return the files of what they do; none after a dry run.
+    """Measure the effects of motifs in backgrounds, and return the result files; none after a dry run.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def run_marginals(
     Raises
     ------
     InputError
-        For anything the user can mend.
+        For any problem that the user can fix.
     """
     executor = executor or here_or_on_ray(options)
     request = prepare_marginals(options, say=partial(note, console=console))
@@ -56,7 +56,7 @@ def run_marginals(
 
 
 class MarginalJob(Job[MarginalRequest]):
-    """Puts motifs into backgrounds and reads the model's output."""
+    """Inserts motifs into backgrounds and measures the model's output."""
 
     worker = "dnasweep.synthetic.marginal_worker:MarginalWorker"
     title, unit, context, artifacts = "marginalising", "backgrounds", "marginalised", "marginals"
@@ -169,7 +169,7 @@ def write_results(
 
 
 def _outputs(shards: Shards) -> tuple[list[str], NDArray[np.float64]]:
-    """Return what backgrounds are called, and the outputs, (backgrounds, conditions)."""
+    """Return the ids of the backgrounds, and the outputs, shape (backgrounds, conditions)."""
     table = pa.concat_tables(read_tables(shards, OUTPUTS))
     return table["id"].to_pylist(), _outputs_of(table["outputs"])
 
@@ -177,7 +177,7 @@ def _outputs(shards: Shards) -> tuple[list[str], NDArray[np.float64]]:
 def long_table(
     ids: Sequence[str], outputs: NDArray[np.float64], request: MarginalRequest
 ) -> pa.Table:
-    """Return the outputs as a row for each background and condition.
+    """Return the outputs as a table with a row per background and condition.
 
     Parameters
     ----------

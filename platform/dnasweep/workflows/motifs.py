@@ -34,38 +34,38 @@ class MotifOptions(Checked):
     """Options of motif discovery."""
 
     attributions: tuple[str, ...]
-    """Folders or URIs of finished jobs, as `dnasweep shap-batch` has named them; all of one model and one
-    estimator, and of sequences with labels."""
+    """Folders or URIs of finished jobs, as printed by `dnasweep shap-batch`; all for the same model and
+    estimator, with labelled sequences."""
     out: str
-    """Folder to write into; made if it is not there."""
+    """Folder to write to; created if it does not exist."""
     motifs: str | None = None
-    """Known motifs to compare with: a MEME or JASPAR file, gzip or not. Default: two dozen that are
-    built in, of promoters; https://jaspar.elixir.no/downloads has the files of JASPAR."""
+    """Known motifs to compare with: a MEME or JASPAR file, gzipped or not. Default: the two dozen built-in
+    promoter motifs; https://jaspar.elixir.no/downloads has the files of JASPAR."""
     method: Method = "enrichment"
     """enrichment: k-mers of high attention or attribution, as by DNABERT. modisco: TF-MoDISco."""
     tss_index: Whole | None = None
-    """0-based index of the first transcribed base. Default: by the length of the sequences."""
+    """0-based index of the first transcribed base. Default: inferred from the length of the sequences."""
     min_length: StretchLength = MotifConfig.min_length
-    """enrichment: minimum number of bases of a stretch of high values."""
+    """enrichment: minimum length in bases of a stretch of high values."""
     discovery_q: NotNone = MotifConfig.discovery_q
-    """enrichment: k-mers are kept whose enrichment has at most this adjusted p-value. The default is
-    DNABERT's, for thousands of sequences; in hundreds, few k-mers occur often enough: 1 keeps all."""
+    """enrichment: maximum adjusted p-value of k-mers that are kept. The default is DNABERT's, for thousands
+    of sequences; with hundreds, few k-mers occur often enough, and 1 keeps all."""
     window: Window = MotifConfig.window
-    """enrichment: bases that instances are cut or widened to."""
+    """enrichment: length in bases that instances are cut or extended to."""
     min_instances: Instances = MotifConfig.min_instances
-    """Motifs of fewer instances are left out."""
+    """Minimum number of instances of a motif."""
     hit_p: Between = MotifConfig.hit_p
-    """Largest p-value of a hit: the probability that random DNA matches as well."""
+    """Maximum p-value of a hit: the probability that random DNA matches as well."""
     contrast: Contrast | None = None
-    """What motifs are of: labels, the sequences of the class explained against the others; output, those
-    of which the model says more than of the median one against the others. Default: labels, or output
-    where a label is no class of a sequence."""
+    """Sequences that motifs are sought in. labels: those of the explained class, compared with the others;
+    output: those with a model output above the median, compared with the others. Default: labels, or
+    output if labels are not classes of sequences."""
     share: Between = 0.5
-    """Share of the sequences that motifs are found in; they are tested in the others."""
+    """Share of the sequences in which motifs are found; they are tested in the others."""
     identity: NotNone = 0.8
-    """Sequences that are at least this identical are all in one part."""
+    """Minimum identity of sequences that are kept in the same part."""
     seed: Seed = 0
-    """Of the split of the sequences into the two parts."""
+    """Seed of the split of the sequences into the two parts."""
 
 
 def run_motifs(options: MotifOptions, console: Console) -> Path:
@@ -74,12 +74,12 @@ def run_motifs(options: MotifOptions, console: Console) -> Path:
     Raises
     ------
     InputError
-        For a folder that is no finished job, motifs that cannot be read, and sequences that are too
-        few or have no labels.
+        For a folder that is not a finished job, unreadable motifs, and sequences that are too few or have no
+        labels.
     """
     from dnasweep.attribution.tables import read_attributions
 
-    # What is wrong with these is said before the attributions are read.
+    # Report problems with these before the attributions are read.
     _config(options)
     _free(user_path(options.out))
     _known(options)
@@ -113,7 +113,7 @@ def find_motifs(
     Raises
     ------
     InputError
-        For motifs that cannot be read, and sequences that are too few or have no labels.
+        For unreadable motifs, and sequences that are too few or have no labels.
     """
     from dnasweep.motifs.discovery import discover, write_files
     from dnasweep.motifs.known import JASPAR
@@ -125,8 +125,8 @@ def find_motifs(
     known, source = _known(options)
     if options.motifs is None:
         console.print(
-            f"[dim]known motifs: {len(known)} built-in ones of promoters; for more, give a file of "
-            f"{escape(JASPAR)} (CORE, non-redundant, MEME format) as --motifs[/]",
+            f"[dim]known motifs: {len(known)} built-in promoter motifs; for more, give a file from "
+            f"{escape(JASPAR)} (CORE, non-redundant, MEME format) with --motifs[/]",
             soft_wrap=True,
         )
     data = load_motif_data(
@@ -139,7 +139,9 @@ def find_motifs(
     )
     settings = tables[0].settings
     signed = settings["estimator"] != "attention"
-    with console.status("looking for motifs; the first time libraries are compiled, for minutes"):
+    with console.status(
+        "looking for motifs; the first time, libraries are compiled for some minutes"
+    ):
         found = discover(data, config, known, signed=signed)
     table = found.table()
     summary = {
@@ -180,7 +182,7 @@ def find_motifs(
 
 
 def _known(options: MotifOptions) -> tuple[list[Motif], str]:
-    """Return the motifs to compare with, and where they are from."""
+    """Return the motifs to compare with, and their source."""
     if options.motifs is None:
         from dnasweep.motifs.known import built_in_motifs
 
@@ -200,13 +202,13 @@ def _config(options: MotifOptions) -> MotifConfig:
 
 
 def _free(out: Path) -> Path:
-    """Return the folder to write to: it does not exist, is empty, or has files of an earlier run."""
+    """Return the folder to write to, which must be new, empty, or contain files of an earlier run."""
     from dnasweep.motifs.discovery import SUMMARY_FILE
 
     out = out.resolve()
     if out.is_dir() and any(out.iterdir()) and not (out / SUMMARY_FILE).is_file():
         raise InputError(
-            "the folder holds other files", file=out, remedy="Give a new folder with --out."
+            "the folder contains other files", file=out, remedy="Give a new folder with --out."
         )
     if out.exists() and not out.is_dir():
         raise InputError("this is a file", file=out, remedy="Give a folder with --out.")

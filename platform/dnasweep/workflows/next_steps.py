@@ -1,4 +1,4 @@
-"""What to do with the best model of a sweep: where it is, and the command that explains it."""
+"""The next steps with the best model of a sweep: its location, and the command that explains it."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from dnasweep.tracking.client import NO_TRACKING, resolve_uri, without_password
 ALIAS = "best"
 REPORT = "report"
 EXAMPLES = "test_rows.csv"
-"""Test rows of the built-in data, to explain."""
+"""File of test rows of the built-in data, to be explained."""
 NUM_EXAMPLES = 10
-"""Of them, rows of each class and species."""
+"""Number of these rows per class and species."""
 
 
 def example_rows(sweep: Sweep) -> pd.DataFrame:
-    """Return test rows to explain, as many of each class and species."""
+    """Return test rows to explain, equally many of each class and species."""
     table = sweep.data.table
     test = table[table["split"] == "test"]
     drawn = test.groupby(["species", "label"]).head(NUM_EXAMPLES)
@@ -35,7 +35,7 @@ def example_rows(sweep: Sweep) -> pd.DataFrame:
 def explaining(sweep: Sweep) -> str:
     """Return the command that explains the winner on test rows of the built-in data.
 
-    Empty where there is none.
+    Empty if there is none.
     """
     rows = sweep.storage.local.joinpath("sweeps", sweep.key, REPORT, EXAMPLES)
     if not rows.is_file():
@@ -48,7 +48,7 @@ def explaining(sweep: Sweep) -> str:
 
 
 def address_of(sweep: Sweep, best: str) -> str:
-    """Return by what jobs find the best model: its name in MLflow, or where nothing is recorded there
+    """Return the name by which jobs find the best model: its name in MLflow or, if nothing is recorded there,
     its folder."""
     if resolve_uri(sweep.options.tracking_uri, sweep.storage.root) == NO_TRACKING:
         return sweep.storage.uri_of(ClassifierSpec.kind, best, CHECKPOINT)

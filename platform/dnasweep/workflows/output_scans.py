@@ -1,4 +1,4 @@
-"""A scan by a model of bases, of bins or of numbers: a track of each output, and peaks where they are called."""
+"""A scan by a model of bases, bins or numbers: a track for each output, and peaks if requested."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PICTURE_BASES = 2_000
 
 
 class OutputScanJob(ScanJob):
-    """Scans a genome by a model that predicts something of bases, of bins or of windows as numbers."""
+    """Scans a genome with a model that predicts bases, bins or numbers of windows."""
 
     worker = "dnasweep.genomics.output_scan:OutputScanWorker"
     sometimes = ("*.bw", TRACKS, PEAKS, PEAKS_BED, "scan.html", "region.png", REJECTS)
@@ -39,7 +39,7 @@ class OutputScanJob(ScanJob):
 
     @property
     def tracks(self) -> list[OutputTrack]:
-        """The tracks that are written."""
+        """The tracks to write."""
         request = self.request
         return tracks_of(request.outputs, request.config.strands, request.track.combine)
 
@@ -100,7 +100,7 @@ class OutputScanJob(ScanJob):
 
     @property
     def _width(self) -> int:
-        """Bases of a value in the tracks."""
+        """Number of bases per value in the tracks."""
         width = int(self.request.settings["width"])
         config = self.request.config
         return min(config.stride, config.window) if width == config.window else width

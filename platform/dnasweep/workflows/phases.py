@@ -27,7 +27,7 @@ from dnasweep.workflows.sweep_state import SweepState
 
 
 class Phases:
-    """Computes what is missing, with an executor, and records everything.
+    """Computes everything that is missing with an executor, and records it.
 
     Parameters
     ----------
@@ -71,14 +71,14 @@ class Phases:
         return plan.encoders
 
     def evaluate_on_tests(self, specs: Sequence[ClassifierSpec]) -> None:
-        """Evaluate chosen trials on test, unless they were before."""
+        """Evaluate selected trials on test, unless they already were."""
         missing = [spec for spec in specs if find_scores(self._sweep.storage, spec) is None]
         if missing:
             with self._executor.phase("evaluating on test", len(missing)) as phase:
                 _test(phase, missing)
 
     def keep_whole(self, specs: Sequence[ClassifierSpec]) -> None:
-        """Train trials again whose weights turn out to be damaged."""
+        """Train trials again if their weights turn out to be damaged."""
         damaged = [spec for spec in specs if self._sweep.storage.find(spec.kind, spec.key) is None]
         if damaged:
             with self._executor.phase("training again", len(damaged)) as phase:
@@ -88,7 +88,7 @@ class Phases:
         plan = self._sweep.plan
         missing = plan.missing(self._sweep.storage)
         if (rungs := self._state.rungs) is not None:
-            # Shuffled, so that the order of trials is unrelated to how good they are.
+            # Shuffled, so that the order of trials is unrelated to their quality.
             missing = missing.without(rungs.stopped).shuffled()
         missing = missing.beginning_at(share())
         if missing.cells:
@@ -112,7 +112,7 @@ class Phases:
         if remaining:
             self._build_corpora(sweep.plan)
             if sweep.plan.starts_alike:
-                # If there is one encoder, all trials need it; of several, a search may skip some.
+                # A single encoder is needed by all trials; of several, a search may skip some.
                 self._build_encoders(sweep.plan)
             self._train(
                 remaining,
@@ -181,7 +181,7 @@ class Phases:
     def _train(
         self, number: int, train: Callable[[Phase, Callable[[TrialEvent], None]], Failures]
     ) -> None:
-        """Train so many trials, and record their events."""
+        """Train a number of trials, and record their events."""
         sweep = self._sweep
         with self._executor.phase("fine-tuning", number) as phase:
 
@@ -201,8 +201,8 @@ class Phases:
             spec = sweep.plan.spec(cell)
             sweep.errors[spec.key] = text
             if isinstance(error, InputError) or is_full_disk(error):
-                # The user can mend this and continue, so the sweep ends before it compares fewer
-                # trials than were asked for.
+                # The user can fix this and continue, so stop the sweep before it compares fewer trials
+                # than requested.
                 self._record_trial(cell, spec)
                 raise error
 

@@ -1,4 +1,4 @@
-"""A prediction job: probabilities are computed shard by shard, then one table is written."""
+"""A prediction job: compute probabilities shard by shard, then write one table."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def run_predictions(
     Raises
     ------
     InputError
-        For anything the user can mend.
+        For any problem that the user can fix.
     """
     executor = executor or here_or_on_ray(options)
     say = partial(note, console=console)
@@ -56,10 +56,10 @@ class PredictionJob(Job[PredictionRequest]):
     title, unit = "predicting", "sequences"
 
     def check_output(self) -> None:
-        """Do nothing: the request has looked, before anything was read."""
+        """Do nothing: the request has checked the output before anything was read."""
 
     def publish(self, made: JobFiles) -> Sequence[Path]:
-        """Return the file, which was written to where it is wanted."""
+        """Return the file, which has already been written to its destination."""
         return made.files
 
     def facts(self, total: dict[str, float]) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def publish(
     comparison: Comparison,
     importance: dict[str, float] | None,
 ) -> Path:
-    """Write the report, log it to the parent run, register the best model; return its folder.
+    """Write the report, log it to the parent run, register the best model, and return the report's folder.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def publish(
     comparison
         Comparison of the results.
     importance
-        Importance of each axis in a search, from 0 to 1; None of a grid.
+        Importance of each axis in a search, from 0 to 1; None for a grid.
     """
     best = best_trial(comparison, results)
     key = best.trial_key if best else None
@@ -125,14 +125,14 @@ def sweep_frame(
     encoders: pd.DataFrame | None = None,
     best: str | None = None,
 ) -> SweepFrame:
-    """Return what the page of a sweep says beside its comparison; `facts` are more of the data.
+    """Return the parts of a sweep's page other than the comparison.
 
     Parameters
     ----------
     sweep
         The sweep that was run.
     facts
-        More about the data, label to value.
+        Further facts about the data, values by label.
     tokenizers
         One row per tokenizer.
     encoders
@@ -205,7 +205,7 @@ def publish_report(
 
 
 def sweep_facts(sweep: Sweep) -> dict[str, object]:
-    """Return what a page says about the data, label to value."""
+    """Return the facts about the data for a page, values by label."""
     table = sweep.data.table
     widths = table["sequence"].str.len()
     counts = table["split"].value_counts()
@@ -221,7 +221,7 @@ def sweep_facts(sweep: Sweep) -> dict[str, object]:
 
 
 def tokenizer_table(sweep: Sweep, plan: SweepPlan) -> pd.DataFrame:
-    """Return a table with one row per tokenizer: what it made of the data."""
+    """Return a table of statistics with one row per tokenizer."""
     table = pd.DataFrame([tokenizer_report(sweep.storage, spec) for spec in plan.tokenizers])
     # `longest` is over all rows of the data set, `longest_tokens` over those of the training split.
     table = table.rename(columns={"longest": "most_tokens"})

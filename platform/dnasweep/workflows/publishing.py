@@ -1,4 +1,4 @@
-"""A model with its card: a folder that can be handed on, and a repository of the hub where one is named."""
+"""Publish a model with its card: to a folder and, if one is named, to a repository on the hub."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ JOB = "publication"
 
 
 def publish_model(options: PublishOptions, console: Console) -> Sequence[Path]:
-    """Write a model and its card into a folder, push it where asked, and return the files.
+    """Write a model and its card into a folder, push it if requested, and return the files.
 
     Parameters
     ----------
@@ -45,8 +45,8 @@ def publish_model(options: PublishOptions, console: Console) -> Sequence[Path]:
     Raises
     ------
     InputError
-        For a model that is not found or no classifier, a folder that cannot be written to, and a
-        repository that the hub does not take.
+        For a model that is not found or not a classifier, a folder that cannot be written to, and a
+        repository that the hub does not accept.
     """
     token = _token(options)
     out = user_path(options.out)
@@ -61,17 +61,19 @@ def publish_model(options: PublishOptions, console: Console) -> Sequence[Path]:
             )
         record = find_record(storage, _trial(options.model, uri))
         if record is not None:
-            # MLflow writes tokenizers anew; here is the model as it was trained.
+            # MLflow rewrites tokenizers; use the model as it was trained.
             directory = storage.expect(ClassifierSpec.kind, record.trial_key) / CHECKPOINT
         facts = _facts(options, directory, record)
         if record is None:
             console.print(
-                f"[yellow]how this model was trained is not on record in {escape(storage.root)}, and the "
-                "card says so; --storage and --tracking-uri name where its sweep ran[/]",
+                f"[yellow]there is no record of this model's training in {escape(storage.root)}, which the card "
+                "states; give the storage of its sweep with --storage and --tracking-uri[/]",
                 soft_wrap=True,
             )
         if facts.license is None:
-            console.print("[yellow]no licence: others may not use it; name one with --license[/]")
+            console.print(
+                "[yellow]no licence: others may not use the model; name one with --license[/]"
+            )
         text = card_text(facts)
         if options.dry_run:
             console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -121,15 +123,15 @@ def _facts(options: PublishOptions, directory: Path, record: TrainingRecord | No
 
 
 def _token(options: PublishOptions) -> str | None:
-    """Return the token of the hub, before anything is written; None where nothing is pushed."""
+    """Return the hub's token, before anything is written; None if nothing is pushed."""
     if options.to is None or options.dry_run:
         return None
     from huggingface_hub import get_token
 
     if (token := get_token()) is None:
         raise InputError(
-            f"there is no token to push to {options.to} with",
-            remedy="Set HF_TOKEN, or run `hf auth login`; without --to the folder is written alone.",
+            f"there is no token for pushing to {options.to}",
+            remedy="Set HF_TOKEN, or run `hf auth login`; without --to only the folder is written.",
         )
     return token
 
@@ -158,9 +160,9 @@ def _push(
             )
     except Exception as error:  # of many kinds, from the network and the hub
         raise InputError(
-            f"the hub does not take {repository} ({first_line(error)})",
-            remedy=f"The folder {folder} is whole: check the name and that the token may write, and run "
-            "the same command again.",
+            f"the hub does not accept {repository} ({first_line(error)})",
+            remedy=f"The folder {folder} is complete: check the name of the repository and the token's write "
+            "permission, and run the same command again.",
         ) from error
     how = "a new commit" if there else "a private repository" if private else "a public repository"
     console.print(f"[bold]pushed[/] {escape(str(done))}: {how}", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""The executor of jobs where none is named; Ray is imported when it is first needed."""
+"""The default executor of jobs; Ray is imported when it is first needed."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ def on_ray() -> Executor:
 
 
 def here_or_on_ray(options: NearOptions) -> Executor:
-    """Return an executor in this process, or on Ray where a cluster or actors are named."""
+    """Return an executor in this process, or on Ray if a cluster or actors are requested."""
     return on_ray() if options.wants_ray else InProcess(one_thread=False)

@@ -33,7 +33,7 @@ SOMETIMES = (
     "scan.html",
     REJECTS,
 )
-"""Files that some scans have and others do not."""
+"""Files that only some scans produce."""
 
 
 def read_tiles(shards: Shards) -> Iterator[Tile]:
@@ -48,7 +48,7 @@ def read_tiles(shards: Shards) -> Iterator[Tile]:
 
 
 def write_track(request: ScanRequest, shards: Shards) -> Path:
-    """Write bigWig and bedGraph unless they are there, and return their folder."""
+    """Write bigWig and bedGraph unless they exist, and return their folder."""
     inputs = _track_inputs(request)
 
     def write(folder: Path) -> None:
@@ -61,7 +61,7 @@ def write_track(request: ScanRequest, shards: Shards) -> Path:
 
 
 def write_findings(request: ScanRequest, shards: Shards, track: Path) -> Path:
-    """Write peaks, comparisons and figures unless they are there, and return their folder.
+    """Write peaks, comparisons and figures unless they exist, and return their folder.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def _within(frame: Any, place: GenomeRegion) -> Any:
 
 
 def _highest(found: TrackEvaluation, request: ScanRequest) -> GenomeRegion:
-    """Return the region around the first of the highest peaks; without peaks, where the scan starts."""
+    """Return the region around the first of the highest peaks or, without peaks, the start of the scan."""
     chrom, middle = str(request.plan.spans["chrom"].iloc[0]), request.plan.spans["start"].iloc[0]
     if len(found.peaks):
         best = found.peaks.iloc[int(found.peaks["height"].to_numpy().argmax())]

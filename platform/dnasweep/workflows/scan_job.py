@@ -1,4 +1,4 @@
-"""A scan for a class of sequences: windows are read, then track, peaks and comparisons are written."""
+"""A scan for a class of sequences: score windows, then write track, peaks and comparisons."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class ScanJob(Job[ScanRequest]):
             f"{config.stride:,}, strands: {config.strands}",
             f"[bold]model[/] {escape(options.model)} ({settings['model']}): "
             f"{escape(self.predicted)}, tokenizer {settings['tokenizer']}; a window has "
-            f"{request.tokens:,} tokens, the model has {positions} positions",
+            f"{request.tokens:,} tokens, and the model has {positions} positions",
         ]
         if request.rejects:
             lines.append(f"[yellow]rows left out: {len(request.rejects):,}, see {REJECTS}[/]")
@@ -68,7 +68,7 @@ class ScanJob(Job[ScanRequest]):
 
     @property
     def predicted(self) -> str:
-        """What the model says of a window, in words."""
+        """What the model predicts for a window, in words."""
         return f"class {self.request.settings['target']!r}"
 
     def facts(self, total: dict[str, float]) -> dict[str, Any]:
@@ -79,7 +79,7 @@ class ScanJob(Job[ScanRequest]):
         }
 
     def check_read(self, facts: dict[str, Any]) -> None:
-        """Raise `InputError` unless a window was read."""
+        """Raise `InputError` unless at least one window was read."""
         if not facts["num_read"]:
             raise InputError(
                 "every window has too many letters other than A, C, G and T",
@@ -111,11 +111,9 @@ class ScanJob(Job[ScanRequest]):
 
     @staticmethod
     def counted(facts: dict[str, Any]) -> str:
-        """Return how many windows were read."""
+        """Return a line with the number of windows that were read."""
         left = facts["num_windows"] - facts["num_read"]
-        return (
-            f"[bold]windows[/] {facts['num_read']:,} read, {left:,} left out for unknown letters"
-        )
+        return f"[bold]windows[/] {facts['num_read']:,} read, {left:,} skipped because of unknown letters"
 
     def closing(self, finished: FinishedJob, files: Sequence[Path]) -> list[str]:
         facts, (summary, track) = finished.facts, finished.made.summary
@@ -141,12 +139,12 @@ class ScanJob(Job[ScanRequest]):
 
 
 def _figures(summary: dict[str, Any]) -> dict[str, float]:
-    """Return what is worth comparing between scans, annotation by annotation."""
+    """Return the numbers to compare between scans, for each annotation."""
     found = {"peaks": summary["peaks"], "bases_in_peaks": summary["bases_in_peaks"]}
     for row in summary["annotations"]:
         for name in ("average_precision", "precision", "recall", "fold", "p"):
             if row[name] is not None:
-                # Of a file of any name, in letters that MLflow takes.
+                # A file may have any name; use only characters that MLflow accepts.
                 found[re.sub(r"[^\w.-]", "_", f"{name}_{row['annotation']}", flags=re.A)] = row[
                     name
                 ]

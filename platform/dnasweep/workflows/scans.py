@@ -1,4 +1,4 @@
-"""A genome scan as a command: what is asked for is checked, and read shard by shard."""
+"""A genome scan as a command: check the request, then scan shard by shard."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run_scan(
     Raises
     ------
     InputError
-        For anything the user can mend.
+        For any problem that the user can fix.
     """
     executor = executor or on_ray()
     with console.status("reading the genome and the model"):

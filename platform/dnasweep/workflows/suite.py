@@ -1,7 +1,7 @@
-"""A suite from its request to its leaderboard: a sweep for each task, and what they say together.
+"""A suite, from request to leaderboard: a sweep for each task, and their combined result.
 
-Each task is a whole sweep with a key of its own, so that the same command goes on where it was stopped.
-A task that cannot be run, and a model that cannot be trained on one, do not stop the others.
+Each task is a complete sweep with its own key, so the same command resumes after an interruption. A task
+that cannot be run, or a model that cannot be trained on a task, does not stop the others.
 """
 
 from __future__ import annotations
@@ -17,17 +17,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from dnasweep.devices import has_gpu_driver
 from dnasweep.errors import InputError, NothingLeft, is_full_disk
 from dnasweep.invocation import as_typed
 from dnasweep.report.files import write_page
 from dnasweep.report.suite_page import SuiteFrame, leaderboard_tables, suite_page
 from dnasweep.stages.recipe import Cell
-from dnasweep.stages.speed import measure_speed
 from dnasweep.storage.output_folder import publish_files
 from dnasweep.sweeps.comparison import Comparison
 from dnasweep.sweeps.executor import Executor
 from dnasweep.sweeps.leaderboard import STEM, Leaderboard, make_leaderboard
+from dnasweep.sweeps.suite_draw import MeasureSpeed
 from dnasweep.sweeps.suite_options import SuiteOptions
 from dnasweep.sweeps.suite_request import PlannedTask, SuiteRequest, prepare_suite
 from dnasweep.sweeps.suite_scores import TaskResult, model_name
@@ -51,22 +50,22 @@ def run_suite(
     console
         Console for progress and results.
     executor
-        Computes the sweeps; None: Ray, one session for all tasks.
+        Executor of the sweeps; None: Ray, with one session for all tasks.
 
     Raises
     ------
     InputError
-        For what the user can mend and what concerns all tasks, and if no task gives a result.
+        For problems that the user can fix and that concern all tasks, and if no task gives a result.
     """
     at_once = 1
     session: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
     if executor is None:
-        # Imported here: it brings Ray, and a suite in this process does without.
+        # Imported here because it imports Ray, which a suite in this process does not need.
         from dnasweep.runtime.cluster.session import kept_session
         from dnasweep.runtime.executor import RayExecutor
 
         executor, session, at_once = RayExecutor, kept_session(), _trials_at_once(options)
-    measure = measure_speed if options.time_budget is not None or options.dry_run else None
+    measure = _measure() if options.time_budget is not None or options.dry_run else None
     request = prepare_suite(
         options, console, resolve=executor.resolve_precision, measure=measure, at_once=at_once
     )
@@ -85,7 +84,7 @@ def run_suite(
         name, reason = next(iter(failed.items()))
         raise NothingLeft(
             f"no task of {request.suite.title} gave a result; the first, {name}: {reason}",
-            remedy="Mend the cause, and run the same again: what is finished is kept.",
+            remedy="Fix the cause and run the same command again: finished work is kept.",
         )
     board = make_leaderboard(request.suite, results, request.table(failed), draw=request.draw)
     console.rule(f"{escape(request.suite.title)}: leaderboard")
@@ -96,7 +95,7 @@ def run_suite(
 
 
 def _run_task(planned: PlannedTask, console: Console, executor: type[Executor]) -> TaskResult:
-    """Run the sweep of a task; if its models cannot be trained together, each by itself."""
+    """Run the sweep of a task; if its models cannot be trained together, run each separately."""
     found = TaskResult(task=planned.task, num_train_rows=planned.num_train)
     cells = planned.sweep.plan.cells
     comparison, reason = _try_sweep(planned.sweep.name, planned.options, console, executor)
@@ -129,7 +128,7 @@ def _try_sweep(
 
 
 def _parts(options: SuiteOptions) -> list[tuple[str, SuiteOptions]]:
-    """Return the options of each checkpoint by itself, and of the models without one (`none`)."""
+    """Return the options for each single checkpoint, and for the models without one (`none`)."""
     names = options.checkpoints or ("none",)
     return [
         (name, dataclasses.replace(options, checkpoints=() if name == "none" else (name,)))
@@ -138,7 +137,7 @@ def _parts(options: SuiteOptions) -> list[tuple[str, SuiteOptions]]:
 
 
 def model_of(cell: Cell) -> str:
-    """Return the name of the model of a cell, as a comparison has it.
+    """Return the name of the model of a cell, as used in comparisons.
 
     Parameters
     ----------
@@ -150,22 +149,26 @@ def model_of(cell: Cell) -> str:
 
 
 def _trials_at_once(options: SuiteOptions) -> int:
-    """Return how many trials run at once: on a cluster, whose size is not known here, one."""
+    """Return the number of trials that run at the same time; one on a cluster, whose size is unknown here."""
     if options.address or os.environ.get("RAY_ADDRESS"):
         return 1
     if options.time_budget is None and not options.dry_run:
         return 1
-    if has_gpu_driver():
-        # Imported here: it takes seconds, and a machine without a GPU does without.
-        import torch
+    import torch
 
-        if torch.cuda.device_count():
-            return torch.cuda.device_count()
-    return max(1, (os.cpu_count() or 1) // (options.cpus_per_worker or 1))
+    cpus = (os.cpu_count() or 1) // (options.cpus_per_worker or 1)
+    return max(1, torch.cuda.device_count() or cpus)
+
+
+def _measure() -> MeasureSpeed:
+    # Imported here because it imports torch, which takes seconds.
+    from dnasweep.stages.speed import measure_speed
+
+    return measure_speed
 
 
 def _publish(request: SuiteRequest, board: Leaderboard) -> Path:
-    """Write the leaderboard, which replaces an earlier one as a whole, and return its folder."""
+    """Write the leaderboard, replacing an earlier one completely, and return its folder."""
     storage, options = request.storage, request.options
     facts = {
         "models": ", ".join(board.models),
@@ -179,7 +182,7 @@ def _publish(request: SuiteRequest, board: Leaderboard) -> Path:
         "key": request.key,
     }
     if options.time_budget is not None:
-        facts["time to end within"] = f"{options.time_budget:g} min"
+        facts["time limit"] = f"{options.time_budget:g} min"
     frame = SuiteFrame(
         command=command(),
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -198,7 +201,7 @@ def _publish(request: SuiteRequest, board: Leaderboard) -> Path:
 
 
 def _steps(request: SuiteRequest) -> Iterator[tuple[str, str]]:
-    """Yield what to do with the models, with what to type."""
+    """Yield the next steps with the models, with the commands."""
     first = request.planned[0].sweep
     page = f"sweeps/{first.key}/{REPORT}/comparison.html"
     yield f"The tests between models on one task, such as {request.planned[0].task.name}", page

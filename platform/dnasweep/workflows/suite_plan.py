@@ -1,4 +1,4 @@
-"""What a suite prints before it runs: its tasks, its models, and how long it takes."""
+"""What a suite prints before it runs: its tasks, its models, and the expected time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def announce_suite(
     measure: MeasureSpeed | None = None,
     at_once: int = 1,
 ) -> None:
-    """Print the tasks that were found and those that were not, the models and the expected time.
+    """Print the tasks that were found and those that are missing, the models and the expected time.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def announce_suite(
     console.print(f"[bold]suite[/] {escape(suite.title)}: {escape(suite.source)}", soft_wrap=True)
     console.print(
         terminal_table(
-            f"{len(request.planned)} of {len(table)} tasks are there",
+            f"{len(request.planned)} of {len(table)} tasks were found",
             shown,
             marks=["" if state == "found" else "sick" for state in table["state"]],
             left=["task", "metric", "state", "reason"],
@@ -57,31 +57,31 @@ def announce_suite(
     there = [published(request.storage, one.sweep.plan)["trials"] for one in request.planned]
     found, number = (sum(counts) for counts in zip(*there, strict=True))
     console.print(
-        f"[bold]plan[/] {number} trials ({found} done before), evaluated on test once per task"
+        f"[bold]plan[/] {number} trials ({found} done before), test rows used once per task"
     )
     if request.draw:
-        console.print(f"[yellow]not all rows: {escape(request.draw)}; all test rows[/]")
+        console.print(f"[yellow]not all training rows: {escape(request.draw)}; all test rows[/]")
     if request.seconds is not None:
-        text = f"about {duration(request.seconds)} in all, within {options.time_budget:g} min"
-        text = f"{text}, from nothing, with {at_once} trial(s) at once"
+        text = f"about {duration(request.seconds)} in total, within {options.time_budget:g} min"
+        text = f"{text}, without earlier results, with {at_once} trial(s) at a time"
         console.print(f"[bold]time[/] {text}")
     elif options.dry_run:
         costs = [_seconds(request, one, measure) for one in request.planned]
         known = [one for one in costs if one is not None]
-        text = "not known until the first trainings of these models have ended"
+        text = "unknown until the first training runs of these models have finished"
         if len(known) == len(costs):
             text = (
-                f"about {duration(sum(known) / at_once)} of training, {at_once} trial(s) at once"
+                f"about {duration(sum(known) / at_once)} of training, {at_once} trial(s) at a time"
             )
         console.print(f"[bold]time[/] {text}")
     if options.dry_run:
-        console.print("Nothing was started: leave --dry-run out to run it.")
+        console.print("Nothing was started: leave out --dry-run to run it.")
 
 
 def _seconds(
     request: SuiteRequest, planned: PlannedTask, measure: MeasureSpeed | None
 ) -> float | None:
-    """Return the seconds that the missing trainings of a task take on one device."""
+    """Return the seconds that the missing training runs of a task take on one device."""
     sweep, total = planned.sweep, 0.0
     width = int(sweep.data.table["sequence"].str.len().median())
     at_length = None if measure is None else lambda spec: measure(spec, width)

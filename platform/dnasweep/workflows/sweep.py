@@ -1,8 +1,8 @@
-"""A sweep from its request to its comparison.
+"""A sweep, from request to comparison.
 
 The order is always the same: data and audit, tokenizers, encoders, trials, selection on validation,
-evaluation on test, report. Every step first looks for what is published. So the same command
-continues where it was stopped, and only reads if everything is published.
+evaluation on test, report. Every step first looks for existing results, so the same command resumes after
+an interruption, and only reads if everything is finished.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ Result = TypeVar("Result")
 
 
 def compare_cells(sweep: Sweep, records: Records, phases: Phases) -> Comparison:
-    """Train and evaluate the cells of a sweep, rank them, and test differences between the best ones.
+    """Train and evaluate the cells of a sweep, rank them, and test differences between the best.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def compare_cells(sweep: Sweep, records: Records, phases: Phases) -> Comparison:
     phases
         Phases that compute what is missing.
     """
-    # Imported here: they bring what draws figures, and a plan draws none.
+    # Imported here because they import plotting libraries, which a plan does not need.
     from dnasweep.report.sweep_page import comparison_tables
     from dnasweep.workflows.publication import best_trial, publish
 
@@ -96,29 +96,29 @@ def run_sweep(
     Parameters
     ----------
     name
-        Name of the sweep and, unless told otherwise, of the MLflow experiment.
+        Name of the sweep and, by default, of the MLflow experiment.
     axes
-        Name of a :class:`~dnasweep.stages.recipe.Cell` field, to its values. The grid is their
-        product; a search draws from the same values. Instead of values an axis may have a function
-        that finds them in the data.
+        Values of each axis, by the name of a :class:`~dnasweep.stages.recipe.Cell` field. The grid is their
+        product; a search draws from the same values. Instead of values, an axis may have a function that
+        determines them from the data.
     options
         Options other than the axes.
     console
         Console for progress and results.
     cells
-        Makes the cells from the axes and the data, if they are not the product of the axes; axes may
-        then have other names.
+        Function that makes the cells from the axes and the data, if they are not the product of the axes;
+        axes may then have other names.
     ending
         Trains, evaluates on test and reports. The default ranks the cells and returns their
         :class:`~dnasweep.sweeps.comparison.Comparison`.
     executor
-        Computes the sweep; None: Ray. With :class:`~dnasweep.sweeps.in_process.InProcessExecutor` a
-        grid is computed in this process, with equal results.
+        Executor of the sweep; None: Ray. :class:`~dnasweep.sweeps.in_process.InProcessExecutor` computes a
+        grid in this process, with equal results.
 
     Raises
     ------
     InputError
-        For everything that the user can mend; before training if it can be found by then.
+        For any problem that the user can fix, before training if it can be detected by then.
     """
     check_trackers(options.also)
     executor = executor or _executor_of(options)
@@ -162,7 +162,7 @@ def run_sweep(
         say(copied_lines(copies), console)
     if lines := mlflow_lines(uri):
         if address := view_address(uri, experiment, sweep.key):
-            lines.append(f"       and there {address} has the trials, best first")
+            lines.append(f"       open {address} for the trials, best first")
         say(lines, console)
         if command := explaining(sweep):
             next_step = "[bold]next[/]   see why the best model calls a promoter:"
@@ -172,7 +172,7 @@ def run_sweep(
 
 def _executor_of(options: SweepOptions) -> type[Executor]:
     if options.dry_run and not (options.address or os.environ.get("RAY_ADDRESS")):
-        # Nothing is asked of a cluster, so that a plan does not wait for Ray's import.
+        # A plan does not use a cluster, and should not wait for the import of Ray.
         return InProcessExecutor
     from dnasweep.runtime.executor import RayExecutor
 
@@ -184,7 +184,7 @@ def _warn(console: Console, line: str) -> None:
 
 
 def finetune(sweep: Sweep, records: Records, phases: Phases) -> None:
-    """Train the cells of a sweep and print where they are; nothing is evaluated on test.
+    """Train the cells of a sweep and print their locations, without evaluating on test.
 
     Parameters
     ----------
@@ -201,7 +201,7 @@ def finetune(sweep: Sweep, records: Records, phases: Phases) -> None:
 
 
 def pretrain(sweep: Sweep, records: Records, phases: Phases) -> None:
-    """Pretrain the encoders of a sweep and print where they are.
+    """Pretrain the encoders of a sweep and print their locations.
 
     Parameters
     ----------

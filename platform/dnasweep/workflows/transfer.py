@@ -35,19 +35,18 @@ ESTIMATES = "`test/` the mean test metric of each strategy over the targets that
 
 
 def find_targets(options: TransferOptions, console: Console) -> Callable[[Prepared], list[str]]:
-    """Return a function that finds the targets in the data: those asked for, or all with enough rows.
+    """Return a function that finds the targets in the data: those requested, or all with enough rows.
 
     Raises
     ------
     InputError
-        From the returned function: if a species that was asked for has too few rows, or no species
-        has enough.
+        From the returned function: if a requested species has too few rows, or no species has enough.
     """
 
     def find(data: Prepared) -> list[str]:
         if not data.species:
             raise InputError(
-                "the rows name no species, so there is nothing to transfer between",
+                "no row names a species, so transfer between species is not possible",
                 remedy="Give a column `species`, or an organism in the names of the sequences.",
             )
         lacking = too_few(data.table, data.labels, options.min_rows)
@@ -57,13 +56,13 @@ def find_targets(options: TransferOptions, console: Console) -> Callable[[Prepar
                 if name not in data.species:
                     held = ", ".join(data.species)
                     raise InputError(
-                        f"target {name}: the data have no rows of it",
+                        f"target {name}: the data have no rows of this species",
                         remedy=f"Name targets among {held}.",
                     )
                 if name in lacking:
                     raise InputError(
                         f"target {lacking[name]}",
-                        remedy="Give more rows of it, leave it out of --targets, or lower "
+                        remedy="Give more rows of it, remove it from --targets, or lower "
                         "--min-rows.",
                     )
             return asked
@@ -81,7 +80,7 @@ def find_targets(options: TransferOptions, console: Console) -> Callable[[Prepar
 
 
 def too_few(table: pd.DataFrame, labels: Labels, min_rows: int) -> dict[str, str]:
-    """Return the species with too few rows in a split, and what they lack.
+    """Return the species with too few rows in a split, and what is missing.
 
     Parameters
     ----------
@@ -90,7 +89,7 @@ def too_few(table: pd.DataFrame, labels: Labels, min_rows: int) -> dict[str, str
     labels
         Description of their labels.
     min_rows
-        Fewest rows of each class; of rows without a class, fewest rows in all, whose labels have to
+        Minimum number of rows per class; for rows without classes, minimum number of rows, whose labels must
         differ.
     """
     task, found = task_of(labels), {}
@@ -116,7 +115,7 @@ def too_few(table: pd.DataFrame, labels: Labels, min_rows: int) -> dict[str, str
 
 
 def transfer_cells(axes: Axes, data: Prepared) -> list[Cell]:
-    """Return the product of the axes, with each strategy as the species that it reads."""
+    """Return the product of the axes, with each strategy translated into the species that it reads."""
     cells = []
     for values in itertools.product(*axes.values()):
         named = dict(zip(axes, values, strict=True))

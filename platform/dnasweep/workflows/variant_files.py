@@ -21,11 +21,11 @@ from dnasweep.report.variant_ranking import ranking_of
 
 _NAME_LENGTH = 12
 SOMETIMES = ("sites.parquet", "variants.html", "*.scored.vcf.gz", "saturation-*.png")
-"""Files that some jobs have and others do not."""
+"""Files that only some jobs produce."""
 
 
 def digest_of_inputs(request: VariantRequest) -> str:
-    """Return a name for what makes the files beside the job itself: the bytes of its input files."""
+    """Return a digest of the input files, which determine the output files in addition to the job."""
     digest = hashlib.sha256(
         repr((request.options.saturate, sorted(request.names.items()))).encode()
     )
@@ -104,7 +104,7 @@ def _write_page(folder: Path, request: VariantRequest, parts: Iterator[pd.DataFr
 
 
 def _fields(settings: dict[str, Any]) -> dict[str, tuple[str, str]]:
-    """Return the fields of an annotated VCF: those that were asked for."""
+    """Return the requested fields of an annotated VCF."""
     own = settings.get("columns") or {}
     of_class = bool(settings["classifier"]) and not own
     left_out = (

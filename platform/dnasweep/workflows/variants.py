@@ -1,4 +1,4 @@
-"""A variant job: alleles are scored shard by shard, then tables, VCFs and heat maps are written."""
+"""A variant job: score alleles shard by shard, then write tables, VCFs and heat maps."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def run_variants(
     Raises
     ------
     InputError
-        For anything the user can mend, before the first variant if it can be known by then.
+        For any problem that the user can fix, before the first variant if it can be detected by then.
     """
     with console.status("reading the variants and the model"):
         request = prepare_variants(options)
@@ -60,7 +60,7 @@ class VariantJob(Job[VariantRequest]):
 
     def announcement(self) -> list[str]:
         request, settings = self.request, self.request.settings
-        moved = f" and {len(settings['shifts'])} moved ones" if settings["shifts"] else ""
+        moved = f" and {len(settings['shifts'])} shifted ones" if settings["shifts"] else ""
         what = f"class {settings['target']!r}" if settings["classifier"] else "a language model"
         if settings.get("columns"):
             what = f"scores of {ranking_of(settings).unit}"
@@ -108,7 +108,7 @@ class VariantJob(Job[VariantRequest]):
 
     @property
     def _calls(self) -> bool:
-        """Whether a class of the sequence is called."""
+        """Whether the model calls a class of the sequence."""
         settings = self.request.settings
         return bool(settings["classifier"]) and not settings.get("columns")
 

@@ -58,9 +58,9 @@ def find_job(uri: str) -> Shards:
         storage = Storage(str(path.parent.parent))
     if path.parent.name != KIND:
         raise InputError(
-            f"this is no folder of a job, which is below {KIND}/",
+            f"this is not the folder of a job, which is below {KIND}/",
             file=uri,
-            remedy="Give the folder that `dnasweep shap-batch` has named.",
+            remedy="Give the folder printed by `dnasweep shap-batch`.",
         )
     return Shards.open(storage, KIND, path.name)
 

@@ -63,7 +63,7 @@ def check_fits(max_tokens: int, num_tokens: int) -> None:
     """Raise :class:`InputError` where `num_tokens` is more than a model's `max_tokens` positions."""
     if num_tokens > max_tokens:
         raise InputError(
-            f"the longest sequence has {num_tokens} tokens and the model reads at most "
+            f"the longest sequence has {num_tokens} tokens, but the model reads at most "
             f"{max_tokens}",
             remedy=f"Use --max-tokens {num_tokens} or more, a tokenizer with longer tokens, "
             "shorter sequences, or --windows to read them in parts.",

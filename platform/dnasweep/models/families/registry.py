@@ -190,7 +190,7 @@ def recognise(config: Mapping[str, Any], weights: Iterable[str], directory: Path
             return None
         shown = next(name for name in names if found.has_weights([name]))
         raise InputError(
-            f"its weights are those of {found.name} ({shown}), and config.json does not say so",
+            f"its weights are those of {found.name} ({shown}), but config.json describes another model",
             file=directory,
             remedy="Give the model with the config.json it was saved with.",
         )
@@ -204,7 +204,7 @@ def recognise(config: Mapping[str, Any], weights: Iterable[str], directory: Path
 def _refuse(family: Family, names: list[str], directory: Path) -> None:
     shown = ", ".join(sorted(names)[:3])
     raise InputError(
-        f"config.json is that of {family.name}, and the weights are not (they are {shown}...)",
+        f"config.json describes {family.name}, but the weights are of another model ({shown}...)",
         file=directory,
         remedy="Give the model with the config.json it was saved with.",
     )

@@ -49,7 +49,7 @@ def read_settings(directory: Path) -> dict[str, Any]:
     refuse_adapter(directory)
     if not (directory / CONFIG_FILE).is_file():
         raise InputError(
-            f"the directory is no model checkpoint, it has no {CONFIG_FILE}",
+            f"the directory is not a model checkpoint: it has no {CONFIG_FILE}",
             file=directory,
             remedy="Give a directory written by save_pretrained.",
         )

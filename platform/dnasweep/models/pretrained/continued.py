@@ -26,14 +26,14 @@ def check_masked(directory: Path) -> None:
     if head == "masked":
         return
     what = {
-        "causal": "it is a causal model, which predicts the next token and no masked one",
+        "causal": "it is a causal model, which predicts the next token rather than masked ones",
         "classifier": "it is a classifier, without the head that predicts tokens",
         "none": "it has no head that predicts tokens",
     }[head]
     raise InputError(
         f"pretraining cannot be continued: {what}",
         file=directory,
-        remedy="Leave --continue-pretraining out, or give a masked language model.",
+        remedy="Leave out --continue-pretraining, or give a masked language model.",
     )
 
 

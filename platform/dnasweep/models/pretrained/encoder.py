@@ -285,7 +285,7 @@ def _encoder_config(directory: Path) -> Any:
     )
     if not is_encoder:
         raise InputError(
-            f"a {config.model_type} model is no encoder that reads both sides of a base",
+            f"a {config.model_type} model is not a bidirectional encoder",
             file=directory,
             remedy="Use a masked language model, such as BERT, RoBERTa or ESM.",
         )

@@ -75,7 +75,7 @@ def _download(name: str, patterns: Sequence[str]) -> Path:
         )
     except Exception as error:  # of many kinds, from the network, the hub and its cache
         raise InputError(
-            f"there is no such directory, and the hub does not give it ({first_line(error)})",
+            f"there is no such directory, and the hub does not provide it ({first_line(error)})",
             file=name,
             remedy="Check the name, or give a directory; a machine without network takes what is "
             "in the hub's cache.",

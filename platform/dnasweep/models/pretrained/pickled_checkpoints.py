@@ -51,7 +51,7 @@ def pickled_files(directory: Path) -> list[str]:
     for name in names:
         if not isinstance(name, str) or not name.endswith(".bin") or Path(name).name != name:
             raise InputError(
-                f"it names {name!r}, which is no .bin file beside it",
+                f"it names {name!r}, which is not a .bin file beside it",
                 file=directory / PICKLED_INDEX,
                 remedy=AGAIN,
             )

@@ -54,13 +54,13 @@ def check_runs(model: Any, directory: Path) -> None:
         model.train(training)
     if not (torch.isfinite(alone).all() and torch.isfinite(together).all()):
         raise InputError(
-            "what the model computes is not finite (nan or inf)",
+            "the output of the model is not finite (nan or inf)",
             file=directory,
             remedy="Its training has diverged or a file is damaged: give another model.",
         )
     if (alone - together).abs().max() > _TOLERANCE * max(1.0, float(alone.abs().max())):
         raise InputError(
-            "what the model computes for a row depends on the rows beside it",
+            "the output of the model for a row depends on other rows of the batch",
             file=directory,
             remedy="Use a model that ignores padding, such as BERT, RoBERTa or ESM.",
         )

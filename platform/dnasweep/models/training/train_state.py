@@ -84,9 +84,9 @@ class Progress:
         """
         if fields["fingerprint"] != fingerprint:
             raise InputError(
-                "the saved state belongs to another training",
+                "the saved state belongs to another training run",
                 file=place,
-                remedy="Use another state directory, or remove this one to start afresh.",
+                remedy="Use another state directory, or remove this one to start again.",
             )
         evaluations = [Evaluation(**e) for e in fields["evaluations"]]
         return cls(**{**fields, "evaluations": evaluations})

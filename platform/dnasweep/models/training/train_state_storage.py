@@ -119,8 +119,8 @@ class DirectoryStates:
             raise InputError(
                 f"the training state cannot be written ({error})",
                 file=self._directory,
-                remedy="Make room or give another storage; the same command then goes on from the "
-                "state before.",
+                remedy="Free space or give another storage; the same command then resumes from the "
+                "previous state.",
             ) from error
         target = self._directory / name
         if target.exists():

@@ -103,7 +103,7 @@ def lora_targets(model: Any, tuning: TuningConfig) -> list[str]:
         found = [name for name in layers if f".{name}".endswith(f".{target}")]
         if not found:
             raise InputError(
-                f"the LoRA target {target!r} is no linear layer of the encoder",
+                f"the LoRA target {target!r} is not a linear layer of the encoder",
                 remedy=f"Use one of {_named(layers)}.",
             )
         chosen.update(found)

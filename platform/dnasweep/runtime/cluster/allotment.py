@@ -132,7 +132,7 @@ def allot(
     if (fitting := allotment.fitting(full)) < 1:
         needed = min_workers or workers
         raise InputError(
-            f"a trial asks for {needed} x {cpus} CPU and {needed} x {gpus:g} GPU, the cluster has "
+            f"a trial needs {needed} x {cpus} CPU and {needed} x {gpus:g} GPU, but the cluster has "
             f"{resources}: it could never start",
             remedy="Lower --workers-per-trial, --cpus-per-worker or --gpus-per-worker.",
         )

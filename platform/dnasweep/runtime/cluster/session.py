@@ -144,7 +144,7 @@ def _init_ray(address: str, folder: str | None) -> None:
     except Exception as error:
         if _STARTUP_TIMEOUT in str(error):
             raise InputError(
-                "Ray did not start within its time on this machine",
+                "Ray did not start in time on this machine",
                 remedy="It may be busy with other work: run the same command again.",
             ) from error
         if not isinstance(error, (ConnectionError, TimeoutError, ValueError)):

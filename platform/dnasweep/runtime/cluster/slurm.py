@@ -68,10 +68,10 @@ class SlurmOptions(Checked):
                 seconds > NOTICE_S,
                 "time",
                 self.time,
-                f"Ask for more: a job begins to keep its states {NOTICE_S // 60} minutes before the end.",
+                f"Request more: a job starts to save its states {NOTICE_S // 60} minutes before the end.",
             )
         if self.sif is not None:
-            remedy = "Name the file that `apptainer build` has made."
+            remedy = "Give the file made by `apptainer build`."
             require(Path(self.sif).is_file(), "sif", self.sif, remedy)
 
 
@@ -111,7 +111,7 @@ def sbatch_words(options: SlurmOptions) -> list[str]:
         "DNASWEEP_REQUEUES": str(options.requeues),
     }
     for name, value in exported.items():
-        remedy = "SLURM cannot hand on a path with a comma: use one without."
+        remedy = "SLURM cannot pass on a path with a comma: use one without."
         require(value is None or "," not in value, name, value, remedy)
     asked = {
         "job-name": options.command[0],
@@ -141,13 +141,13 @@ def submit(words: list[str]) -> str:
         done = subprocess.run(words, capture_output=True, text=True, check=False)
     except FileNotFoundError as error:
         remedy = (
-            "Run this on a login node of the cluster, or leave --submit out and copy the line."
+            "Run this on a login node of the cluster, or leave out --submit and copy the line."
         )
         raise InputError("there is no sbatch on this machine", remedy=remedy) from error
     if done.returncode:
         reason = (done.stderr.strip() or done.stdout.strip()).replace("\n", "; ")
         raise InputError(
             f"sbatch refuses the job: {reason}",
-            remedy="Ask for what `sinfo` shows: --partition, --nodes, --gpus, --time.",
+            remedy="Request what `sinfo` shows: --partition, --nodes, --gpus, --time.",
         )
     return done.stdout.strip()

@@ -115,8 +115,8 @@ def _require(requirements: Requirements, resources: Resources, console: Console)
     if failing:
         raise InputError(
             f"the cluster is not ready: {', '.join(check.name for check in failing)}",
-            remedy="Mend it as the lines above say; `dnasweep doctor` looks again, and "
-            "--no-preflight goes on without looking.",
+            remedy="Fix it as described above; `dnasweep doctor` checks again, and --no-preflight "
+            "continues without checks.",
         )
     number = len(health.reports)
     rest = f", {len(notable)} with a warning" if notable else ""

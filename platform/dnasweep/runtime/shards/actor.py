@@ -100,7 +100,7 @@ class ShardActor:
             raise InputError(
                 f"the process that computed rows {first} to {first + shards.size(shard) - 1} has "
                 f"died {starts - 1} times",
-                remedy="Most often the machine ran out of memory: lower --num-actors or "
+                remedy="The machine probably ran out of memory: lower --num-actors or "
                 "--batch-rows, and run the same command again.",
             )
         try:

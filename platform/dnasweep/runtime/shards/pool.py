@@ -134,7 +134,7 @@ def allot_pool(
     asked = fitting if num_actors is None else num_actors
     if not 1 <= asked <= fitting:
         raise InputError(
-            f"{max(asked, 1)} x (1 CPU, {gpus:g} GPU) is asked for, the cluster has {resources}: "
+            f"{max(asked, 1)} x (1 CPU, {gpus:g} GPU) is requested, but the cluster has {resources}: "
             "it could never start",
             remedy="Lower --num-actors or --gpus-per-actor.",
         )

@@ -59,8 +59,8 @@ def full_memory(error: BaseException) -> InputError:
     """Return the error for a machine that has no memory left for a trial."""
     used = _MEMORY_USED.search(str(error))
     return InputError(
-        f"this machine is running out of memory{f' ({used[1]})' if used else ''}, so trials were ended",
-        remedy="Close other programs, or let fewer trials run at once with a larger "
+        f"this machine is running out of memory{f' ({used[1]})' if used else ''}, so trials were stopped",
+        remedy="Close other programs, or run fewer trials at the same time with a larger "
         "--cpus-per-worker, and run the same command again: finished stages are kept.",
     )
 

@@ -49,7 +49,7 @@ class SpanMasking(MaskingScheme):
         """Refuse tokens that share no base: each base is in one token, which would be masked alone."""
         if tokenizer.overlapping:
             return ""
-        return "its tokens share no bases, so that span would be random under another name"
+        return "its tokens share no bases, so span would be the same as random"
 
     def choose(self, tokens: Tokens, draw: Draw) -> NDArray[np.bool_]:
         """Choose centres, and with each all tokens that contain its base."""

@@ -83,7 +83,7 @@ class GeneMasking(RankedMasking):
         reason = super().refusal(tokenizer)
         if reason or tokenizer.overlapping:
             return reason
-        return "its tokens share no bases, so that there is no better k-mer around a centre"
+        return "its tokens share no bases, so there is no better k-mer around a centre"
 
     def choose(self, tokens: Tokens, draw: Draw) -> NDArray[np.bool_]:
         """Choose what the centres mask, and around the better half all that touches their foci."""
