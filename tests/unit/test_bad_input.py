@@ -176,7 +176,7 @@ def test_wrong_columns(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cells", "reason"),
     [
-        ({"species": "unknown"}, "species 'unknown' names no species"),
+        ({"species": "unknown"}, "species 'unknown' is not the name of a species"),
         ({"sequence": "ACGTXACGT"}, "'X' at position 5 of the sequence is not an IUPAC"),
         ({"sequence": "nan"}, "a missing value, not DNA"),
         ({"sequence": "ACGTnanACGT"}, "literal 'nan'"),
@@ -232,7 +232,7 @@ def test_a_class_that_only_the_test_rows_have(tmp_path: Path) -> None:
             folder / f"{name}.csv", index=False
         )
     with pytest.raises(
-        InputError, match=r"given: the train split has 80 rows and none of .* exon"
+        InputError, match=r"given: the train split has 80 rows, but none of .* exon"
     ):
         sweep(tmp_path / "runs", folder)
 

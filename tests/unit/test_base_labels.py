@@ -100,11 +100,14 @@ def test_rows_of_other_lengths_end_beyond_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cell", "reason"),
     [
-        ("10-14:donor", "the interval '10-14:donor' does not lie in the 12 bases of the sequence"),
-        ("4-4:donor", "the interval '4-4:donor' does not lie in"),
-        ("1-4:donor;3-5:acceptor", "the interval '3-5:acceptor' overlaps one of another class"),
+        ("10-14:donor", "the interval '10-14:donor' is outside the 12 bases of the sequence"),
+        ("4-4:donor", "the interval '4-4:donor' is outside"),
+        (
+            "1-4:donor;3-5:acceptor",
+            "the interval '3-5:acceptor' overlaps an interval of another class",
+        ),
         (f"1-{'9' * 5000}:donor", "'1-999"),
-        ("donor at 4", "'donor at 4' in the label is no interval such as 10-12:donor"),
+        ("donor at 4", "'donor at 4' in the label is not an interval such as 10-12:donor"),
     ],
 )
 def test_wrong_intervals_are_refused_with_their_row(tmp_path: Path, cell, reason) -> None:
@@ -116,12 +119,12 @@ def test_wrong_intervals_are_refused_with_their_row(tmp_path: Path, cell, reason
 def test_another_length_is_refused_with_its_row(tmp_path: Path) -> None:
     wrong = [*symbols()[:3], "0000"]
     with pytest.raises(
-        InputError, match="row 5: the label has 4 symbols, and the sequence has 12"
+        InputError, match="row 5: the label has 4 symbols, but the sequence has 12"
     ):
         read(tmp_path / "x.csv", wrong, task="token")
     wrong = [str(list(map(int, cell))) for cell in wrong]
     with pytest.raises(
-        InputError, match="row 5: the label has 4 classes, and the sequence has 12"
+        InputError, match="row 5: the label has 4 classes, but the sequence has 12"
     ):
         read(tmp_path / "x.csv", wrong, task="token")
 
@@ -153,7 +156,7 @@ def test_class_names_as_long_as_the_sequences_are_class_names(tmp_path: Path) ->
 
 
 def test_they_cannot_be_what_they_are_not(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="--positive-label is '1', and every base has a label"):
+    with pytest.raises(InputError, match="--positive-label is '1', but every base has a label"):
         read(tmp_path / "x.csv", symbols(), positive_label="1")
     with pytest.raises(InputError, match="the labels of the bases are 1 different ones: 0"):
         read(tmp_path / "x.csv", ["0" * 12] * 4, task="token")
@@ -170,12 +173,12 @@ def test_the_classes_are_cut_with_the_sequence(tmp_path: Path) -> None:
     table = crop_table(read(tmp_path / "x.csv", symbols()).table, 8)
     assert table["base_classes"].tolist() == [cell[2:10] for cell in symbols()]
     check_table(table)
-    with pytest.raises(InputError, match="has not one class for each base"):
+    with pytest.raises(InputError, match="does not have one class for each base"):
         check_table(table.assign(base_classes="01"))
 
 
 def test_every_split_needs_bases_of_every_class(tmp_path: Path) -> None:
     found = read(tmp_path / "x.csv", [*symbols()[:3], "0" * 12])
     table = found.table.assign(split=["train", "train", "validation", "test"])
-    with pytest.raises(InputError, match=r"the test split has 1 rows and no base of .* 1, 2"):
+    with pytest.raises(InputError, match=r"the test split has 1 rows, but no base of .* 1, 2"):
         check_labels(table, found.labels)

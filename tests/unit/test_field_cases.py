@@ -123,7 +123,7 @@ CASES: dict[str, tuple[dict[str, str], tuple[str, ...], int, tuple[str, ...]]] =
          for k, (p, c) in zip((0, 10, 20, 30), [(p, c) for p in ("train", "test") for c in ("human", "worm")],
                               strict=True)},
         ("--data", "set"), 0,
-        ("human and worm are read as the classes", "validation rows are taken out of the training rows"),
+        ("human and worm are read as the classes", "validation rows are taken from the training rows"),
     ),
     "11 JSON lines": (
         {"x.jsonl": "\n".join(map(json.dumps, ROWS))}, ("--data", "x.jsonl"), 0, ("40 sequences",),
@@ -134,7 +134,7 @@ CASES: dict[str, tuple[dict[str, str], tuple[str, ...], int, tuple[str, ...]]] =
     "12 comments": ({"x.csv": "# exported\n" + table()}, ("--data", "x.csv"), 0, ("40 sequences",)),
     "12 ids without a header": (
         {"x.csv": "".join(f"id{i},{s},{i % 2}\n" for i, s in enumerate(DNA))}, ("--data", "x.csv"), 2,
-        ("there is no header, row 1 holds a sequence already",),
+        ("there is no header: row 1 already contains a sequence",),
     ),
     "12b pipes": ({"x.csv": table().replace(",", "|")}, ("--data", "x.csv"), 0, ("40 sequences",)),
     "12b R": (

@@ -69,7 +69,7 @@ def test_a_plain_name_wins_and_the_other_is_named(tmp_path: Path) -> None:
 
 def test_two_columns_that_may_be_the_label_are_a_question(tmp_path: Path) -> None:
     path = table(tmp_path / "x.csv", "seq,y,is_promoter", "{dna},1,{label}")
-    with pytest.raises(InputError, match="y and is_promoter may both be the label") as asked:
+    with pytest.raises(InputError, match="y and is_promoter could both be the label") as asked:
         read(path)
     assert "--label-column" in str(asked.value)
     assert read(path, columns=ColumnNames(label=("Is Promoter",)))[1] == [0, 1] * 6
@@ -172,14 +172,14 @@ def test_a_title_above_the_header_is_passed_over_and_said(tmp_path: Path) -> Non
 def test_rows_of_data_above_a_header_are_no_title(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text(f"r0,{DNA[0]},1\nid,sequence,label\nr1,{DNA[1]},0\n")
-    with pytest.raises(InputError, match="no header, row 1 holds a sequence already"):
+    with pytest.raises(InputError, match="no header: row 1 already contains a sequence"):
         read(path)
 
 
 def test_without_a_header_of_known_names_nothing_is_guessed(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text("".join(f"id{i},{s},{i % 2}\n" for i, s in enumerate(DNA)))
-    with pytest.raises(InputError, match="no header, row 1 holds a sequence already"):
+    with pytest.raises(InputError, match="no header: row 1 already contains a sequence"):
         read(path)
     path.write_text("a,b\n1,2\n3,4\n")
     with pytest.raises(InputError, match=r"found a, b\. .*--sequence-column"):

@@ -41,7 +41,7 @@ def test_what_datasets_saved_to_disk(tmp_path: Path) -> None:
     one = read_sequences(tmp_path / "all" / "train", say=said.append)
     assert one["sequence"].tolist() == DNA
     assert set(one["split"]) == {""}, "what is not split is called train by datasets"
-    assert said == ["train: one split alone is named (train), so that splits are made anew"]
+    assert said == ["train: only one split is named (train), so rows are split anew"]
     (tmp_path / "all" / "test" / "data-00001-of-00002.arrow").unlink()
     with pytest.raises(InputError, match=r"lacks data-00001-of-00002\.arrow"):
         read_sequences(tmp_path / "all")

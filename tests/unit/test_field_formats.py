@@ -126,7 +126,11 @@ def test_missing_cells_are_missing(tmp_path: Path) -> None:
         ("x.jsonl", '{"seq": "ACGT"}\n[1, 2]\n', "row 2: the line is JSON, but not an object"),
         ("x.json", "[" * 100_000, "JSON"),
         ("x.jsonl", '{"seq": ["ACGT"], "label": 1}', "is JSON, but not a table"),
-        ("x.jsonl", '{"sequence": ["A", "C"], "label": {"a": 1}}\n' * 2, "holds lists or records"),
+        (
+            "x.jsonl",
+            '{"sequence": ["A", "C"], "label": {"a": 1}}\n' * 2,
+            "contains lists or records",
+        ),
         ("x.csv", "version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "Git LFS pointer"),
     ],
 )
@@ -146,7 +150,7 @@ def test_damaged_and_empty_parquet_is_refused(tmp_path: Path) -> None:
     ROWS[["label"]].to_parquet(path)
     assert "no column with sequences: found label" in refused(path)
     ROWS.assign(seq=[[s] for s in DNA]).to_parquet(path)
-    assert "the column seq holds lists or records" in refused(path)
+    assert "the column seq contains lists or records" in refused(path)
     assert "is parquet, not csv" in refused(path, format="csv")
 
 
@@ -210,7 +214,7 @@ def test_repeated_and_missing_ids_are_made_and_said_once(tmp_path: Path, genome:
     assert table["id"].tolist() == ["GENE0", "GENE1", "GENE0/3", "genes:4", "GENE0/4", "GENE0/2"]
     assert said == [
         "genes.fa: 1 sequence has no name and is numbered",
-        "genes.fa: 2 rows repeat the id of another and are numbered, as in GENE0/3",
+        "genes.fa: 2 rows repeat the id of another row and are numbered, as in GENE0/3",
     ]
     bed = tmp_path / "peaks.bed"
     bed.write_text("chr1\t10\t40\tH3K27ac\nchr1\t80\t120\tH3K27ac\n")

@@ -231,7 +231,7 @@ def test_sequences_without_names_and_labels_against_their_file_are_said(tmp_path
     (tmp_path / "p.csv").write_text(table("sequence,label", ALTERNATE))
     found = read_rows(positives=tmp_path / "p.csv")
     assert (
-        "p.csv: given as positives, and 12 rows have another label, which is read" in found.notes
+        "p.csv: given as positives, and 12 rows have another label, which is used" in found.notes
     )
 
 
@@ -243,9 +243,9 @@ def test_splits_that_are_not_given_and_those_not_used_are_said(tmp_path: Path) -
         config = DatasetConfig(data=(str(tmp_path / "x.csv"),), split=split)  # type: ignore[arg-type]
         return " ".join(one.message for one in build_dataset(config).audit.findings)
 
-    assert "2 validation rows are taken out of the training rows, as none are given" in said(
+    assert "2 validation rows are taken from the training rows, because none are given" in said(
         "auto"
     )
     anew = said("random")
-    assert "the column set holds splits, which are not used (test, train)" in anew
-    assert "taken out of" not in anew
+    assert "the column set contains splits, which are not used (test, train)" in anew
+    assert "taken from" not in anew

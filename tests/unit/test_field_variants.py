@@ -156,7 +156,7 @@ def test_rows_between_the_data_say_what_they_are(tmp_path: Path) -> None:
         read_rows(path)
     path = tmp_path / "x.txt"
     path.write_text("".join(f"{s} {i % 2}\n" for i, s in enumerate(DNA)))
-    with pytest.raises(InputError, match="there is no header, row 1 holds a sequence"):
+    with pytest.raises(InputError, match="there is no header: row 1 already contains a sequence"):
         read_rows(path)
 
 

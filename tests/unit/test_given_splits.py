@@ -47,7 +47,7 @@ def test_a_column_named_split_is_used_before_others(tmp_path: Path) -> None:
 
 def test_two_columns_of_splits_are_asked_about(tmp_path: Path) -> None:
     text = "seq,label,set,usage\nACGA,1,train,test\nACGC,0,test,train\n"
-    with pytest.raises(InputError, match="two columns hold splits: set and usage") as caught:
+    with pytest.raises(InputError, match="two columns contain splits: set and usage") as caught:
         read_sequences(write(tmp_path / "x.csv", text))
     assert "--split-column" in str(caught.value)
     read_sequences(write(tmp_path / "x.csv", text.replace("usage", "split")))
@@ -58,7 +58,7 @@ def test_folds_and_weights_are_named_as_unread(tmp_path: Path) -> None:
     path = write(tmp_path / "x.csv", column("note,cv_fold,weight", *["a,1,2", "b,2,2", "c,3,1"]))
     table = read_sequences(path, say=said.append)
     assert set(table["split"]) == {""}
-    assert said[0].startswith("x.csv: the column cv_fold is not read: folds do not say")
+    assert said[0].startswith("x.csv: the column cv_fold is not read, since folds do not define")
     assert said[1] == "x.csv: columns not read: cv_fold, weight, note"
 
 
@@ -119,7 +119,7 @@ def test_one_split_alone_is_no_split_and_that_is_said(tmp_path: Path) -> None:
     said: list[str] = []
     table = read_sequences(write(tmp_path / "my_test.csv"), say=said.append)
     assert set(table["split"]) == {""}
-    assert "one split alone is named (my_test.csv test)" in said[0]
+    assert "only one split is named (my_test.csv test)" in said[0]
 
 
 @pytest.mark.parametrize("left", ["EVAL.csv", "holdout.tsv", "test.npy", "dev.h5", "Test.xlsx"])
@@ -129,7 +129,7 @@ def test_what_a_folder_would_leave_unread_stops_where_it_may_be_a_split(
     write(tmp_path / "set/Train.CSV")
     write(tmp_path / "set" / left)
     with pytest.raises(
-        InputError, match=f"{left} would not be read, and may be a split"
+        InputError, match=f"{left} would not be read, but may be a split"
     ) as caught:
         read_sequences(tmp_path / "set")
     assert "move away" in str(caught.value)
@@ -143,7 +143,7 @@ def test_other_files_of_a_folder_are_named_as_unread(tmp_path: Path) -> None:
     said: list[str] = []
     table = read_sequences(tmp_path / "set", say=said.append)
     assert table["split"].tolist() == ["train"] * 2 + ["test"] * 2
-    assert said == ["set: read are train.csv, test.txt; not read: extra.csv, readme.md"]
+    assert said == ["set: read: train.csv, test.txt; not read: extra.csv, readme.md"]
 
 
 def test_folders_of_splits_without_sequences_are_told_as_they_are(tmp_path: Path) -> None:
@@ -280,7 +280,7 @@ def test_a_file_of_a_folder_that_may_be_a_split_is_not_left_unread(
 ) -> None:
     for one in ("train.csv", "dev.csv", name):
         write(tmp_path / "folder" / one)
-    with pytest.raises(InputError, match="would not be read, and may be a split"):
+    with pytest.raises(InputError, match="would not be read, but may be a split"):
         read_sequences(tmp_path / "folder")
 
 

@@ -49,9 +49,12 @@ def test_a_data_set_of_the_hub_is_read_as_its_clone(asked: list) -> None:
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("hf://datasets/nobody/nothing", r"hub does not give this data set \(404 Client Error\)"),
-        ("hf://datasets/alone", "no name of a data set"),
-        ("hf://datasets/a/b/../../c", "no name of a data set"),
+        (
+            "hf://datasets/nobody/nothing",
+            r"hub does not provide this data set \(404 Client Error\)",
+        ),
+        ("hf://datasets/alone", "not the name of a data set"),
+        ("hf://datasets/a/b/../../c", "not the name of a data set"),
     ],
 )
 def test_what_the_hub_does_not_give_is_refused(asked: list, name: str, says: str) -> None:

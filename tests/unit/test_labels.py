@@ -54,9 +54,9 @@ def test_which_of_two_is_positive_can_be_said() -> None:
     assert "exchanges" not in found.note
     assert read(["0", "1"] * 3, positive="0").codes == {"1": 0, "0": 1}
     assert read(["0", "1"] * 3, positive="1") == read(["0", "1"] * 3)
-    with pytest.raises(InputError, match="'exon', and no row has this label"):
+    with pytest.raises(InputError, match="'exon', but no row has this label"):
         read(["donor", "acceptor"] * 3, positive="exon")
-    with pytest.raises(InputError, match="and there are 3 classes"):
+    with pytest.raises(InputError, match="but there are 3 classes"):
         read(["a", "b", "c"] * 3, positive="a")
 
 
@@ -98,7 +98,7 @@ def test_numbers_with_decimals_and_many_numbers_are_measurements() -> None:
 
 def test_a_task_may_be_said() -> None:
     assert read(["1", "a", "b"] * 4, task="multiclass").labels.names == ("1", "a", "b")
-    with pytest.raises(InputError, match="3 labels, and --task binary learns two: 0, 1, 2"):
+    with pytest.raises(InputError, match="3 labels, but --task binary learns two: 0, 1, 2"):
         read(["0", "1", "2"] * 3, task="binary")
 
 
@@ -159,7 +159,7 @@ def test_where_labels_are_not_needed_none_is_refused(tmp_path: Path) -> None:
 def test_numbers_beside_a_file_of_positives_are_refused(tmp_path: Path) -> None:
     (tmp_path / "more.fa").write_text(">a\nACGTACGTAACC\n")
     path = table(tmp_path / "x.csv", ["0.5", "1.5", "2.25"] * 4)
-    with pytest.raises(InputError, match="gives its rows a class, and the labels of others") as e:
+    with pytest.raises(InputError, match="gives its rows a class, but the labels of others") as e:
         read_rows(path, positives=tmp_path / "more.fa")
     assert e.value.file == str(tmp_path / "more.fa") or "more.fa" in str(e.value.file)
 

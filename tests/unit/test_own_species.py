@@ -70,8 +70,12 @@ def test_a_nexus_tree_is_read(tmp_path: Path) -> None:
     [
         ("species,taxon\nx,1\n", "the columns are species, taxon. Name them name, taxon", 1),
         ("name,colour\nZea luxurians,red\n", "the columns are name, colour", 1),
-        ("name,taxon\nZea luxurians,abc\n", "the taxon 'abc' is no number", 2),
-        ("name,taxon\nZea luxurians,4577\n", "'4577' of Zea luxurians is a name of zea_mays", 2),
+        ("name,taxon\nZea luxurians,abc\n", "the taxon 'abc' is not a number", 2),
+        (
+            "name,taxon\nZea luxurians,4577\n",
+            "'4577' of Zea luxurians is already a name of zea_mays",
+            2,
+        ),
         (
             "name,synonyms\nZea diploperennis,teosinte\nZea luxurians,corn\n",
             "'corn' of Zea luxurians",
@@ -91,11 +95,11 @@ def test_tables_that_cannot_be_used(tmp_path: Path, text: str, message: str, row
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("((Zea_mays,Oryza_sativa),human);", "branches without length"),
+        ("((Zea_mays,Oryza_sativa),human);", "branches without a length"),
         ("((Zea_mays:1,Oryza_sativa:5):3,human:8);", "is not dated: Zea_mays ends 4 before"),
         ("(Zea_mays:8,corn:8);", "two leaves of zea_mays"),
-        ("((Zea_mays:8", "is no tree"),
-        ("", "is no tree"),
+        ("((Zea_mays:8", "is not a tree"),
+        ("", "is not a tree"),
     ],
 )
 def test_trees_that_cannot_be_used(tmp_path: Path, text: str, message: str) -> None:

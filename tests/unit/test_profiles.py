@@ -103,7 +103,7 @@ def test_what_cannot_be_read_names_file_row_and_remedy(toy: ToySignal, tmp_path:
     expected = {
         "short": r"rows.bed, row 3: the row ends at 480, and chr1 of short.bw at 400",
         "other": r"rows.bed, row 1: the track other.bw has no chromosome 'chr1'",
-        "negative": r"rows.bed, row 1: the track negative.bw has values below 0",
+        "negative": r"rows.bed, row 1: the track negative.bw has negative values",
         "bed": "is not a bigWig file",
         "missing": "there is no such file",
     }

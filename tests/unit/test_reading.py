@@ -222,7 +222,12 @@ def test_a_nul_far_into_a_text_file_is_a_bad_letter(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("header", "rows", "row", "reason"),
     [
-        ("seq,label,species", ["A,1,human", "C,1,nan"], 3, "species 'nan' names no species"),
+        (
+            "seq,label,species",
+            ["A,1,human", "C,1,nan"],
+            3,
+            "species 'nan' is not the name of a species",
+        ),
         ("seq,label,species", ["A,1,human", "C,1,0"], 3, "'0' is not known, and no name"),
         ("seq,label,species", ["A,1,human", "C,1,plants"], 3, "'plants' is a group of species"),
         ("seq,label,name", ["A,1,human", "C,1,hmn", "G,1,rat"], 3, "'hmn' is not known"),
@@ -396,7 +401,7 @@ def test_real_rows_with_a_pasted_nan_are_refused(tmp_path: Path) -> None:
     path = REAL / "dnabert" / "SNP_dev.tsv.gz"
     table = read_sequences(path, skip_bad_rows=True, rejects=rejects)
     assert len(table) == 5
-    assert "6\tthe sequence holds a literal 'nan'" in rejects.read_text()
+    assert "6\tthe sequence contains a literal 'nan'" in rejects.read_text()
 
 
 @real

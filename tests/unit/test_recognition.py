@@ -75,7 +75,7 @@ def test_a_format_that_is_given_decides(tmp_path: Path, name: str) -> None:
         "ACGTACGT",
         "TTTTGGGG",
     ]
-    with pytest.raises(InputError, match="no header, row 1 holds a sequence already"):
+    with pytest.raises(InputError, match="no header: row 1 already contains a sequence"):
         read_sequences(positives=path, format="tsv")
     with pytest.raises(InputError, match="format is 'xls'"):
         read_sequences(positives=path, format="xls")  # type: ignore[arg-type]

@@ -171,7 +171,7 @@ def test_folders_that_are_not_what_their_name_says_are_refused(tmp_path: Path) -
     storage = Storage(tmp_path / "runs")
     mislabelled = write_folder(tmp_path / "few")
     (mislabelled / "8").rename(mislabelled / "9")
-    with pytest.raises(InputError, match="8 of class 0, 8 of class 1, where its folder says 9"):
+    with pytest.raises(InputError, match="8 of class 0, 8 of class 1, but its folder says 9"):
         obtain_dataset(storage, DatasetConfig(data=(str(mislabelled),)))
     alone = write_folder(tmp_path / "alone", test=False)
     with pytest.raises(InputError, match="without a test set"):

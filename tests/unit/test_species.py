@@ -105,9 +105,9 @@ def test_what_is_not_known_is_a_species_of_its_own(name: str, key: str) -> None:
     [
         ("mm8", "mouse assembly mm8 and the macaque"),
         ("C. sativa", "could be Camelina sativa or Cannabis sativa. Write the scientific name"),
-        ("", "names no species"),
-        ("nan", "names no species"),
-        ("unknown", "names no species"),
+        ("", "is not the name of a species"),
+        ("nan", "is not the name of a species"),
+        ("unknown", "is not the name of a species"),
         ("0", "is not known, and no name of letters"),
         ("1", "is not known, and no name of letters"),
         ("42", "is not known, and no name of letters"),

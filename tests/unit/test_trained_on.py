@@ -83,5 +83,5 @@ def test_species_without_rows_of_both_classes_are_refused(
     with pytest.raises(InputError, match="none of the species of the data"):
         recipe.expand(cell)
     spec = recipe.expand(dataclasses.replace(cell, trained_on="mouse"))
-    with pytest.raises(InputError, match="rows of worm have one class"):
+    with pytest.raises(InputError, match="rows of worm have only one class"):
         finetune(storage, dataclasses.replace(spec, trained_on=("worm",)))

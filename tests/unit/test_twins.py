@@ -262,7 +262,7 @@ def test_twins_stay_together_in_a_split_that_is_made(tmp_path):
 
 def test_twins_are_not_moved_between_given_splits(tmp_path):
     config = _written(tmp_path / "given", splits=True)
-    with pytest.raises(InputError, match="the data name the splits") as caught:
+    with pytest.raises(InputError, match="but the data give the splits") as caught:
         build_dataset(dataclasses.replace(config, split_groups="twins"))
     assert "--split cluster" in str(caught.value)
     with pytest.raises(InputError, match="splits that are given"):

@@ -60,12 +60,12 @@ def read_cell(cell: str, form: Form, codes: Mapping[str, int], bases: int) -> Ba
     if len(parts) != bases:
         what = "symbols" if form == "symbols" else "classes"
         return BaseCell(
-            "", f"the label has {len(parts):,} {what}, and the sequence has {bases:,} bases"
+            "", f"the label has {len(parts):,} {what}, but the sequence has {bases:,} bases"
         )
     found = {part: SYMBOLS[codes[part]] for part in set(parts) if part in codes}
     unknown = next((part for part in parts if part not in found), None)
     if unknown is not None:
-        return BaseCell("", f"the label holds {unknown[:40]!r}, which is no class")
+        return BaseCell("", f"the label contains {unknown[:40]!r}, which is not a class")
     return BaseCell("".join(map(found.__getitem__, parts)))
 
 
@@ -80,17 +80,21 @@ def _of_intervals(cell: str, codes: Mapping[str, int], bases: int) -> BaseCell:
     for part in [] if cell.casefold() in NOTHING else parts_of(cell):
         match = INTERVAL.fullmatch(part)
         if match is None:
-            return BaseCell("", f"{part[:40]!r} in the label is no interval such as 10-12:donor")
+            return BaseCell(
+                "", f"{part[:40]!r} in the label is not an interval such as 10-12:donor"
+            )
         start, end, name = int(match[1]), int(match[2]), match[3].casefold()
         if not start < end <= bases:
             return BaseCell(
                 "",
-                f"the interval {part[:40]!r} does not lie in the {bases:,} bases of the sequence",
+                f"the interval {part[:40]!r} is outside the {bases:,} bases of the sequence",
             )
         if name not in codes:
-            return BaseCell("", f"the label holds {name[:40]!r}, which is no class")
+            return BaseCell("", f"the label contains {name[:40]!r}, which is not a class")
         if (taken[start:end] & (found[start:end] != codes[name])).any():
-            return BaseCell("", f"the interval {part[:40]!r} overlaps one of another class")
+            return BaseCell(
+                "", f"the interval {part[:40]!r} overlaps an interval of another class"
+            )
         found[start:end], taken[start:end] = codes[name], True
     return BaseCell(symbols_of(found))
 

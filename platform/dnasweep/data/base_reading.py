@@ -73,9 +73,9 @@ def read_base_labels(
     if sequences is None or known.empty or len(columns) > 1:
         if asked:
             raise InputError(
-                "--task token learns a class for each base, and the labels are of several columns"
+                "--task token learns a class for each base, but the labels are in several columns"
                 if len(columns) > 1
-                else "--task token learns a class for each base, and no row has a label",
+                else "--task token learns a class for each base, but no row has a label",
                 remedy="Name the one column with --label-column.",
             )
         return None
@@ -85,7 +85,7 @@ def read_base_labels(
         return None
     if positive is not None:
         raise InputError(
-            f"--positive-label is {positive!r}, and every base has a label",
+            f"--positive-label is {positive!r}, but every base has a label",
             remedy="Leave it out: it says which of two classes of sequences is the positive one.",
         )
     spelled = _spellings(known, form)

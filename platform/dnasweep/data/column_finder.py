@@ -121,8 +121,8 @@ class Finder:
                 option = OPTIONS.get(column)
                 twice = self.names.count(name) > 1
                 raise self.error(
-                    f"the header names the {column} more than once: {self.found}",
-                    f"Say which with {option}."
+                    f"the header has more than one column for the {column}: {self.found}",
+                    f"Choose one with {option}."
                     if option and not twice
                     else "Keep one of these columns.",
                 )
@@ -147,8 +147,8 @@ class Finder:
         dna = [i for i in free if _is_dna(self.cells.frame[i])]
         if len(dna) > 1:
             raise self.error(
-                f"the columns {self.shown(dna[0])} and {self.shown(dna[1])} both hold sequences",
-                "Say which with --sequence-column.",
+                f"the columns {self.shown(dna[0])} and {self.shown(dna[1])} both contain sequences",
+                "Choose one with --sequence-column.",
             )
         # A column that is called dna and holds no DNA is read, so that its rows say what is wrong.
         chosen = dna or [i for i in free if self.names[i] in SEQUENCE_NAMES][:1]
@@ -156,8 +156,8 @@ class Finder:
             _BASES.fullmatch(word) for name in self.cells.names for word in (name, *name.split())
         ):
             raise self.error(
-                f"there is no header, row 1 holds a sequence already: {self.found}",
-                "Put a line with the names of the columns before it, such as id,sequence,label.",
+                f"there is no header: row 1 already contains a sequence ({self.found})",
+                "Add a first line with the names of the columns, such as id,sequence,label.",
             )
         if chosen:
             meaning[chosen[0]] = "sequence"
@@ -191,8 +191,8 @@ class Finder:
             return
         if len(found) > 1 and not hot and not self._are_of_a_kind(found):
             raise self.error(
-                f"the columns {self.shown(found[0])} and {self.shown(found[1])} may both be the label",
-                "Say which with --label-column; several make as many numbers or labels per row.",
+                f"the columns {self.shown(found[0])} and {self.shown(found[1])} could both be the label",
+                "Choose with --label-column; several columns give several numbers or labels per row.",
             )
         for i in found:
             meaning[i] = "label"

@@ -96,7 +96,7 @@ def choose_columns(
             continue
         option = OPTIONS.get(meaning[i])
         raise InputError(
-            f"the column {finder.shown(i)} holds lists or records, not single values",
+            f"the column {finder.shown(i)} contains lists or records, not single values",
             file=file,
             remedy=f"Name another with {option}." if option else None,
         )
@@ -120,7 +120,7 @@ def choose_columns(
         frame = frame.assign(**{"split": plain_splits(frame[split])})
         if told:
             shown = ", ".join(sorted(set(cells.frame[split].str.strip().str.lower()) - {""}))
-            what = "gives the splits" if split_matters else "holds splits, which are not used"
+            what = "gives the splits" if split_matters else "contains splits, which are not used"
             notes.append(f"{file.name}: the column {finder.shown(split)} {what} ({shown})")
     folds = folds_among(others, values) if split_matters and split is None else []
     unread = sorted({*others, *cells.nested} - set(meaning))
@@ -198,8 +198,8 @@ def _unread(unread: Sequence[str], folds: Sequence[str], *, file: Path) -> list[
     notes = []
     if folds:
         notes.append(
-            f"{file.name}: the column {folds[0]} is not read: folds do not say which rows are "
-            "train, validation and test; a column named split would"
+            f"{file.name}: the column {folds[0]} is not read, since folds do not define train, "
+            "validation and test; a column named split would"
         )
     if order := sorted(filter(None, unread), key=lambda name: not _TELLING.search(name.lower())):
         more = ", ..." if len(order) > _SHOWN else ""

@@ -28,7 +28,7 @@ Upstream = Annotated[int, Range(-1_000_000, 0)]
 Downstream = Annotated[int, Range(0, 1_000_000)]
 DECOY_RATE = 0.1
 """Frequency of elements in simulated negatives, relative to promoters."""
-ANEW = "Split anew with --split cluster, or leave --split-groups out."
+ANEW = "Split anew with --split cluster, or leave out --split-groups."
 """Remedy if rows should be kept together but the data give the splits."""
 Bins = Annotated[int, Range(2, 4096)]
 Identity = Annotated[float, Range(LOWEST_IDENTITY, 1)]

@@ -131,7 +131,7 @@ def build_dataset(config: DatasetConfig, *, rejects: str | Path | None = None) -
         elements = elements[elements["id"].isin(table["id"])].reset_index(drop=True)
     if config.split_groups == "twins":
         if method == "given":
-            raise InputError("split_groups is 'twins', and the data name the splits", remedy=ANEW)
+            raise InputError("split_groups is 'twins', but the data give the splits", remedy=ANEW)
         groups = place_groups(table, groups)
     if method == "given":
         table, groups, notes = _fewer(config, table, groups, notes)
@@ -180,7 +180,7 @@ def _fewer(
         for name in ("train", "validation")
         if (rows := (table["split"] == name).to_numpy()).any()
     ]
-    said = info(READ_AS, f"a draw of {' and '.join(counts)} is used, each class in its proportion")
+    said = info(READ_AS, f"a draw of {' and '.join(counts)} is used, in proportion to the classes")
     rest = None if groups is None else groups[kept]
     return table[kept].reset_index(drop=True), rest, (*notes, said)
 
@@ -245,16 +245,16 @@ def _gather(config: DatasetConfig) -> _Gathered:
     )
     if config.unlabelled:
         table, labels = make_table(table.assign(label=1)), Labels()
-        said = (*said, f"labels are not read: all {len(table):,} rows are there to pretrain on")
+        said = (*said, f"labels are not read: all {len(table):,} rows are used for pretraining")
     check_rare(table, origins, labels)
     notes = tuple(info(READ_AS, line) for line in said)
     if config.generate_negatives == "none":
         return _Gathered(table, origins, None, rejected, notes, labels)
     if labels.task != "binary":
         raise InputError(
-            f"--generate-negatives {config.generate_negatives} makes rows of the class 0, and the "
+            f"--generate-negatives {config.generate_negatives} makes rows of the class 0, but the "
             f"labels are not of two classes ({labels.task})",
-            remedy="Leave --generate-negatives out.",
+            remedy="Leave out --generate-negatives.",
         )
     promoters = table[table["label"] == 1].reset_index(drop=True)
     if promoters.empty:
@@ -264,7 +264,7 @@ def _gather(config: DatasetConfig) -> _Gathered:
         raise InputError(
             f"the data have {num_negatives:,} negatives (label 0) of their own, and "
             f"--generate-negatives {config.generate_negatives} makes them for data that have none",
-            remedy="Leave --generate-negatives out, or give the positives alone.",
+            remedy="Leave out --generate-negatives, or give only the positives.",
         )
     made = generate_negatives(
         promoters,

@@ -82,7 +82,7 @@ def _several_splits(found: list[Source], folder: Path) -> Sources:
     named = {source.split for source in found} - {""}
     if len(named) != 1:
         return Sources(found, [])
-    note = f"{folder.name}: one split alone is named ({named.pop()}), so that splits are made anew"
+    note = f"{folder.name}: only one split is named ({named.pop()}), so rows are split anew"
     return Sources([source._replace(split="") for source in found], [note])
 
 
@@ -98,15 +98,15 @@ def _unread(
     doubtful = [path for path in unread if _may_matter(path)]
     if doubtful and split_matters:
         raise InputError(
-            f"{_listed(doubtful, folder)} would not be read, and may be a split or a class",
+            f"{_listed(doubtful, folder)} would not be read, but may be a split or a class",
             file=folder,
-            remedy="Name files train, dev and test (.csv, .parquet, FASTA and others), move away what "
-            "is not to be read, or give the files one by one.",
+            remedy="Name files train, dev and test (.csv, .parquet, FASTA and others), move away files "
+            "that should not be read, or give the files one by one.",
         )
     if not unread:
         return []
     names = _listed([source.path for source in found], folder)
-    return [f"{folder.name}: read are {names}; not read: {_listed(unread, folder)}"]
+    return [f"{folder.name}: read: {names}; not read: {_listed(unread, folder)}"]
 
 
 def _hub_folder(folder: Path, entries: Sequence[Path]) -> Sources | None:

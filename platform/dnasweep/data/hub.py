@@ -40,7 +40,9 @@ def local_path(given: str | os.PathLike[str]) -> Path:
     match = _NAME.fullmatch(text.removeprefix(PREFIX).rstrip("/"))
     if match is None or ".." in (match["folder"] or "").split("/"):
         raise InputError(
-            "is no name of a data set of the hub", file=text, remedy=f"Write {PREFIX}OWNER/NAME."
+            "is not the name of a data set on the hub",
+            file=text,
+            remedy=f"Write {PREFIX}OWNER/NAME.",
         )
     folder = match["folder"] or ""
     return _fetch(text, match["repo"], match["revision"], folder) / folder
@@ -60,7 +62,7 @@ def _fetch(name: str, repo: str, revision: str | None, folder: str) -> Path:
     except Exception as error:  # of many kinds, from the network, the hub and its cache
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
-            f"the hub does not give this data set ({reason})",
+            f"the hub does not provide this data set ({reason})",
             file=name,
             remedy="Check the name, or clone the data set and give its folder; a machine without "
             "network takes what is in the hub's cache.",

@@ -30,8 +30,8 @@ def check_kinds(table: pd.DataFrame, origins: pd.DataFrame, labels: Labels) -> N
         _refuse(
             (table[labels.columns].isna() | (table[labels.columns] == "")).any(axis=1),
             origins,
-            f"the file gives its rows a class, and the labels of others are {_OTHER[labels.task]}",
-            "Give the labels of all rows in a column label.",
+            f"the file gives its rows a class, but the labels of others are {_OTHER[labels.task]}",
+            "Give the labels of all rows in a column named label.",
         )
 
 
@@ -103,7 +103,7 @@ def _check_present(found: pd.Series, split: str, labels: Labels) -> None:
     missing = [name for i, name in enumerate(labels.names) if not (found == i).any()]
     if missing:
         raise InputError(
-            f"the {split} split has {len(found):,} rows and none of the class(es) "
+            f"the {split} split has {len(found):,} rows, but none of the class(es) "
             f"{', '.join(missing)}",
             remedy="Give more rows of them, or larger shares with --split-fractions, such as 0.5 "
             "0.25 0.25; given splits need rows of every class, or --split cluster.",
@@ -126,7 +126,7 @@ def _check_bases(symbols: pd.Series, split: str, labels: Labels) -> None:
     missing = [name for i, name in enumerate(labels.names) if i not in present]
     if missing:
         raise InputError(
-            f"the {split} split has {len(symbols):,} rows and no base of the class(es) "
+            f"the {split} split has {len(symbols):,} rows, but no base of the class(es) "
             f"{', '.join(missing)}",
             remedy="Correct a class that is misspelt, give more rows of it, or larger shares with "
             "--split-fractions, such as 0.5 0.25 0.25.",

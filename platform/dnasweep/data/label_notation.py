@@ -79,17 +79,17 @@ def check_notation(known: pd.Series) -> None:
     if (commas := known.str.fullmatch(_COMMA)).mean() >= 0.5:
         raise InputError(
             f"the labels are numbers with a decimal comma, such as {known[commas].iloc[0]}",
-            remedy="Write them with a point, as in 0.5, without a comma between thousands; part "
-            "several labels of a row by ; instead.",
+            remedy="Write them with a point, as in 0.5, without commas between thousands; separate "
+            "several labels of a row by ;.",
         )
     if (percents := known.str.fullmatch(_PERCENT)).mean() >= 0.5:
         raise InputError(
             f"the labels are numbers with a percent sign, such as {known[percents].iloc[0]}",
-            remedy="Write them without it.",
+            remedy="Write them without the percent sign.",
         )
     bits = known.str.fullmatch(_BITS).all() and known.str.len().nunique() == 1
     if bits and known.str.startswith("0").any():
         raise InputError(
             f"the labels are rows of 0 and 1, such as {known.iloc[0]}, which would be read as a number",
-            remedy=f"Part them, as in {PART.join(known.iloc[0])}.",
+            remedy=f"Separate them, as in {PART.join(known.iloc[0])}.",
         )

@@ -30,7 +30,7 @@ FEW_LEVELS = 5
 """Different whole numbers from 0 on up to which they are classes in a column named after a measurement."""
 RARE = 0.1
 """Share of rows up to which labels that fit no others are mistakes."""
-_OR = " Pass --task regression where the labels are measurements."
+_OR = " Pass --task regression if the labels are measurements."
 
 
 def read_labels(
@@ -156,8 +156,8 @@ def _classes(
     found = sorted(found, key=natural)
     if task == "binary" and len(found) > 2:
         raise InputError(
-            f"there are {len(found)} labels, and --task binary learns two: {listed(found)}",
-            remedy="Leave --task out, or give rows of two classes.",
+            f"there are {len(found)} labels, but --task binary learns two: {listed(found)}",
+            remedy="Leave out --task, or give rows of two classes.",
         )
     many = not whole and len(found) > FEW_NUMBERS and 2 * len(found) > len(labels)
     if len(found) > MAX_CLASSES or many:
@@ -170,7 +170,7 @@ def _classes(
     if len(found) > 2:
         if positive is not None:
             raise InputError(
-                f"--positive-label is {positive!r}, and there are {len(found)} classes",
+                f"--positive-label is {positive!r}, but there are {len(found)} classes",
                 remedy="Leave it out: it says which of two classes is the positive one.",
             )
         return _several(found, names, whole)
@@ -206,7 +206,7 @@ def _two(found: list[str], names: Mapping[str, str], positive: str | None) -> La
     chosen = None if positive is None else canonical(pd.Series([positive.strip()])).iloc[0]
     if chosen is not None and chosen not in found:
         raise InputError(
-            f"--positive-label is {positive!r}, and no row has this label",
+            f"--positive-label is {positive!r}, but no row has this label",
             remedy=f"Use one of {listed([names[one] for one in found]) or '0 and 1'}.",
         )
     if set(found) <= {"0", "1"} and chosen in (None, "1"):

@@ -38,9 +38,7 @@ class SharedRows(NamedTuple):
         """Findings to report if they are left out."""
         if not self.rows.any():
             return ()
-        what = (
-            f"{self.rows.sum():,} rows are also in a later split, or overlap it, and were left out"
-        )
+        what = f"{self.rows.sum():,} rows that are also in a later split, or overlap it, were left out"
         return (info("dropped-copies", what),)
 
 

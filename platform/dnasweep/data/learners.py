@@ -65,7 +65,7 @@ class Classes:
         self.classes = np.unique(self.labels).astype(int)
         if len(self.classes) < 2:
             raise InputError(
-                "the training rows hold one class only", remedy="Give rows of both classes."
+                "the training rows have only one class", remedy="Give rows of both classes."
             )
         self.model = LogisticRegression(warm_start=True)
 

@@ -79,14 +79,14 @@ def _with_species(catalogue: Catalogue, cells: dict[str, str]) -> Catalogue:
     key = resolve(name, catalogue)
     if taxon and not plain(taxon).isdecimal():
         raise InputError(
-            f"the taxon {taxon!r} is no number", remedy="Use that of the NCBI taxonomy."
+            f"the taxon {taxon!r} is not a number", remedy="Use the taxon id of the NCBI taxonomy."
         )
     synonyms = tuple(s.strip() for s in cells.get("synonyms", "").split("|") if s.strip())
     for synonym in (*synonyms, *([taxon] if taxon else [])):
         if (other := catalogue.find(synonym)) not in (None, key):
             raise InputError(
-                f"{synonym!r} of {name} is a name of {other} already",
-                remedy="Give each species names of its own.",
+                f"{synonym!r} of {name} is already a name of {other}",
+                remedy="Give each species unique names.",
             )
     one = catalogue.species.get(key)
     if one is None:
@@ -120,7 +120,7 @@ def _with_tree(catalogue: Catalogue, path: Path) -> Catalogue:
         tree = Phylo.read(io.StringIO(text), kind)
     except Exception as error:
         raise InputError(
-            f"is no tree: {error}", file=path, remedy="Give one tree, in Newick or Nexus."
+            f"is not a tree: {error}", file=path, remedy="Give one tree in Newick or Nexus format."
         ) from error
     return Catalogue(catalogue.species, catalogue.clades, _paths(catalogue, tree, path))
 
@@ -131,7 +131,9 @@ def _paths(
     """Return the nodes above each leaf of a tree, nearest first, with their ages."""
     if any(node.branch_length is None for node in tree.find_clades() if node is not tree.root):
         raise InputError(
-            "has branches without length", file=path, remedy="Give their length in million years."
+            "has branches without a length",
+            file=path,
+            remedy="Give their lengths in million years.",
         )
     depths = tree.depths()
     leaves = tree.get_terminals()
@@ -144,7 +146,7 @@ def _paths(
         raise InputError(
             f"is not dated{shown}",
             file=path,
-            remedy="Give a tree whose branches are million years, so that all leaves end now.",
+            remedy="Give a tree with branch lengths in million years, in which all leaves end at the present.",
         )
     found: dict[str, tuple[tuple[int, float], ...]] = {}
     for leaf in leaves:

@@ -63,7 +63,7 @@ def with_profiles(
     if len(set(names)) < len(names):
         raise InputError(
             f"two tracks are called {max(names, key=names.count)}",
-            remedy="Rename one of the files: outputs are called by them.",
+            remedy="Rename one of the files: outputs are named after them.",
         )
     if len(names) * bins > MOST_OUTPUTS:
         raise InputError(
@@ -91,12 +91,12 @@ def _check_places(table: pd.DataFrame, origins: pd.DataFrame, bins: int) -> None
     for wrong, reason, remedy in (
         (
             ~placed,
-            "the row has no coordinates, and tracks are of a genome",
+            "the row has no coordinates, which tracks need",
             "Give chrom, start and end of every row, or BED with --genome.",
         ),
         (
             ~fits,
-            "the sequence has another number of bases than its coordinates",
+            "the length of the sequence does not match its coordinates",
             "Give coordinates that span the sequence.",
         ),
         (bases < bins, f"the sequence has fewer than {bins} bases", "Use fewer --bins."),
@@ -131,7 +131,7 @@ def _read(
                 raise _at(
                     origins,
                     row,
-                    f"the row ends at {end:,}, and {chrom} of {path.name} at {signal.lengths[name]:,}",
+                    f"the row ends at {end:,}, but {chrom} of {path.name} ends at {signal.lengths[name]:,}",
                     "Give a track of the same assembly.",
                 )
             values = signal.values(name, int(start), int(end))
@@ -139,7 +139,7 @@ def _read(
                 raise _at(
                     origins,
                     row,
-                    f"the track {path.name} has values below 0 here, or none that are finite",
+                    f"the track {path.name} has negative values here, or no finite ones",
                     "Give coverage or another signal that is not negative. Log ratios can be learned as "
                     "numbers of whole rows, by regression.",
                 )

@@ -150,7 +150,7 @@ def read_rows(
         files.append((source._replace(label=parsed.label), parsed))
     if columns.given and not columns.where_present and not any(p.has_columns for _, p in files):
         raise InputError(
-            f"{columns.given[0]} names a column, and no file has columns", remedy="Leave it out."
+            f"{columns.given[0]} names a column, but no file has columns", remedy="Leave it out."
         )
     # What a label means is seen in all of them together.
     cells = [label_cells(parsed.frame, required=require_labels) for _, parsed in files]
@@ -200,7 +200,7 @@ def read_rows(
         if numbered := int(frame["numbered"].sum()):
             example = frame["id"][frame["numbered"]].iloc[0]
             notes.append(
-                f"{source.path.name}: {numbered:,} rows repeat the id of another and are numbered, as "
+                f"{source.path.name}: {numbered:,} rows repeat the id of another row and are numbered, as "
                 f"in {example}"
             )
     num_good = sum(map(len, frames))
@@ -230,7 +230,7 @@ def _contradicted(source: Source, parsed: Parsed, frame: pd.DataFrame) -> list[s
     num = int((frame["label"] != parsed.label).sum())
     name = "positives" if parsed.label else "negatives"
     return [
-        f"{source.path.name}: given as {name}, and {num:,} rows have another label, which is read"
+        f"{source.path.name}: given as {name}, but {num:,} rows have another label, which is used"
     ][: bool(num)]
 
 

@@ -25,7 +25,9 @@ _MISSING = ("nan", "na", "n/a", "none", "null", "<na>")
 # pandas writes a missing value as nan; within upper-case bases it came from pasting one in.
 _PASTED = r"(?:^|[^a-z])nan(?:[^a-z]|$)"
 _ONLY_DNA = (
-    "Only the IUPAC letters " + IUPAC + " (and U, any case) can stand in a sequence; mend the row."
+    "Only the IUPAC letters "
+    + IUPAC
+    + " (and U, any case) are allowed in a sequence; correct the row."
 )
 
 
@@ -107,9 +109,9 @@ def check_shots(frame: pd.DataFrame, source: Source) -> None:
     if (counts != source.shots).any():
         listed = ", ".join(f"{n:,} of class {label}" for label, n in counts.items())
         raise InputError(
-            f"holds {listed}, where its folder says {source.shots} of each",
+            f"contains {listed}, but its folder says {source.shots} of each",
             file=source.path,
-            remedy="Name the folder after the rows of each class.",
+            remedy="Name the folder after the number of rows of each class.",
         )
 
 
@@ -141,8 +143,8 @@ def _sequences(raw: pd.Series, checks: RowChecks, min_bases: int) -> pd.Series:
     pasted[pasted] = text[pasted].str.contains(_PASTED) & text[pasted].str.contains("[A-Z]")
     checks.add(
         pasted,
-        "the sequence holds a literal 'nan'",
-        "A missing value was pasted into it; mend the row.",
+        "the sequence contains a literal 'nan'",
+        "A missing value was pasted into it; correct the row.",
     )
     not_dna = text.str.contains(_NOT_DNA)
     if not_dna.any():
@@ -161,7 +163,7 @@ def _sequences(raw: pd.Series, checks: RowChecks, min_bases: int) -> pd.Series:
 def _join(sentence: str) -> str:
     """Return the sequence of a k-mer sentence, or ! and the reason why it is none."""
     if "\n" in sentence or "\r" in sentence:
-        return "!the sequence goes over several lines"
+        return "!the sequence spans several lines"
     try:
         return join_kmers(sentence)
     except InputError as error:

@@ -133,7 +133,7 @@ def _one_hot(
             chosen = positive_of(lower) or chosen
         if chosen not in lower:
             raise InputError(
-                f"--positive-label is {positive!r}, and no row has this label",
+                f"--positive-label is {positive!r}, but no row has this label",
                 remedy=f"Use one of {listed(names)}.",
             )
         places.sort(key=lambda place: lower[place] == chosen)

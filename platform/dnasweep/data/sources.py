@@ -132,8 +132,8 @@ def _splits(files: Sequence[Source], notes: list[str], split_matters: bool) -> l
     if silent or len(set(named)) < 2:
         if from_name and split_matters:
             notes.append(
-                f"one split alone is named ({given}): a column gives the splits, or they "
-                "are made anew"
+                f"only one split is named ({given}): a column gives the splits, or rows "
+                "are split anew"
             )
         return by_folder
     if from_name:

@@ -107,7 +107,8 @@ def resolve(name: str, catalogue: Catalogue | None = None) -> str:
     shown = f"species {text[:80]!r}"
     if key in _NO_SPECIES or not key:
         raise InputError(
-            f"{shown} names no species", remedy="Leave the cell of an unknown species empty."
+            f"{shown} is not the name of a species",
+            remedy="Leave the cell of an unknown species empty.",
         )
     if not CANONICAL.fullmatch(key) or len(_SCIENTIFIC.findall(text)) < 3:
         raise InputError(

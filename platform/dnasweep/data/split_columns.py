@@ -107,10 +107,10 @@ def find_split(
         return found[0] if found else None
     if len(found) > 1:
         raise InputError(
-            f"two columns hold splits: {' and '.join(others[i] for i in found[:2])}",
+            f"two columns contain splits: {' and '.join(others[i] for i in found[:2])}",
             file=file,
             row=row,
-            remedy="Say which with --split-column.",
+            remedy="Choose one with --split-column.",
         )
     if found:
         return found[0]

@@ -118,7 +118,9 @@ def told_of_splits(table: pd.DataFrame, given: Collection[str]) -> list[str]:
     """
     made = {name: int((table["split"] == name).sum()) for name in SPLITS if name not in given}
     told = " and ".join(f"{num:,} {name}" for name, num in made.items() if num)
-    return [f"{told} rows are taken out of the training rows, as none are given"] if told else []
+    return (
+        [f"{told} rows are taken from the training rows, because none are given"] if told else []
+    )
 
 
 def _check_groups(table: pd.DataFrame, units: NDArray[np.int64]) -> None:
@@ -126,7 +128,7 @@ def _check_groups(table: pd.DataFrame, units: NDArray[np.int64]) -> None:
     num_groups = int(units.max()) + 1
     if num_groups >= len(SPLITS) or len(units) < len(SPLITS):
         return
-    remedy = "Give more rows that differ."
+    remedy = "Give more distinct rows."
     if np.count_nonzero(first_readings(table["sequence"])) >= len(SPLITS):
         remedy = (
             "Give rows that are less alike or from other loci. A --split-identity nearer to 1 parts "

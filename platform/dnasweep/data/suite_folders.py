@@ -49,7 +49,7 @@ def suite_folders(suite: Suite, given: Sequence[str], *, download: bool) -> list
     for name in given:
         if name.startswith(PREFIX) and not download:
             raise InputError(
-                "is on the hub, and nothing is downloaded unless that is asked for",
+                "is on the hub, but nothing is downloaded unless requested",
                 file=name,
                 remedy="Pass --download, or give a folder with --data.",
             )
@@ -57,7 +57,7 @@ def suite_folders(suite: Suite, given: Sequence[str], *, download: bool) -> list
         check_readable(path, folder=True)
         if not path.is_dir():
             raise InputError(
-                "is a file, and a suite is a folder with a folder for each task",
+                "is a file, but a suite is a folder with a folder for each task",
                 file=path,
                 remedy=f"Give the folder of {suite.title} with --data.",
             )
@@ -101,7 +101,7 @@ def find_tasks(
     if all(one.state == "missing" for one in found):
         looked = ", ".join(dict.fromkeys(t.folders[0] for t in tasks[:3]))
         raise InputError(
-            f"none of the {len(tasks)} tasks is there; looked for {looked}"
+            f"none of the {len(tasks)} tasks was found; looked for {looked}"
             + (", ..." if len(tasks) > 3 else ""),
             file=", ".join(map(str, folders)),
             remedy="Give the folder that holds the folders of the tasks with --data, or name the "

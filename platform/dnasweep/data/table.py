@@ -74,7 +74,9 @@ def make_table(data: Mapping[str, Any] | pd.DataFrame) -> pd.DataFrame:
         try:
             columns[name] = values.astype(dtype)
         except (TypeError, ValueError) as error:
-            raise InputError(f"column {name!r} does not hold {dtype} values: {error}") from error
+            raise InputError(
+                f"column {name!r} does not contain {dtype} values: {error}"
+            ) from error
         if dtype == "int8" and not (columns[name] == values).all():
             raise InputError("a label is not an integer from -1 to 127")
     for name in outputs_of(frame):
@@ -130,7 +132,7 @@ def check_table(frame: pd.DataFrame, *, file: str | Path | None = None) -> pd.Da
     _fail_at(frame, frame["label"] < -1, "the label is below -1", file)
     if BASE_CLASSES in frame:
         differ = frame[BASE_CLASSES].str.len() != frame["sequence"].str.len()
-        _fail_at(frame, differ, "the sequence has not one class for each base", file)
+        _fail_at(frame, differ, "the sequence does not have one class for each base", file)
     canonical = {s for s in frame["species"].unique() if not s or CANONICAL.fullmatch(s)}
     _fail_at(frame, ~frame["species"].isin(canonical), "the species has no canonical name", file)
     _fail_at(frame, ~frame["strand"].isin(("+", "-", "")), "the strand is not known", file)

@@ -54,11 +54,11 @@ def read_title_labels(titles: pd.Series) -> TitleLabels:
     parts = titles.str.split(n=1).str[0].str.split("|", regex=False)
     lengths = set(map(len, parts))
     if lengths == {2} and _are_classes(parts.str[1]):
-        return TitleLabels({"label": parts.str[1]}, "the labels stand behind | in the titles")
+        return TitleLabels({"label": parts.str[1]}, "the labels are after | in the titles")
     if lengths == {3} and _are_classes(parts.str[1]):
         splits = parts.str[2]
         if all(split_meant(split.lower()) for split in splits.unique()):
-            note = "the labels and the splits stand behind | in the titles"
+            note = "the labels and the splits are after | in the titles"
             return TitleLabels({"label": parts.str[1], "split": plain_splits(splits)}, note)
     return TitleLabels({})
 
