@@ -167,7 +167,7 @@ def test_missing_columns(tmp_path: Path, missing: str) -> None:
 
 def test_wrong_columns(tmp_path: Path) -> None:
     path = write(tmp_path / "twice.csv", rows().assign(seq="ACGT"))
-    refused(tmp_path, path, row=1, reason="names the sequence more than once")
+    refused(tmp_path, path, row=1, reason="has more than one column for the sequence")
     path = tmp_path / "ragged.csv"
     path.write_text("sequence,label\nACGT,1,7,7\n" + "ACGT,0\n" * 9)
     refused(tmp_path, path, row=2, reason="4 cells, but there are 2 columns")
