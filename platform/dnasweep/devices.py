@@ -8,6 +8,7 @@ not import torch.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -15,9 +16,16 @@ if TYPE_CHECKING:
 
 ACCELERATORS = ["cuda"]
 """Device types by torch's names; torch uses `cuda` for AMD GPUs as well."""
+DRIVERS = ("/dev/nvidiactl", "/proc/driver/nvidia/version", "/dev/dxg", "/dev/kfd")
+"""Files of GPU drivers; without any of them, there is no GPU."""
 NUMBERS_READ = 1 << 22
 """Number of result values that are collected before they are read from an accelerator: 32 MB."""
 Key = TypeVar("Key")
+
+
+def has_gpu_driver() -> bool:
+    """Return whether this machine has the driver of a GPU, without importing torch."""
+    return any(Path(driver).exists() for driver in DRIVERS)
 
 
 def is_accelerator(device: torch.device) -> bool:

@@ -14,6 +14,7 @@ from dnasweep.progress import duration
 from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.plan import published
 from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
+from dnasweep.stages.speed import measure_speed
 from dnasweep.sweeps.built_in import describe_defaults
 from dnasweep.sweeps.cost import Measure, estimate
 from dnasweep.sweeps.preparation import Prepared
@@ -98,7 +99,7 @@ def _announce_time(sweep: Sweep) -> None:
     share = 1.0
     if sweep.options.search == "optuna" and trials:
         share = min(1.0, sweep.options.num_samples / len(trials))
-    # A real run measures nothing: its driver does not load torch, and soon shows its own speed.
+    # A real run measures nothing: it soon shows its own speed.
     measure = _measured(sweep) if sweep.options.dry_run else None
     parts, seconds, earlier = [], 0.0, 0
     for word, specs, part in (("pretrain", encoders, 1.0), ("fine-tun", trials, share)):
@@ -117,7 +118,7 @@ def _announce_time(sweep: Sweep) -> None:
         )
         seconds, earlier = seconds + part * cost.seconds, earlier + cost.earlier
     if parts:
-        how = "a few steps of each model on this machine"
+        how = "the arithmetic of each model and the speed of this machine"
         how = f"{earlier} earlier training runs in the storage" if earlier else how
         sweep.console.print(
             f"[bold]time[/] about {duration(seconds)} of one worker, divided by the number of workers: "
@@ -126,9 +127,6 @@ def _announce_time(sweep: Sweep) -> None:
 
 
 def _measured(sweep: Sweep) -> Measure:
-    # Imported here because it imports torch, which takes seconds.
-    from dnasweep.stages.speed import measure_speed
-
     length = int(sweep.data.table["sequence"].str.len().median())
     return lambda spec: measure_speed(spec, length)
 

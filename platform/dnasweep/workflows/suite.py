@@ -17,16 +17,17 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from dnasweep.devices import has_gpu_driver
 from dnasweep.errors import InputError, NothingLeft, is_full_disk
 from dnasweep.invocation import as_typed
 from dnasweep.report.files import write_page
 from dnasweep.report.suite_page import SuiteFrame, leaderboard_tables, suite_page
 from dnasweep.stages.recipe import Cell
+from dnasweep.stages.speed import measure_speed
 from dnasweep.storage.output_folder import publish_files
 from dnasweep.sweeps.comparison import Comparison
 from dnasweep.sweeps.executor import Executor
 from dnasweep.sweeps.leaderboard import STEM, Leaderboard, make_leaderboard
-from dnasweep.sweeps.suite_draw import MeasureSpeed
 from dnasweep.sweeps.suite_options import SuiteOptions
 from dnasweep.sweeps.suite_request import PlannedTask, SuiteRequest, prepare_suite
 from dnasweep.sweeps.suite_scores import TaskResult, model_name
@@ -65,7 +66,7 @@ def run_suite(
         from dnasweep.runtime.executor import RayExecutor
 
         executor, session, at_once = RayExecutor, kept_session(), _trials_at_once(options)
-    measure = _measure() if options.time_budget is not None or options.dry_run else None
+    measure = measure_speed if options.time_budget is not None or options.dry_run else None
     request = prepare_suite(
         options, console, resolve=executor.resolve_precision, measure=measure, at_once=at_once
     )
@@ -154,17 +155,13 @@ def _trials_at_once(options: SuiteOptions) -> int:
         return 1
     if options.time_budget is None and not options.dry_run:
         return 1
-    import torch
+    if has_gpu_driver():
+        # Imported here: it takes seconds, and a machine without a GPU does without.
+        import torch
 
-    cpus = (os.cpu_count() or 1) // (options.cpus_per_worker or 1)
-    return max(1, torch.cuda.device_count() or cpus)
-
-
-def _measure() -> MeasureSpeed:
-    # Imported here because it imports torch, which takes seconds.
-    from dnasweep.stages.speed import measure_speed
-
-    return measure_speed
+        if torch.cuda.device_count():
+            return torch.cuda.device_count()
+    return max(1, (os.cpu_count() or 1) // (options.cpus_per_worker or 1))
 
 
 def _publish(request: SuiteRequest, board: Leaderboard) -> Path:

@@ -57,7 +57,7 @@ def announce_suite(
     there = [published(request.storage, one.sweep.plan)["trials"] for one in request.planned]
     found, number = (sum(counts) for counts in zip(*there, strict=True))
     console.print(
-        f"[bold]plan[/] {number} trials ({found} done before), test rows used once per task"
+        f"[bold]plan[/] {number} trials ({found} done before), evaluated on test once per task"
     )
     if request.draw:
         console.print(f"[yellow]not all training rows: {escape(request.draw)}; all test rows[/]")
