@@ -10,6 +10,7 @@ import pandas as pd
 
 from dnasweep.data.column_names import (
     ACCEPTED,
+    BESIDE_POSITIONS,
     MEANING,
     OPTIONS,
     SEQUENCE_NAMES,
@@ -111,12 +112,13 @@ class Finder:
             Column of the table by column of the file; changed in place.
         """
         given = set(meaning.values())
+        places = self._names_of_places()
         for i, name in enumerate(self.names):
             column = MEANING.get(name)
             if column is None or i in meaning or column in given:
                 continue
-            if name == "region" and "start" not in self.names:
-                continue  # A chromosome only beside positions, in Genomic Benchmarks' tables.
+            if column in _COORDINATES and name not in places:
+                continue
             if column in meaning.values():
                 option = OPTIONS.get(column)
                 twice = self.names.count(name) > 1
@@ -127,6 +129,19 @@ class Finder:
                     else "Keep one of these columns.",
                 )
             meaning[i] = column
+
+    def _names_of_places(self) -> frozenset[str]:
+        """Return the names that are those of places here: positions only beside a chromosome.
+
+        Without one they count from something else, such as a transcription start. A region is a chromosome
+        in Genomic Benchmarks' tables, seqnames is one in those of Bioconductor.
+        """
+        known = [name for name in ACCEPTED["chrom"] if name in self.names]
+        plain = [name for name in known if name not in BESIDE_POSITIONS]
+        if not plain and not set(ACCEPTED["start"]) & set(self.names):
+            return frozenset()
+        chrom = plain or known[:1]
+        return frozenset([*chrom, *ACCEPTED["start"], *ACCEPTED["end"]] if chrom else ())
 
     def add_sequence(self, meaning: dict[int, str], notes: list[str], has_genome: bool) -> None:
         """Add the only column of DNA, if coordinates do not stand for sequences.

@@ -15,7 +15,7 @@ ACCEPTED: dict[str, tuple[str, ...]] = {
     "id": ("id", "seq_id", "sequence_id", "identifier"),
     "name": ("name",),
     "species": ("species", "organism"),
-    "chrom": ("chrom", "chr", "chromosome", "region"),
+    "chrom": ("chrom", "chr", "chromosome", "seqnames", "seqname", "seqid", "region"),
     "start": ("start", "chromstart", "chrom_start"),
     "end": ("end", "chromend", "chrom_end"),
     "strand": ("strand",),
@@ -26,6 +26,8 @@ ACCEPTED: dict[str, tuple[str, ...]] = {
 MEANING = {name: column for column, names in ACCEPTED.items() for name in names}
 """Table column by plain header name."""
 
+BESIDE_POSITIONS = ("seqnames", "seqname", "seqid", "region")
+"""Names of a chromosome only beside a start, and where no other column is one."""
 SEQUENCE_NAMES = ("dna", "text", "nucleotide", "nucleotides", "bases", "dna_seq")
 """Names by which a column without DNA is taken for the sequence where no other holds any."""
 _LABELS = (

@@ -14,13 +14,14 @@ from dnasweep.data.source import Source
 from dnasweep.data.title_labels import read_title_labels
 from dnasweep.errors import InputError
 from dnasweep.formats.annotation import read_starts
-from dnasweep.formats.bed import CCRE_CLASS, VALUE, count_saf_from_zero, read_bed_cells
+from dnasweep.formats.bed import CCRE_CLASS, VALUE, read_bed_cells
 from dnasweep.formats.content import columnar_kind, read_content
+from dnasweep.formats.counting import count_from_zero, counts_from_one
 from dnasweep.formats.delimited import Cells, read_table
 from dnasweep.formats.detection import Format, detect_format, name_tells
 from dnasweep.formats.genbank import read_genbank
 from dnasweep.formats.headers import SEPARATORS, canonical_name
-from dnasweep.formats.intervals import count_from_zero, read_intervals, widen_starts
+from dnasweep.formats.intervals import count_lengths_from_zero, read_intervals, widen_starts
 from dnasweep.formats.records import read_columnar, read_json
 from dnasweep.formats.reference import cut_out
 from dnasweep.formats.rejects import RejectedRow
@@ -95,6 +96,8 @@ def parse(source: Source, how: How) -> Parsed:
     if kind in _OF_COLUMNS:
         wanted = how.require_labels and label is None and not source.class_name
         cells, columns = _read_cells(data, kind, path, how), how.columns
+        if counted := counts_from_one(cells):
+            cells = count_from_zero(cells)
         if kind == "bed" and wanted and not columns.label:
             # Of all columns of BED a value and a class of ENCODE's are certain to be what is learned.
             told = [name for name in cells.names if name in (VALUE, CCRE_CLASS)]
@@ -113,6 +116,10 @@ def parse(source: Source, how: How) -> Parsed:
             header = [name for i, name in enumerate(header) if i in cells.frame]
         labels = found.labels
         notes += found.notes
+        if "start" in frame and counted:
+            notes.append(
+                f"{path.name}: start counts from 1, {counted}, and is moved to count from 0"
+            )
         if "sequence" not in frame:
             if kind == "bed":
                 frame = frame.rename(columns={} if "id" in frame else {"name": "id"})
@@ -122,9 +129,8 @@ def parse(source: Source, how: How) -> Parsed:
                 if how.columns.label and labels:
                     what = "columns" if len(labels) > 1 else "column"
                     notes.append(f"{path.name}: the labels are the {what} {', '.join(labels)}")
-            else:
-                frame, counted = count_saf_from_zero(frame, header)
-                notes.append(f"{path.name}: {counted}")
+            elif not counted:
+                notes.append(f"{path.name}: start counts from 0, as in BED")
             frame = frame.assign(strand=frame.get("strand", ""))
             frame, bad = widen_starts(frame, window=how.window, file=path)
             rejected = [*rejected, *bad]
@@ -223,7 +229,7 @@ def _finish(parsed: Parsed, source: Source, how: How) -> Parsed:
     if "sequence" in frame:
         sequences, joined = join_wrapped(frame["sequence"])
         frame = frame.assign(sequence=sequences)
-        frame, moved = count_from_zero(frame)
+        frame, moved = count_lengths_from_zero(frame)
         notes = [*notes, *(f"{path.name}: {line}" for line in [*joined, *moved])]
         return parsed._replace(frame=frame, notes=notes)
     if how.genome is None:

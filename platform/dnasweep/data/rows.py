@@ -16,7 +16,8 @@ from dnasweep.data.source import Source
 from dnasweep.data.species_names import read_names
 from dnasweep.data.table import IUPAC, make_table
 from dnasweep.errors import InputError
-from dnasweep.formats.intervals import MAX_POSITION, STRANDS, refuse_powers
+from dnasweep.formats.bed import DOUBTFUL_STRANDS, STRANDS, doubtful_strands
+from dnasweep.formats.intervals import MAX_POSITION, refuse_powers
 from dnasweep.formats.rejects import RejectedRow, RowChecks
 from dnasweep.formats.sequences import join_kmers
 
@@ -73,7 +74,7 @@ def check_rows(
         "sequence": sequences,
         **_labels(raw, source, labels, checks, require_labels, sequences),
         **_species_and_id(raw, source, checks, catalogue),
-        "chrom": _text(raw, "chrom"),
+        "chrom": _place(raw, "chrom"),
         **_interval(raw, checks),
         "strand": _coded(raw, "strand", STRANDS, "", checks),
         "split": _coded(raw, "split", {**SPLIT_NAMES, "": ""}, source.split, checks),
@@ -119,6 +120,12 @@ def _text(raw: pd.DataFrame, column: str) -> pd.Series:
     if column not in raw:
         return pd.Series("", index=raw.index, dtype="str")
     return raw[column].astype("str").str.strip()
+
+
+def _place(raw: pd.DataFrame, column: str) -> pd.Series:
+    """Return a part of the place of each row; a missing value, as R and pandas write it, is none."""
+    text = _text(raw, column)
+    return text.mask(text.str.lower().isin(_MISSING), "")
 
 
 def _quoted(text: pd.Series) -> pd.Series:
@@ -253,7 +260,7 @@ def is_species(raw: pd.DataFrame, catalogue: Catalogue | None = None) -> bool:
 def _interval(raw: pd.DataFrame, checks: RowChecks) -> dict[str, pd.Series]:
     numbers = {}
     for column in ("start", "end"):
-        text = _text(raw, column)
+        text = _place(raw, column)
         refuse_powers(text, column, checks)
         number = pd.to_numeric(text, errors="coerce")
         usable = number.between(0, MAX_POSITION) & (number % 1 == 0)
@@ -267,7 +274,9 @@ def _interval(raw: pd.DataFrame, checks: RowChecks) -> dict[str, pd.Series]:
 def _coded(
     raw: pd.DataFrame, column: str, codes: dict[str, str], default: str, checks: RowChecks
 ) -> pd.Series:
-    text = _text(raw, column).str.lower()
+    text = (_place(raw, column) if column == "strand" else _text(raw, column)).str.lower()
+    if column == "strand":
+        checks.add(doubtful_strands(text), *DOUBTFUL_STRANDS)
     values = text.map(codes)
     accepted = ", ".join(code for code in codes if code)
     checks.add(values.isna(), f"the {column} " + _quoted(text) + f" is not one of {accepted}")

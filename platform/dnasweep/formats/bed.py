@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from dnasweep.errors import InputError
+from dnasweep.formats.counting import ENDS, STARTS
 from dnasweep.formats.delimited import Cells, read_cells
 from dnasweep.formats.detection import ending
 from dnasweep.formats.headers import canonical_name
 from dnasweep.formats.rejects import RejectedRow
 
 STRANDS = {
-    **dict.fromkeys(("+", "1", "+1", "plus", "forward"), "+"),
-    **dict.fromkeys(("-", "-1", "minus", "reverse"), "-"),
-    **dict.fromkeys(("", ".", "*", "0"), ""),
+    **dict.fromkeys(("+", "1", "+1", "1.0", "plus", "forward", "fwd", "sense"), "+"),
+    **dict.fromkeys(("-", "-1", "-1.0", "minus", "reverse", "rev", "antisense"), "-"),
+    **dict.fromkeys(("\u2212", "\u2013"), "-"),
+    **dict.fromkeys(("", ".", "*", "0", "0.0"), ""),
 }
 """Ways to write a strand, in lower case; empty: none is given."""
 CCRE = (
@@ -28,6 +30,7 @@ CCRE = (
 CCRE_CLASS, VALUE = "cCRE class", "value"
 """Names of the class of a cCRE and of the value of bedGraph."""
 
+_CLEAR_STRANDS = frozenset(STRANDS) - {"", "0", "0.0", "1", "+1", "1.0"}
 _BED = (
     *("chrom", "start", "end", "name", "score", "strand", "thickStart", "thickEnd", "itemRgb"),
     *("blockCount", "blockSizes", "blockStarts"),
@@ -41,10 +44,16 @@ _NAMES = {
     "bdg": (*_BED[:3], VALUE),
 }
 # https://genome.ucsc.edu/FAQ/FAQformat.html
-_CHROM, _START = ("chrom", "chr", "chromosome"), ("start", "chromstart", "chrom_start")
+_CHROM = ("chrom", "chr", "chromosome")
 _COMMENT = re.compile(r"#|track\b|browser\b")
 _NUMBER = r"-?[\d.]+(?:[eE][+-]?\d+)?"
-_SAF = {"geneid", "chr", "start", "end", "strand"}
+_MEANING = {
+    **dict.fromkeys(_CHROM, "chrom"),
+    **dict.fromkeys(STARTS, "start"),
+    **dict.fromkeys(ENDS, "end"),
+    "name": "id",
+    "strand": "strand",
+}
 
 
 def read_bed_rows(data: bytes, file: Path) -> tuple[pd.DataFrame, list[RejectedRow], list[str]]:
@@ -62,34 +71,47 @@ def read_bed_rows(data: bytes, file: Path) -> tuple[pd.DataFrame, list[RejectedR
     comment = re.compile(_COMMENT.pattern.encode())
     lines = data[:65536].splitlines()
     head = [line for line in lines if not comment.match(line)]
-    tabs = any(b"\t" in line for line in head)
-    num_columns = max(6, *(len(line.split(b"\t" if tabs else None)) for line in head), 6)
+    sign = _separator(head)
+    num_columns = max(6, *(len(line.split(sign)) for line in head), 6)
     cells, rejected = read_cells(
         data,
-        separator="\t" if tabs else r"\s+",
+        separator=sign.decode() if sign else r"\s+",
         num_columns=num_columns,
         file=file,
-        quoted=False,
+        # R puts words in quotes; in other files a quotation mark is part of a name.
+        quoted=bool(head) and head[0].startswith(b'"'),
     )
     rejected = [row for row in rejected if not comment.match(row.text.encode())]
     header: list[str] = []
     for line in lines:
-        words = [w.strip() for w in line.decode(errors="replace").split("\t" if tabs else None)]
+        words = [w.strip() for w in line.decode(errors="replace").split(sign and sign.decode())]
         plain = list(map(canonical_name, words))
-        if len(plain) > 2 and plain[0] in _CHROM and plain[1] in _START:
+        if len(plain) > 2 and plain[0] in _CHROM and plain[1] in STARTS:
             header = words
     frame = cells[~cells[0].str.match(_COMMENT)]
-    if len(frame) and frame[1].iloc[0].lower() in _START:
+    if len(frame) and frame[1].iloc[0].lower() in STARTS:
         frame = frame[1:]
     return frame, rejected, header
+
+
+def _separator(lines: Sequence[bytes]) -> bytes | None:
+    """Return what parts the cells of BED: tabs, or commas or semicolons without any blank; else blanks."""
+    if any(b"\t" in line for line in lines):
+        return b"\t"
+    return next((sign for sign in (b",", b";") if lines and all(map(_parts(sign), lines))), None)
+
+
+def _parts(sign: bytes) -> Callable[[bytes], bool]:
+    """Return whether a line holds three cells or more, parted by a sign, and no blanks between them."""
+    return lambda line: not line.strip() or (line.count(sign) > 1 and len(line.split()) == 1)
 
 
 def read_bed_cells(data: bytes, *, file: Path, wanted: Container[str] = ()) -> Cells:
     """Return a BED file, or one of its relatives, as a table of named columns.
 
     Columns have the names of a header, else of the format by the file's ending; ten columns are
-    narrowPeak. Others are called by their number. A fourth column of strands is one, and a sixth of
-    other words is none. Columns that are empty, or say the same in every row, are left out.
+    narrowPeak. Others are called by their number. A sixth column of other words than strands is none, and
+    the only other column of strands is one then. Columns that are empty, or say the same in every row, are left out.
 
     Parameters
     ----------
@@ -104,7 +126,7 @@ def read_bed_cells(data: bytes, *, file: Path, wanted: Container[str] = ()) -> C
     Raises
     ------
     InputError
-        For pairs of places (BEDPE).
+        For pairs of places (BEDPE), and where it is not clear which column is the strand.
     """
     frame, rejected, header = read_bed_rows(data, file)
     frame = frame.reset_index(drop=True)
@@ -112,24 +134,17 @@ def read_bed_cells(data: bytes, *, file: Path, wanted: Container[str] = ()) -> C
     _refuse_pairs(frame, file)
     usual = _NAMES.get(ending(file), ()) or _names_of(frame)
     # A header may name the first columns alone.
-    names = [*header, *usual[len(header) :]]
+    told = set(map(canonical_name, header))
+    names = [*header, *(n if n not in told else "" for n in usual[len(header) :])]
+    names = [name or str(i + 1) for i, name in enumerate(names)]
     names += [str(i + 1) for i in range(len(names), num)]
-    if not header:
-        if _is_strand(frame[3]) and not frame[5].any():
-            # No name in BED is a strand: intervals as people cut them, without name and score.
-            names[3], names[5] = "strand", "name"
-        elif not frame[5].str.lower().isin(STRANDS).any():
-            # The sixth column of ENCODE's candidate cis-regulatory elements is a class.
-            classes = frame[5].str.split(",").str[0]
-            names[5] = "6"
-            if len(classes) and classes.isin(CCRE).all():
-                names[5], frame[5] = CCRE_CLASS, classes
+    notes = [] if header else _name_sixth(frame, names, file)
     for i, name in enumerate(names):
         same = len(frame) and (frame[i] == frame[i].iloc[0]).all()
         told = canonical_name(name) in wanted or name in (*_BED[:4], "strand", CCRE_CLASS, VALUE)
         if same and not told and not (header and frame[i].iloc[0]):
             frame = frame.drop(columns=i)
-    return Cells(tuple(names), frame, rejected)
+    return Cells(tuple(names), frame, rejected, notes=tuple(notes))
 
 
 def _names_of(frame: pd.DataFrame) -> Sequence[str]:
@@ -140,6 +155,76 @@ def _names_of(frame: pd.DataFrame) -> Sequence[str]:
     num = len(frame.columns) - 1
     # Of 7, 10 and 11 columns those behind the sixth are no part of BED.
     return _NAMES["narrowpeak"] if peaks else _BED[: num if num in (8, 9, 12) else 6]
+
+
+def _name_sixth(frame: pd.DataFrame, names: list[str], file: Path) -> list[str]:
+    """Name columns of BED whose sixth holds no strands, and return what to tell about it.
+
+    The sixth may be a class of ENCODE's. No name and no score in BED is a strand, so that the only other
+    column of strands is the strand, as in intervals that people cut.
+
+    Raises
+    ------
+    InputError
+        Where two other columns hold strands.
+    """
+    sixth = frame[5].str.lower()
+    if sixth.isin(_CLEAR_STRANDS).any():
+        return []
+    strands = [i for i in range(3, len(names)) if i != 5 and _is_strand(frame[i])]
+    if len(strands) > 1:
+        raise InputError(
+            f"the columns {strands[0] + 1} and {strands[1] + 1} both hold strands",
+            file=file,
+            remedy="Put a line with the names of the columns before it, such as chrom, start, end, strand.",
+        )
+    if strands:
+        names[5] = "6"
+        names[strands[0]] = "strand"
+        if strands[0] == 3:
+            names[4] = "score" if frame[4].str.fullmatch(_NUMBER).all() else "name"
+        return [f"the strands are column {strands[0] + 1}"]
+    if not sixth.isin(STRANDS).any():
+        classes = frame[5].str.split(",").str[0]
+        names[5] = "6"
+        if len(classes) and classes.isin(CCRE).all():
+            names[5], frame[5] = CCRE_CLASS, classes
+    return []
+
+
+def doubtful_strands(strand: pd.Series) -> pd.Series:
+    """Return which rows have a strand of 0 or 1, where all strands are these and both occur.
+
+    Parameters
+    ----------
+    strand
+        Text, one a row.
+    """
+    plain = strand.str.strip().str.lower().str.removesuffix(".0")
+    numbers = set(plain.unique()) - {""}
+    return plain.isin(["0", "1"]) & (numbers == {"0", "1"})
+
+
+DOUBTFUL_STRANDS = (
+    "the strands are 0 and 1, which may mean either strand, or none",
+    "Write + and -, and . where there is none.",
+)
+"""What is wrong with such rows, and what to do."""
+
+
+def meaning_of(cells: Cells) -> dict[int, str]:
+    """Return which columns are chrom, start, end, strand and id (the name), the first of each.
+
+    Parameters
+    ----------
+    cells
+        A file of intervals.
+    """
+    found: dict[str, int] = {}
+    for i, name in enumerate(cells.names):
+        if i in cells.frame and (column := _MEANING.get(canonical_name(name))):
+            found.setdefault(column, i)
+    return {i: column for column, i in found.items()}
 
 
 def _is_strand(column: pd.Series) -> bool:
@@ -155,22 +240,3 @@ def _refuse_pairs(frame: pd.DataFrame, file: Path) -> None:
             file=file,
             remedy="Give one interval per row: cut -f 1-3, or cut -f 4-6.",
         )
-
-
-def count_saf_from_zero(frame: pd.DataFrame, header: Sequence[str]) -> tuple[pd.DataFrame, str]:
-    """Return coordinates of a table as BED counts them, and what to say of it.
-
-    Parameters
-    ----------
-    frame
-        Text columns, start among them; not changed.
-    header
-        Names of the columns. Those of SAF, which counts from 1 (GeneID, Chr, Start, End, Strand), are known.
-    """
-    if not {canonical_name(name) for name in header} >= _SAF:
-        return frame, "start counts from 0, as in BED"
-    start = pd.to_numeric(frame["start"], errors="coerce")
-    moved = (start[start % 1 == 0] - 1).astype("int64").astype("str")
-    return frame.assign(start=moved.reindex(frame.index).fillna(frame["start"])), (
-        "start counts from 1, as in SAF, and is converted to count from 0"
-    )

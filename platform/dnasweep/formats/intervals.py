@@ -8,9 +8,17 @@ from pathlib import Path
 import pandas as pd
 
 from dnasweep.errors import InputError
-from dnasweep.formats.bed import STRANDS, read_bed_cells, read_bed_rows
+from dnasweep.formats.bed import (
+    DOUBTFUL_STRANDS,
+    STRANDS,
+    doubtful_strands,
+    meaning_of,
+    read_bed_cells,
+    read_bed_rows,
+)
 from dnasweep.formats.chromosomes import Contigs, species_of
 from dnasweep.formats.content import read_bytes
+from dnasweep.formats.counting import counts_from_one
 from dnasweep.formats.detection import Format
 from dnasweep.formats.paths import user_path
 from dnasweep.formats.rejects import RejectedRow, RowChecks, check_rejects, parsing
@@ -89,15 +97,21 @@ def widen_starts(
         raise InputError(f"window is {window}", remedy="Give its first base, then its last.")
     start, end = (pd.to_numeric(frame[c], errors="coerce") for c in ("start", "end"))
     strand = frame["strand"].str.strip()
+    doubtful = doubtful_strands(strand)
     strand = strand.str.lower().map(STRANDS).fillna(strand)
     checks = RowChecks(frame.index)
     for column in ("start", "end"):
         refuse_powers(frame[column], column, checks)
     checks.add(frame["chrom"] == "", "the chromosome is empty")
-    checks.add((start % 1 != 0) | (end % 1 != 0), "the position is not a whole number")
-    checks.add(start < 0, "the position is before the start of the chromosome")
-    checks.add(end > MAX_POSITION, "the position is beyond the end of any chromosome")
-    checks.add(end <= start, "the end is not after the start")
+    checks.add(
+        (start % 1 != 0) | (end % 1 != 0),
+        "the position is not a whole number",
+        "Write chromosome, start and end, the numbers by their digits alone.",
+    )
+    checks.add(start < 0, "the position lies before the chromosome")
+    checks.add(end > MAX_POSITION, "the position lies beyond any chromosome")
+    checks.add(end <= start, "the end does not lie behind the start")
+    checks.add(doubtful, *DOUBTFUL_STRANDS)
     checks.add(
         ~strand.isin(["+", "-", ""]),
         "the strand is not +, - or .",
@@ -141,7 +155,11 @@ def refuse_powers(text: pd.Series, column: str, checks: RowChecks) -> None:
     )
 
 
-def count_from_zero(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+_MOST = 0.9
+"""Share of rows from which on the others are mistakes."""
+
+
+def count_lengths_from_zero(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Return rows whose start counts from 1, as the lengths of their sequences show, counted from 0.
 
     Parameters
@@ -152,17 +170,18 @@ def count_from_zero(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     Returns
     -------
     frame
-        The rows. Their starts are lowered by one if in every row with coordinates the number of bases
-        from start to end, both included, equals the length of the sequence.
+        The rows, with start one lower if in nearly all with a place the bases from start to end, both
+        included, are as many as the sequence has.
     notes
         Notes on what was done.
     """
     if not {"start", "end"} <= set(frame):
         return frame, []
     start, end = (pd.to_numeric(frame[column], errors="coerce") for column in ("start", "end"))
-    placed = start.notna() & end.notna()
+    placed = start.notna() & end.notna() & (start % 1 == 0)
     bases = frame["sequence"].str.strip().str.len()
-    if not placed.any() or not ((end - start + 1 == bases) & (start >= 1))[placed].all():
+    from_one = (end - start + 1 == bases)[placed]
+    if not placed.any() or from_one.mean() < _MOST or (start[placed] < 1).any():
         return frame, []
     moved = (start[placed] - 1).astype("int64").astype("str")
     text = frame["start"].mask(placed, moved.reindex(frame.index))
@@ -180,9 +199,16 @@ def _read_rows(data: bytes, format: str, file: Path) -> tuple[pd.DataFrame, list
         frame["start"] = (end - 1).astype("str")
         return frame[_COLUMNS].reset_index(drop=True), rejected
     cells = read_bed_cells(data, file=file)
-    names = {"chrom": "chrom", "start": "start", "end": "end", "name": "id", "strand": "strand"}
-    known = {i: names[name] for i, name in enumerate(cells.names[:6]) if name in names}
-    frame = cells.frame.rename(columns={**dict(enumerate(_COLUMNS[2:5])), **known})
+    if counted := counts_from_one(cells):
+        raise InputError(
+            f"start counts from 1, {counted}, and from 0 in BED",
+            file=file,
+            remedy="Subtract 1 from every start.",
+        )
+    known = meaning_of(cells)
+    places = dict(enumerate(_COLUMNS[2:5]))
+    known |= {i: c for i, c in places.items() if i not in known and c not in known.values()}
+    frame = cells.frame.rename(columns=known)
     frame = frame.assign(**{c: "" for c in _COLUMNS if c not in frame})
     frame["id"] = frame["id"].replace(".", "")
     return frame[_COLUMNS].reset_index(drop=True), cells.rejected

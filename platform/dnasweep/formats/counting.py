@@ -1,0 +1,75 @@
+"""Whether the positions of a table count from 0, as in BED, or from 1, as its columns show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from dnasweep.formats.delimited import Cells
+from dnasweep.formats.headers import canonical_name
+
+STARTS = ("start", "chromstart", "chrom_start")
+"""Names of the column with the first base of an interval."""
+ENDS = ("end", "chromend", "chrom_end", "stop")
+"""Names of the column with its end."""
+_WIDTHS = ("width", "length", "len", "size", "peak_length", "peak_width")
+_SAF = frozenset(["geneid", "chr", "start", "end", "strand"])
+_HOMER = frozenset(["chr", "start", "end", "strand"])
+_GFF = ({"seqname", "seqid"}, {"source"}, {"feature", "type"}, {"start"}, {"end"})
+
+
+def counts_from_one(cells: Cells) -> str:
+    """Return what shows that the positions of a table count from 1, "" where nothing does.
+
+    The names of SAF, HOMER and GFF do, and a column of widths that are end - start + 1 in all rows, as in
+    the tables of MACS and of Bioconductor's GRanges.
+
+    Parameters
+    ----------
+    cells
+        The table.
+    """
+    names = list(map(canonical_name, cells.names))
+    known = set(names)
+    if known >= _SAF:
+        return "as in SAF"
+    if known >= _HOMER and names[0].startswith("peakid"):
+        return "as in HOMER"
+    if all(known & some for some in _GFF):
+        return "as in GFF"
+    places = [_first(names, wanted) for wanted in (STARTS, ENDS)]
+    if None in places:
+        return ""
+    start, end = (pd.to_numeric(cells.frame[i], errors="coerce") for i in places)
+    placed = start.notna() & end.notna()
+    for i, name in enumerate(names):
+        if name in _WIDTHS and i in cells.frame and placed.any():
+            width = pd.to_numeric(cells.frame[i], errors="coerce")
+            if ((end - start + 1 == width) & (start >= 1))[placed].all():
+                return f"as the column {cells.names[i]} shows"
+    return ""
+
+
+def count_from_zero(cells: Cells) -> Cells:
+    """Return a table whose start counts from 1 with one that counts from 0.
+
+    Parameters
+    ----------
+    cells
+        The table; not changed.
+    """
+    at = _first(list(map(canonical_name, cells.names)), STARTS)
+    assert at is not None
+    text = cells.frame[at]
+    start = pd.to_numeric(text, errors="coerce")
+    moved = (start[start % 1 == 0] - 1).astype("int64").astype("str")
+    return cells._replace(
+        frame=cells.frame.assign(**{"start": moved.reindex(text.index).fillna(text)})
+        .drop(columns=at)
+        .rename(columns={"start": at})
+    )
+
+
+def _first(names: Sequence[str], wanted: Sequence[str]) -> int | None:
+    return next((names.index(name) for name in wanted if name in names), None)
