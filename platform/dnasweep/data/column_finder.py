@@ -15,6 +15,7 @@ from dnasweep.data.column_names import (
     OPTIONS,
     SEQUENCE_NAMES,
     ColumnNames,
+    is_effect,
     kind_of_label,
     may_be_label,
     may_be_only_label,
@@ -214,6 +215,26 @@ class Finder:
         what = "the labels are the column" + ("s" if len(found) > 1 else "")
         told = f"{what} {', '.join(map(self.shown, found))}"
         notes.append(f"{self.file.name}: {told}{', which is the only other one' if alone else ''}")
+
+    def check_label(self, meaning: Mapping[int, str]) -> None:
+        """Refuse words of a class or target, such as a gene, beside a column of measured effects.
+
+        Parameters
+        ----------
+        meaning
+            Column of the table by column of the file, none of them by a name that the user gave.
+        """
+        chosen = next(i for i, column in meaning.items() if column == "label")
+        measured = [i for i in self.free(meaning) if is_effect(self.names[i])]
+        if self.names[chosen] not in ("class", "target") or chosen not in self.cells.frame:
+            return
+        if measured and not are_numbers(self.cells.frame, [chosen]):
+            told = [i for i in measured if are_numbers(self.cells.frame, [i])]
+            for other in told[:1]:
+                raise self.error(
+                    f"the columns {self.shown(chosen)} and {self.shown(other)} may both be the label",
+                    "Say which with --label-column; several make as many numbers or labels per row.",
+                )
 
     def _alone(self, meaning: Mapping[int, str]) -> list[int]:
         """Return the only column that means nothing yet, if its cells are a few classes."""

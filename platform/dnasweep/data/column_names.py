@@ -46,8 +46,10 @@ _NUMBER = (
     r"log2|ratio|tpm|rpkm|fpkm|cpm|counts?|coverage|(?:log2?_?)?(?:fc|fold_?change)"
 )
 _MEASUREMENT = re.compile(rf"(?:\w+_)?(?:{_NUMBER})(?:_\w+)?")
+_EFFECT = r"(?:\w+_)?(?:activity|expression|enrichment|strength|tpm|rpkm|fpkm|(?:log2?_?)?(?:fc|fold_?change))"
 _MAYBE_LABEL = re.compile(
-    r"(?:\w+_)?(?:activity|expression|enrichment|strength|fold_?change|tpm|rpkm|fpkm|(?:log2?_?)?(?:fc|fold_?change))|"
+    rf"{_EFFECT}|"
+    r"log2(?:_?rna_?[/_]?dna)?(?:_ratio)?|"
     r"(?:mean_)?(?:score|values?|signal|intensity|affinity|rna_dna_ratio)|(?:ground_?)?truth|gold|"
     r"response|outputs?|type|state|annotation|binding|bound|functional|accessible|essential|"
     r"promoter|enhancer|silencer|insulator|tata|phenotype|cls|ner_tags|tags"
@@ -58,6 +60,13 @@ _NO_LABEL = re.compile(
 )
 
 
+_ABOUT_OTHERS = re.compile(
+    # Spread of a measurement, and what a model says.
+    r"(?:sd|std|stdev|stddev|se|sem|stderr|var|variance|cv|err|error|n|num|lower|upper|pred|predicted)_.*|"
+    r".*_(?:sd|std|stdev|stddev|se|sem|stderr|var|variance|err|error|pred|predicted)|"
+    # Flags whose 1 means the negative class.
+    r"is_(?:non|not|negative|neg|background|control|random|shuffled|scrambled|decoy)(?:_.*)?"
+)
 OPTIONS = {name: f"--{name}-column" for name in ("sequence", "label", "split", "id", "species")}
 """Option of the command line by the column of the table that it names."""
 
@@ -97,17 +106,20 @@ class ColumnNames(NamedTuple):
 def may_be_label(name: str) -> bool:
     """Return whether a column of this name, which is none of the plain ones, may hold labels."""
     name = _UNIT.sub("", name)
+    if _ABOUT_OTHERS.fullmatch(name):
+        return False
     return name in _LABELS or name in ACCEPTED["label"] or bool(_WIDE_LABEL.fullmatch(name))
 
 
 def might_be_label(name: str) -> bool:
     """Return whether a column may hold labels by its name, where no other is a better one."""
-    return bool(_MAYBE_LABEL.fullmatch(_UNIT.sub("", name)))
+    name = _UNIT.sub("", name)
+    return bool(_MAYBE_LABEL.fullmatch(name)) and not _ABOUT_OTHERS.fullmatch(name)
 
 
 def may_be_only_label(name: str) -> bool:
     """Return whether a column that is alone beside the sequences may hold their labels."""
-    return bool(name) and not _NO_LABEL.fullmatch(name)
+    return bool(name) and not (_NO_LABEL.fullmatch(name) or _ABOUT_OTHERS.fullmatch(name))
 
 
 def is_measurement(name: str) -> bool:
@@ -119,6 +131,18 @@ def is_measurement(name: str) -> bool:
     (True, True, False)
     """
     return bool(_MEASUREMENT.fullmatch(_UNIT.sub("", canonical_name(name))))
+
+
+def is_effect(name: str) -> bool:
+    """Return whether a column is named after the effect that an assay measures of a sequence.
+
+    Examples
+    --------
+    >>> is_effect("k562_log2fc"), is_effect("se_expression"), is_effect("score")
+    (True, False, False)
+    """
+    name = _UNIT.sub("", name)
+    return bool(re.fullmatch(_EFFECT, name)) and not _ABOUT_OTHERS.fullmatch(name)
 
 
 def kind_of_label(name: str) -> str:

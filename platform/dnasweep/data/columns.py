@@ -91,6 +91,8 @@ def choose_columns(
         finder.add_sequence(meaning, notes, has_genome)
     if label_wanted and "label" not in meaning.values():
         finder.add_label(meaning, notes)
+    elif label_wanted and not names.label:
+        finder.check_label(meaning)
     for i in set(meaning) & cells.nested:
         if meaning[i] == "label" and i in cells.frame:
             continue

@@ -18,10 +18,18 @@ _COMMA = r"[+-]?\d*,\d+"
 _PERCENT = r"[+-]?[\d.]+ ?%"
 _BITS = r"[01]{2,}"
 _MINUS = "\u2212\u2013"
+_UNSEEN = "[\u200b-\u200d\u2060\ufeff\u00ad]"
+_HYPHENS = "[\u2010\u2011]"
+_WHOLE_POWER = r"([+-]?\d)(?:\.(\d*?)0*)?[eE]\+?(\d{1,2})"
+_FRACTION = r"\d+ ?/ ?(?:[4-9]|[1-9]\d+)"
+_THOUSANDS = r"[+-]?\d{1,3}(?:[ '\u2019\u00a0\u202f]\d{3})+(?:\.\d+)?"
 
 
 def plain_cells(text: pd.Series) -> pd.Series:
     """Return cells of labels with lists written as `0;1;1` and the minus of typesetters as -.
+
+    Signs that are not seen are left out, and whole numbers with a power of ten, as `numpy.savetxt` writes
+    them, have none.
 
     Parameters
     ----------
@@ -30,9 +38,15 @@ def plain_cells(text: pd.Series) -> pd.Series:
 
     Examples
     --------
-    >>> plain_cells(pd.Series(["[0, 1]", "['a' 'b']", "[]", "\u22121.5", "x"])).tolist()
-    ['0;1', 'a;b', 'none', '-1.5', 'x']
+    >>> plain_cells(pd.Series(["[0, 1]", "['a' 'b']", "[]", "\u22121.5", "x", "1.000e+00"])).tolist()
+    ['0;1', 'a;b', 'none', '-1.5', 'x', '1']
     """
+    if not text.map(str.isascii).all():
+        text = text.str.replace(_UNSEEN, "", regex=True).str.replace(_HYPHENS, "-", regex=True)
+        text = text.str.strip()
+    powers = text.str.fullmatch(_WHOLE_POWER)
+    if powers.any():
+        text = text.mask(powers, text[powers].map(_without_power).reindex(text.index))
     objects = text.str.match(r"\[\s*\{")
     if objects.any():
         text = text.mask(objects, text[objects].map(_intervals).reindex(text.index))
@@ -41,6 +55,16 @@ def plain_cells(text: pd.Series) -> pd.Series:
         text = text.mask(listed, text[listed].map(_parts).reindex(text.index))
     minus = text.str.match(f"[{_MINUS}][0-9.]")
     return text.mask(minus, "-" + text.str[1:]) if minus.any() else text
+
+
+def _without_power(cell: str) -> str:
+    """Return a whole number without its power of ten; another number as it is."""
+    match = re.fullmatch(_WHOLE_POWER, cell)
+    assert match is not None
+    decimals, power = match[2] or "", int(match[3])
+    if len(decimals) > power:
+        return cell
+    return match[1] + decimals + "0" * (power - len(decimals))
 
 
 def _intervals(cell: str) -> str:
@@ -72,7 +96,8 @@ def check_notation(known: pd.Series) -> None:
     Raises
     ------
     InputError
-        For numbers with a decimal comma or a percent sign, and rows of 0 and 1 without separators.
+        For fractions, numbers with a decimal comma, a percent sign or signs between thousands, and rows
+        of 0 and 1 without separators.
     """
     if known.empty:
         return
@@ -86,6 +111,16 @@ def check_notation(known: pd.Series) -> None:
         raise InputError(
             f"the labels are numbers with a percent sign, such as {known[percents].iloc[0]}",
             remedy="Write them without the percent sign.",
+        )
+    if (fractions := known.str.fullmatch(_FRACTION)).mean() >= 0.5:
+        raise InputError(
+            f"the labels are fractions, such as {known[fractions].iloc[0]}",
+            remedy="Write them as decimals, as in 0.25.",
+        )
+    if (thousands := known.str.fullmatch(_THOUSANDS)).mean() >= 0.5:
+        raise InputError(
+            f"the labels are numbers with signs between thousands, such as {known[thousands].iloc[0]}",
+            remedy="Write their digits alone, as in 12345.",
         )
     bits = known.str.fullmatch(_BITS).all() and known.str.len().nunique() == 1
     if bits and known.str.startswith("0").any():

@@ -33,7 +33,7 @@ def _recur(text: pd.Series) -> bool:
     A comma may as well be part of the name of a class.
     """
     cells = [set(parts) for parts in parts_of(text.drop_duplicates(), COMMA)]
-    counts = Counter(part for parts in cells for part in parts)
+    counts = Counter(part for parts in cells for part in parts if part.casefold() not in EMPTY)
     return len(counts) < len(cells) and min(counts.values(), default=0) > 1
 
 

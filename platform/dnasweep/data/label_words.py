@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-MISSING = frozenset(["", "nan", "na", "n/a", "null", "<na>"])
-"""Cells that are no label, in lower case."""
+_OF_SPREADSHEETS = ("#n/a", "#na", "#null!", "#ref!", "#value!", "#div/0!", "#name?", "#num!")
+MISSING = frozenset(["", "nan", "na", "n/a", "null", "<na>", *_OF_SPREADSHEETS])
+"""Cells that are no label, in lower case; those of spreadsheets say that a formula has failed."""
 MAYBE_MISSING = "none"
 """A missing value among numbers, a class among words."""
 
@@ -72,14 +73,22 @@ def positive_of(labels: Sequence[str]) -> str | None:
 
 
 def _says_no(one: str, other: str) -> bool:
-    """Return whether two labels are alike but for one word, which says yes in one and no in the other."""
+    """Return whether two labels are alike but for one word, which says yes in one and no in the other.
+
+    Examples
+    --------
+    >>> _says_no("tata+", "tata-"), _says_no("strong enhancer", "weak enhancer"), _says_no("a 1", "a 2")
+    (True, True, False)
+    """
     ours, theirs = (re.findall(r"[a-z]+|[+-]$|[^a-z]", label) for label in (one, other))
     if len(ours) != len(theirs):
         return False
     differing = [(a, b) for a, b in zip(ours, theirs, strict=True) if a != b]
     if len(differing) != 1 or differing[0][0] in ("t", "y"):
         return False
-    return _PAIRS.get(differing[0][0]) == differing[0][1]
+    yes, no = differing[0]
+    in_words = min(len(yes), len(no)) > 1 and yes in _POSITIVE and no in _NEGATIVE
+    return _PAIRS.get(yes) == no or in_words
 
 
 def natural(name: str) -> list[tuple[int, int, str]]:

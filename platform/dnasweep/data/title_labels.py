@@ -7,13 +7,17 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from dnasweep.data.label_cells import NUMBER
 from dnasweep.data.label_words import is_yes_or_no
 from dnasweep.data.labels import MAX_CLASSES
 from dnasweep.data.names import split_meant
 from dnasweep.data.split_columns import plain_splits
 
-_NAMED = re.compile(
-    r"(?:^|[\s|;,])(label|class|target)\s*[=:]\s*([^\s|;,]+)(?=$|[\s|;,])", re.IGNORECASE
+_NAMES = ("label", "class", "target")
+# Up to the end, a sign that parts, or the next name: words of a label may be apart by blanks.
+_NAMED = (
+    r"(?i)(?:^|[\s|;,\[]){name}\s*[=:]\s*"
+    r"(\"[^\"]*\"|'[^']*'|[^\s|;,\]][^|;,\]]*?)(?=$|[|;,\]]|\s+\[|\s+\w+\s*[=:]|\s*$)"
 )
 
 
@@ -29,7 +33,7 @@ class TitleLabels(NamedTuple):
 def read_title_labels(titles: pd.Series) -> TitleLabels:
     """Return the labels that all titles of a file give in the same way, and the splits beside them.
 
-    A title names its label (`label=1`, `class:enhancer`), or has it as its second and last part after |,
+    A title names its label (`label=1`, `class:enhancer`; label before class before target), or has it as its second and last part after |,
     as the Nucleotide Transformer's tasks do, or as the second of three, before the split, as iLearn does.
     Without a name labels have to be the numbers 0, 1, ... without a gap, or yes and no, since other files
     have chromosomes, strands and genes there.
@@ -47,10 +51,11 @@ def read_title_labels(titles: pd.Series) -> TitleLabels:
     >>> read_title_labels(pd.Series(["ENSG01|7", "ENSG02|12"])).columns
     {}
     """
-    found = titles.str.extract(_NAMED)
-    if len(titles) and found.notna().all(axis=None):
-        name = found[0].iloc[0].lower()
-        return TitleLabels({"label": found[1]}, f"the labels are those of {name} in the titles")
+    for name in _NAMES if len(titles) else ():
+        found = titles.str.extract(_NAMED.format(name=name))[0]
+        if found.notna().all():
+            note = f"the labels are those of {name} in the titles"
+            return TitleLabels({"label": _plain_words(found)}, note)
     parts = titles.str.split(n=1).str[0].str.split("|", regex=False)
     lengths = set(map(len, parts))
     if lengths == {2} and _are_classes(parts.str[1]):
@@ -61,6 +66,17 @@ def read_title_labels(titles: pd.Series) -> TitleLabels:
             note = "the labels and the splits are after | in the titles"
             return TitleLabels({"label": parts.str[1], "split": plain_splits(splits)}, note)
     return TitleLabels({})
+
+
+def _plain_words(labels: pd.Series) -> pd.Series:
+    """Return labels without quotation marks, and without a description behind numbers and words that recur.
+
+    Labels of several words that recur themselves, such as `tissue A`, keep them all.
+    """
+    plain = labels.str.strip().str.strip("\"'").str.strip()
+    first = plain.str.split(n=1).str[0]
+    described = first.str.fullmatch(NUMBER).fillna(False).all() or 2 * plain.nunique() > len(plain)
+    return first if described and first.nunique() > 1 else plain
 
 
 def _are_classes(cells: pd.Series) -> bool:

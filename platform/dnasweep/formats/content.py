@@ -123,9 +123,9 @@ def read_content(path: Path, *, holds: str = "sequences") -> bytes:
             file=path,
             remedy="Unpack it with tar -xf, and give the files or the folder.",
         )
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if coding := _wide_coding(data):
         try:
-            data = data.decode("utf-16").encode()
+            data = data.decode(coding).encode()
         except UnicodeDecodeError as error:
             raise InputError("is broken UTF-16 text", file=path) from error
     data = data.removeprefix(codecs.BOM_UTF8)
@@ -150,6 +150,19 @@ def read_content(path: Path, *, holds: str = "sequences") -> bytes:
 def columnar_kind(data: bytes) -> Literal["parquet", "arrow"] | None:
     """Return which table of columns, Parquet or Arrow, data are; None if they are text."""
     return next((kind for magic, kind in _COLUMNAR.items() if data.startswith(magic)), None)
+
+
+def _wide_coding(data: bytes) -> str:
+    """Return the coding of text with two bytes a letter, with its mark or without; "" of any other."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    head = data[:65536]
+    if len(data) % 2 or b"\0" not in head or not head.replace(b"\0", b"").isascii():
+        return ""
+    low, high = head[::2].count(0), head[1::2].count(0)
+    if high == len(head) // 2 and not low:
+        return "utf-16-le"
+    return "utf-16-be" if low == len(head) // 2 and not high else ""
 
 
 def _is_text(data: bytes) -> bool:

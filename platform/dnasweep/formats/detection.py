@@ -97,6 +97,10 @@ def detect_format(data: bytes, path: Path, *, header_names: Container[str] = ())
         return kind
     lines = data.lstrip()[: 1 << 20].splitlines()
     first, name = lines[0].rstrip(), ending(path)
+    if first.startswith((b"#", b";")):
+        # Old FASTA begins with comments.
+        title = next((one for one in lines if one.strip() and not one.startswith((b"#", b";"))), b"")
+        first = title.rstrip() if title.startswith(b">") else first
     for start, what in _WITHOUT_SEQUENCES.items():
         if first.startswith(start):
             raise InputError(f"is {what}", file=path, remedy=READABLE)

@@ -20,6 +20,7 @@ _TITLES = 20
 _ROWS = 20
 _SEP = re.compile(r'"?sep=(\\t|.)"?$', re.IGNORECASE)
 _SEQUENCE = re.compile(r"[ACGTRYSWKMBDHVNUacgtryswkmbdhvnu ]{6,}")
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?")
 
 
 class Header(NamedTuple):
@@ -45,6 +46,7 @@ def canonical_name(name: str) -> str:
     >>> canonical_name("# Promoter Sequence")
     'promoter_sequence'
     """
+    name = re.sub("[\u200b-\u200d\u2060\ufeff\u00ad]", "", name)  # signs that are not seen
     return re.sub(r"[\s\-]+", "_", name.strip().strip("\"'").lstrip("#").strip().lower())
 
 
@@ -90,12 +92,10 @@ def find_header(
     data = b"\n" * found + data.split(b"\n", found)[-1]
     if _is_row(cells):
         return Header((), separator, 0, data, (NO_HEADER,))
-    extra = _extra_cell(cells, lines[found + 1 :], separator)
-    if extra == "first":
-        cells = ("", *cells)
+    before, behind = _extra_cells(cells, lines[found + 1 :], separator)
+    if before:
         notes.append("the first column has no name, as R writes the names of rows")
-    elif extra == "last":
-        cells = (*cells, "")
+    cells = (*("",) * before, *cells, *("",) * behind)
     return Header(cells, separator, found + 1, data, tuple(notes))
 
 
@@ -180,16 +180,24 @@ def _apart_by_blanks(lines: Sequence[str], known: Container[str]) -> bool:
     )
 
 
-def _extra_cell(names: Sequence[str], lines: Sequence[str], separator: str) -> str:
-    """Return which cell, first or last, all rows have beside those that have names, or ""."""
+def _extra_cells(names: Sequence[str], lines: Sequence[str], separator: str) -> tuple[int, int]:
+    """Return how many cells all rows have before and behind those that have names.
+
+    One before is the name of a row; those behind are empty, as spreadsheets write what was deleted there.
+    """
     rows = _records(lines, separator)[:_ROWS]
-    if len(rows) < 2 or {len(row) for row in rows} != {len(names) + 1}:
-        return ""
-    if not any(row[-1].strip() for row in rows):
-        return "last"
+    if len(rows) < 2 or len({len(row) for row in rows}) > 1 or len(rows[0]) <= len(names):
+        return 0, 0
+    if not any(cell.strip() for row in rows for cell in row[len(names) :]):
+        return 0, len(rows[0]) - len(names)
     first = [row[0] for row in rows]
-    return "first" if all(first) and len(set(first)) == len(first) else ""
+    named = len(rows[0]) == len(names) + 1 and all(first) and len(set(first)) == len(first)
+    return int(named), 0
 
 
 def _is_row(cells: Sequence[str]) -> bool:
-    return len(cells) == 2 and bool(_SEQUENCE.fullmatch(cells[0])) and cells[1].isdigit()
+    return (
+        len(cells) == 2
+        and bool(_SEQUENCE.fullmatch(cells[0]))
+        and bool(_NUMBER.fullmatch(cells[1]))
+    )

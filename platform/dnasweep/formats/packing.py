@@ -44,6 +44,8 @@ _CHECKS = {
 
 _ZIP = b"PK\x03\x04"
 _SHOWN = 3
+_TIMES = 2
+"""Servers pack what is packed already."""
 
 
 def unpack(data: bytes, file: Path) -> bytes:
@@ -66,6 +68,12 @@ def unpack(data: bytes, file: Path) -> bytes:
     if data.startswith(_ZIP):
         with packing_errors(file, "ZIP"):
             return _unzip(data, file)
+    for _ in range(_TIMES):
+        data = _unpack_once(data, file)
+    return data
+
+
+def _unpack_once(data: bytes, file: Path) -> bytes:
     for magic, (name, undo) in _PACKINGS.items():
         if data.startswith(magic):
             with packing_errors(file, name):

@@ -60,8 +60,8 @@ def read_json(data: bytes, *, file: Path) -> Cells:
     except (_Repeated, RecursionError) as error:
         if isinstance(error, RecursionError):
             raise _other_shape(file) from error
-        raise InputError(f"an object has the name {error} twice", file=file) from error
-    if isinstance(whole, Mapping) and (parts := _parts(whole)):
+        raise InputError(f"an object names {error} twice", file=file) from error
+    if isinstance(whole, Mapping) and (parts := _parts(whole) or _split_apart(whole)):
         rows: list[Any] = parts
     elif isinstance(whole, Mapping):
         columns = _columns(whole)
@@ -80,15 +80,33 @@ def read_json(data: bytes, *, file: Path) -> Cells:
 
 
 def _parts(whole: Mapping[str, Any]) -> list[Any]:
-    """Return the records of an object that holds them by split, or under one name; none for any other."""
-    lists = [one for one in whole.values() if isinstance(one, list) and one]
-    if len(lists) < len(whole) or not all(
-        isinstance(row, Mapping) for one in lists for row in one
-    ):
+    """Return the records of an object that holds them by split, or under one name; none for any other.
+
+    Beside those under one name there may be what describes them, as `version` or pandas' `schema`.
+    """
+    lists = {
+        name: one
+        for name, one in whole.items()
+        if isinstance(one, list)
+        and one
+        and all(isinstance(row, Mapping) and not is_interval(row) for row in one)
+    }
+    others = [value for name, value in whole.items() if name not in lists]
+    if len(lists) == 1 and not any(isinstance(value, list) for value in others):
+        return next(iter(lists.values()))
+    if others:
         return []
-    if len(whole) == 1:
-        return lists[0]
-    return [{"split": name, **row} for name, part in whole.items() for row in part]
+    return [{"split": name, **row} for name, part in lists.items() for row in part]
+
+
+def _split_apart(whole: Mapping[str, Any]) -> list[Any]:
+    """Return the records of what pandas writes with orient="split"; none for any other object."""
+    columns, data = whole.get("columns"), whole.get("data")
+    if not (set(whole) <= {"columns", "index", "data"} and columns and data):
+        return []
+    if not all(isinstance(row, list) and len(row) == len(columns) for row in data):
+        return []
+    return [dict(zip(columns, row, strict=True)) for row in data]
 
 
 def read_columnar(data: bytes, *, file: Path) -> Cells:
@@ -139,7 +157,8 @@ def read_columnar(data: bytes, *, file: Path) -> Cells:
 def _is_short_list(column: pa.ChunkedArray) -> bool:
     """Return whether a column holds lists of single values or intervals, as labels are, and no vectors."""
     kind = column.type
-    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
+    lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    if not any(is_one(kind) for is_one in lists):
         return False
     value = kind.value_type
     if pa.types.is_struct(value):

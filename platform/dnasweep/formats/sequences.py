@@ -18,7 +18,12 @@ from dnasweep.formats.packing import GZIP
 from dnasweep.formats.paths import check_readable
 
 _EPDNEW = re.compile(r"(?:FP\d+\s+)?(\S+)\s*:[+-]?\s?\w\s+\w+:\w+;\s*range\s", re.ASCII)
-_LOCUS = re.compile(r"(?:^|[\s:=])([\w.|\-]+):(\d+)-(\d+)(?:\(([+-])\))?(?=\s|$)", re.ASCII)
+_LOCUS = re.compile(
+    r"(?:^|[\s:=])(?P<chrom>[\w.|\-]+):(?P<complement>c?)(?P<start>\d+)-(?P<end>\d+)"
+    r"(?P<strand>\([+-]\)|:[+-]|/rc)?(?=\s|$)",
+    re.ASCII,
+)
+_STRAND = re.compile(r"\bstrand\s*[=:]\s*\"?([+-](?!\d)|-?1)(?=\"?(?:[\s;,\]]|$))", re.IGNORECASE)
 
 
 def read_fasta(data: bytes) -> tuple[pd.DataFrame, bool]:
@@ -73,12 +78,25 @@ def read_locus(title: str, length: int) -> tuple[str, str, str, str]:
     """
     match = _LOCUS.search(title)
     if match:
-        start, end = int(match[2]), int(match[3])
+        start, end = int(match["start"]), int(match["end"])
+        if match["complement"]:
+            # NCBI counts the bases of the other strand downwards.
+            start, end = end, start
         if end - start + 1 == length:
             start -= 1
         if end - start == length and start >= 0:
-            return match[1], str(start), str(end), match[4] or ""
+            return match["chrom"], str(start), str(end), _strand_of(title, match)
     return "", "", "", ""
+
+
+def _strand_of(title: str, locus: re.Match[str]) -> str:
+    """Return the strand beside a locus: (-) of bedtools, /rc of samtools, c of NCBI, strand=- of UCSC."""
+    if locus["complement"]:
+        return "-"
+    if mark := locus["strand"]:
+        return "-" if "-" in mark or mark == "/rc" else "+"
+    told = _STRAND.search(title)
+    return ("-" if "-" in told[1] else "+") if told else ""
 
 
 def read_lines(data: bytes) -> pd.DataFrame:
@@ -96,6 +114,8 @@ _BLOCK, _LONG_BLOCK = 3, 10
 _NEARLY_ALL = 0.9
 """Share of rows that have to be blocks, so that short words, or two of them, are; and whose words have to
 be apart."""
+_FEWEST_PAIRS = 3
+"""Words in a row that have to overlap by less than all but one base, so that this is no chance."""
 
 
 def join_wrapped(sequences: pd.Series) -> tuple[pd.Series, list[str]]:
@@ -150,9 +170,18 @@ def _are_long(text: str) -> bool:
 
 
 def _are_apart(text: str) -> bool:
-    """Return whether most words do not continue the ones before as overlapping k-mers would."""
-    pairs = list(itertools.pairwise(text.split()))
-    return sum(before[1:] == word[:-1] for before, word in pairs) < len(pairs) / 2
+    """Return whether most words do not continue the ones before as overlapping k-mers would.
+
+    K-mers may lie one base apart, or more: then all of them overlap by as many bases.
+    """
+    words = text.split()
+    width = len(words[0])
+    pairs = [pair for pair in itertools.pairwise(words) if len(pair[1]) == width]
+    if sum(before[1:] == word[:-1] for before, word in pairs) >= max(len(pairs), 1) / 2:
+        return False
+    return len(pairs) < _FEWEST_PAIRS or not any(
+        all(before[step:] == word[:-step] for before, word in pairs) for step in range(2, width)
+    )
 
 
 def _unix(data: bytes) -> bytes:
