@@ -99,7 +99,9 @@ def detect_format(data: bytes, path: Path, *, header_names: Container[str] = ())
     first, name = lines[0].rstrip(), ending(path)
     if first.startswith((b"#", b";")):
         # Old FASTA begins with comments.
-        title = next((one for one in lines if one.strip() and not one.startswith((b"#", b";"))), b"")
+        title = next(
+            (one for one in lines if one.strip() and not one.startswith((b"#", b";"))), b""
+        )
         first = title.rstrip() if title.startswith(b">") else first
     for start, what in _WITHOUT_SEQUENCES.items():
         if first.startswith(start):

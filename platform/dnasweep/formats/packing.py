@@ -73,6 +73,11 @@ def unpack(data: bytes, file: Path) -> bytes:
     return data
 
 
+def is_packed(head: bytes) -> bool:
+    """Return whether data that begin so are packed."""
+    return head.startswith((_ZIP, *_PACKINGS))
+
+
 def _unpack_once(data: bytes, file: Path) -> bytes:
     for magic, (name, undo) in _PACKINGS.items():
         if data.startswith(magic):

@@ -23,7 +23,7 @@ _LOCUS = re.compile(
     r"(?P<strand>\([+-]\)|:[+-]|/rc)?(?=\s|$)",
     re.ASCII,
 )
-_STRAND = re.compile(r"\bstrand\s*[=:]\s*\"?([+-](?!\d)|-?1)(?=\"?(?:[\s;,\]]|$))", re.IGNORECASE)
+_STRAND = re.compile(r"\bstrand\s*[=:]\s*\"?([+-]?1|[+-])(?=\"?(?:[\s;,\]]|$))", re.IGNORECASE)
 
 
 def read_fasta(data: bytes) -> tuple[pd.DataFrame, bool]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import io
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,8 +18,8 @@ from typing import BinaryIO, NamedTuple, cast
 import pandas as pd
 
 from dnasweep.errors import InputError
-from dnasweep.formats.content import file_errors
-from dnasweep.formats.packing import GZIP
+from dnasweep.formats.content import columnar_kind, file_errors
+from dnasweep.formats.packing import GZIP, is_packed, unpack
 from dnasweep.formats.paths import check_readable, user_path
 from dnasweep.formats.rejects import RejectedRow
 from dnasweep.formats.vcf import HEADER, Row, table_rows, vcf_rows
@@ -26,6 +27,8 @@ from dnasweep.formats.vcf import HEADER, Row, table_rows, vcf_rows
 COLUMNS = ("file", "row", "allele", "id", "chrom", "pos", "ref", "alt")
 """Columns of a table of variants; `allele` counts from 1 within its line, `pos` is 1-based."""
 MISSING = ("", "-")
+_READABLE = "Give a VCF, plain or packed, or a TSV or CSV."
+_MAGIC = 8
 _BASES = re.compile(r"[ACGT]+")
 _MAX_POSITION, _MAX_DIGITS = 1 << 40, 13
 
@@ -93,8 +96,8 @@ def open_lines(path: Path) -> Iterator[str]:
     check_readable(path, holds="variants")
     with file_errors(path, remedy="Check the disk."):
         with path.open("rb") as stream:
-            packed = stream.read(len(GZIP)) == GZIP
-        with gzip.open(path, "rb") if packed else path.open("rb") as stream:
+            head = stream.read(_MAGIC)
+        with _unpacked(path, head) as stream:
             if stream.peek(4)[:3] == b"BCF":  # type: ignore[union-attr]
                 raise InputError(
                     "is BCF",
@@ -107,9 +110,20 @@ def open_lines(path: Path) -> Iterator[str]:
                         "the line is not text",
                         file=path,
                         row=number,
-                        remedy="Give a VCF file, plain or compressed with bgzip, or a TSV file.",
+                        remedy=_READABLE,
                     )
                 yield line.decode("utf-8", "surrogateescape").rstrip("\r\n")
+
+
+def _unpacked(path: Path, head: bytes) -> BinaryIO:
+    """Open a file as its first bytes say that it is packed; only gzip is unpacked piece by piece."""
+    if head.startswith(GZIP):
+        return cast(BinaryIO, gzip.open(path, "rb"))
+    if kind := columnar_kind(head):
+        raise InputError(f"is {kind} and no text", file=path, remedy=_READABLE)
+    if is_packed(head):
+        return io.BufferedReader(io.BytesIO(unpack(path.read_bytes(), path)))  # type: ignore[type-var]
+    return path.open("rb")
 
 
 def _utf8(stream: BinaryIO) -> Iterator[bytes]:
@@ -173,7 +187,9 @@ def _why_unusable(ref: str, alt: str, with_anchor: bool) -> tuple[str, str]:
     if alt.startswith("<") or "[" in alt or "]" in alt or alt.startswith(".") or alt.endswith("."):
         return f"the allele {alt} is symbolic, its bases are not written out", ""
     if alt == "*":
-        return "the allele * represents a deletion described by another line", ""
+        return "the allele * stands for a deletion that another line describes", ""
+    if not with_anchor and not alt:
+        return "the alternative allele is empty", "Write - for a deletion."
     if not with_anchor and ref in MISSING:
         return (
             "the reference allele is empty, so the position of the insertion is ambiguous",

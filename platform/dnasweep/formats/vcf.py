@@ -18,9 +18,10 @@ TSV_NAMES: dict[str, tuple[str, ...]] = {
     "pos": ("pos", "position"),
     "ref": ("ref", "reference", "ref_allele", "reference_allele"),
     "alt": ("alt", "alternate", "alternative", "alt_allele", "alternate_allele"),
-    "id": ("id", "name", "rsid"),
+    "id": ("id", "rsid", "rsids", "name"),
 }
-"""Accepted header names of a TSV or CSV for each column, in any case; `id` is optional."""
+"""Accepted header names of a TSV or CSV for each column, in any case; `id` is optional, and the first of its
+names that are there."""
 _SEP = re.compile(r'"?sep=.{1,2}"?$', re.IGNORECASE)
 _NUM_READ, _NUM_FIXED = 5, 8
 """Number of columns of a VCF that are read, and of those that every VCF has."""
@@ -161,6 +162,8 @@ def _columns(names: Sequence[str], path: Path, row: int) -> dict[str, int]:
     at: dict[str, int] = {}
     for column, accepted in TSV_NAMES.items():
         found = [i for i, name in enumerate(names) if name in accepted]
+        if column == "id":
+            found = sorted(found, key=lambda i: accepted.index(names[i]))[:1]
         if len(found) > 1 or (not found and column != "id"):
             raise InputError(
                 f"the header has {'two columns' if found else 'no column'} for {column}",
