@@ -180,9 +180,8 @@ def _join(sentence: str) -> str:
 def _first_not_dna(sequence: str) -> str:
     match = re.search(_NOT_DNA, sequence)
     assert match is not None
-    return (
-        f"{match[0]!r} at position {match.start() + 1} of the sequence is not an IUPAC DNA letter"
-    )
+    at = match.start() + 1
+    return f"{match[0]!r} at position {at} of the sequence is not an IUPAC DNA letter"
 
 
 def join_rows(
@@ -274,7 +273,7 @@ def _interval(raw: pd.DataFrame, checks: RowChecks) -> dict[str, pd.Series]:
 def _coded(
     raw: pd.DataFrame, column: str, codes: dict[str, str], default: str, checks: RowChecks
 ) -> pd.Series:
-    text = (_place(raw, column) if column == "strand" else _text(raw, column)).str.lower()
+    text = (_place if column == "strand" else _text)(raw, column).str.lower()
     if column == "strand":
         checks.add(doubtful_strands(text), *DOUBTFUL_STRANDS)
     values = text.map(codes)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dnasweep.formats.bases import reverse_complement
 from dnasweep.formats.chromosomes import chromosome_keys
-from dnasweep.formats.sequences import read_locus
+from dnasweep.formats.loci import read_locus
 
 _INTERVAL = ["chrom", "start", "end"]
 _LOCUS = r":\d+-\d+"

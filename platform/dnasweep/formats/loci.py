@@ -1,0 +1,43 @@
+"""Places on a genome that titles of sequences give, as bedtools, samtools, UCSC and NCBI write them."""
+
+from __future__ import annotations
+
+import re
+
+_LOCUS = re.compile(
+    r"(?:^|[\s:=])(?P<chrom>[\w.|\-]+):(?P<complement>c?)(?P<start>\d+)-(?P<end>\d+)"
+    r"(?P<strand>\([+-]\)|:[+-]|/rc)?(?=\s|$)",
+    re.ASCII,
+)
+_STRAND = re.compile(r"\bstrand\s*[=:]\s*\"?([+-]?1|[+-])(?=\"?(?:[\s;,\]]|$))", re.IGNORECASE)
+
+
+def read_locus(title: str, length: int) -> tuple[str, str, str, str]:
+    """Return chrom, start, end and strand that a title gives a sequence of so many bases, or nothing.
+
+    Examples
+    --------
+    >>> read_locus("chr2R:100-110(+)", 10)
+    ('chr2R', '100', '110', '+')
+    """
+    match = _LOCUS.search(title)
+    if match:
+        start, end = int(match["start"]), int(match["end"])
+        if match["complement"]:
+            # NCBI counts the bases of the other strand downwards.
+            start, end = end, start
+        if end - start + 1 == length:
+            start -= 1
+        if end - start == length and start >= 0:
+            return match["chrom"], str(start), str(end), _strand_of(title, match)
+    return "", "", "", ""
+
+
+def _strand_of(title: str, locus: re.Match[str]) -> str:
+    """Return the strand beside a locus: (-) of bedtools, /rc of samtools, c of NCBI, strand=- of UCSC."""
+    if locus["complement"]:
+        return "-"
+    if mark := locus["strand"]:
+        return "-" if "-" in mark or mark == "/rc" else "+"
+    told = _STRAND.search(title)
+    return ("-" if "-" in told[1] else "+") if told else ""
