@@ -260,3 +260,37 @@ def test_an_empty_alternative_allele_is_no_deletion(tmp_path: Path) -> None:
     assert [(row.row, row.reason) for row in found.rejects] == [
         (2, "the alternative allele is empty")
     ]
+
+
+def write_named(path: Path, names: list[str], numbers: Sequence[int]) -> None:
+    """Write Parquet as `datasets` does, with the names of the classes beside their numbers."""
+    features = {"sequence": {"_type": "Value"}, "label": {"_type": "ClassLabel", "names": names}}
+    said = json.dumps({"info": {"features": features}})
+    rows = pa.table({"sequence": DNA, "label": list(numbers)})
+    pq.write_table(rows.replace_schema_metadata({"huggingface": said}), path)
+
+
+def test_numbers_of_classes_have_the_names_that_datasets_gives_them(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    write_named(path, ["enhancer", "non-enhancer"], LABELS)
+    reading = read_rows(path)
+    assert reading.labels.names == ("non-enhancer", "enhancer")
+    assert labels(reading) == [1 - label for label in LABELS]
+    assert any("labels non-enhancer and enhancer" in note for note in reading.notes)
+
+
+def test_a_class_that_datasets_does_not_know_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    write_named(path, ["bg", "enh"], [-1, *LABELS[1:]])
+    with pytest.raises(InputError, match="label is missing"):
+        read_rows(path)
+
+
+def test_damaged_names_of_classes_are_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    write_named(path, ["a", "a"], LABELS)
+    assert labels(read_rows(path)) == LABELS
+
+
+def test_strands_of_0_and_1_matter_only_to_places(tmp_path: Path) -> None:
+    assert labels(table(tmp_path / "x.csv", {"label": LABELS, "strand": LABELS})) == LABELS

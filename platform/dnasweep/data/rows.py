@@ -25,6 +25,7 @@ _NOT_DNA = f"[^{IUPAC}U{IUPAC.lower()}u]"
 _MISSING = ("nan", "na", "n/a", "none", "null", "<na>")
 # pandas writes a missing value as nan; within upper-case bases it came from pasting one in.
 _PASTED = r"(?:^|[^a-z])nan(?:[^a-z]|$)"
+_ONLY_DIGITS = "Write its digits alone, or rename the column where it is no place on a chromosome."
 _ONLY_DNA = (
     "Only the IUPAC letters "
     + IUPAC
@@ -96,8 +97,6 @@ def loses_class(raw: pd.DataFrame, good: pd.DataFrame) -> bool:
     """Return whether a label of two rows or more has no good row left."""
     if good.empty:
         return True
-    if "label" not in raw:
-        return False
     labels = _text(raw, "label")
     counts = labels[~labels.str.lower().isin(MISSING)].value_counts()
     kept = set(_text(raw[raw["row"].isin(good["row"])], "label"))
@@ -180,8 +179,8 @@ def _join(sentence: str) -> str:
 def _first_not_dna(sequence: str) -> str:
     match = re.search(_NOT_DNA, sequence)
     assert match is not None
-    at = match.start() + 1
-    return f"{match[0]!r} at position {at} of the sequence is not an IUPAC DNA letter"
+    at = f"position {match.start() + 1} of the sequence"
+    return f"{match[0]!r} at {at} is not an IUPAC DNA letter"
 
 
 def join_rows(
@@ -263,7 +262,8 @@ def _interval(raw: pd.DataFrame, checks: RowChecks) -> dict[str, pd.Series]:
         refuse_powers(text, column, checks)
         number = pd.to_numeric(text, errors="coerce")
         usable = number.between(0, MAX_POSITION) & (number % 1 == 0)
-        checks.add(~usable & (text != ""), f"the {column} is not a whole number, 0 or above")
+        wrong = ~usable & (text != "")
+        checks.add(wrong, f"the {column} is not a whole number, 0 or above", _ONLY_DIGITS)
         numbers[column] = number.where(usable).astype("Int64")
     backward = (numbers["end"] <= numbers["start"]).fillna(False).astype(bool)
     checks.add(backward, "the end is not after the start")
@@ -274,7 +274,7 @@ def _coded(
     raw: pd.DataFrame, column: str, codes: dict[str, str], default: str, checks: RowChecks
 ) -> pd.Series:
     text = (_place if column == "strand" else _text)(raw, column).str.lower()
-    if column == "strand":
+    if column == "strand" and "start" in raw:
         checks.add(doubtful_strands(text), *DOUBTFUL_STRANDS)
     values = text.map(codes)
     accepted = ", ".join(code for code in codes if code)

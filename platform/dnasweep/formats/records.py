@@ -14,6 +14,7 @@ import pyarrow.feather
 import pyarrow.parquet as pq
 
 from dnasweep.errors import InputError
+from dnasweep.formats.class_names import class_names, name_classes
 from dnasweep.formats.delimited import Cells
 
 _INDEX = "__index_level_0__"
@@ -133,7 +134,7 @@ def read_columnar(data: bytes, *, file: Path) -> Cells:
             remedy="Write or download the file again.",
         ) from error
     table = table.drop_columns([_INDEX]) if _INDEX in table.column_names else table
-    cells, nested = {}, set()
+    cells, nested, classes = {}, set(), class_names(table.schema)
     for i, column in enumerate(table.columns):
         kind = column.type
         if pa.types.is_dictionary(kind):
@@ -149,6 +150,8 @@ def read_columnar(data: bytes, *, file: Path) -> Cells:
             nested.add(i)
             continue
         cells[i] = text.mask(text == "nan", "") if pa.types.is_floating(kind) else text
+        if told := classes.get(table.column_names[i]):
+            cells[i] = name_classes(text, told)
     frame = pd.DataFrame(cells, index=range(table.num_rows))
     frame["row"] = range(1, table.num_rows + 1)
     return Cells(tuple(table.column_names), frame, nested=frozenset(nested))
