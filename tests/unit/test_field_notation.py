@@ -68,6 +68,11 @@ def test_whole_numbers_with_a_power_of_ten_are_classes(tmp_path: Path) -> None:
     assert labels(table(tmp_path / "x.csv", {"label": [f"{x:.18e}" for x in LABELS]})) == LABELS
 
 
+def test_a_name_that_looks_like_a_power_stays_a_name(tmp_path: Path) -> None:
+    reading = table(tmp_path / "x.csv", {"label": ["4E10", "VRC01"] * (NUM // 2)})
+    assert reading.labels.names == ("4E10", "VRC01")
+
+
 def test_numbers_with_a_power_of_ten_stay_what_they_are(tmp_path: Path) -> None:
     values = [f"{value:.6e}" for value in np.geomspace(1e-7, 12345, NUM)]
     reading = table(tmp_path / "x.csv", {"label": values})

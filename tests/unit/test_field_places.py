@@ -257,11 +257,12 @@ def test_a_row_without_a_place_has_none(tmp_path: Path, missing: str) -> None:
     assert table["chrom"].iloc[3] == table["strand"].iloc[3] == ""
 
 
-def test_positions_without_a_chromosome_are_no_places(tmp_path: Path) -> None:
-    path = table_of(tmp_path / "x.csv", "start,end", [-200] * 4, [50] * 4)
+@pytest.mark.parametrize("end", ["end", "stop"])
+def test_positions_without_a_chromosome_are_no_places(tmp_path: Path, end: str) -> None:
+    path = table_of(tmp_path / "x.csv", f"start,{end}", [-200] * 4, [-50] * 4)
     reading = read_rows(path)
-    assert reading.table["start"].isna().all()
-    assert any("columns not read: start, end" in note for note in reading.notes)
+    assert reading.table[["start", "end"]].isna().all(axis=None)
+    assert any(f"columns not read: start, {end}" in note for note in reading.notes)
 
 
 def test_a_region_beside_a_chromosome_is_another_column(tmp_path: Path) -> None:

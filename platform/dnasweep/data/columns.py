@@ -85,7 +85,7 @@ def choose_columns(
     meaning = finder.named(names)
     finder.add_plain(meaning)
     notes = [f"{file.name}: {note}" for note in cells.notes]
-    if "end" not in meaning.values() and "stop" in names_known:
+    if "stop" in names_known and "start" in meaning.values() and "end" not in meaning.values():
         meaning[names_known.index("stop")] = "end"
     if "sequence" not in meaning.values():
         finder.add_sequence(meaning, notes, has_genome)

@@ -20,7 +20,8 @@ _BITS = r"[01]{2,}"
 _MINUS = "\u2212\u2013"
 _UNSEEN = "[\u200b-\u200d\u2060\ufeff\u00ad]"
 _HYPHENS = "[\u2010\u2011]"
-_WHOLE_POWER = r"([+-]?\d)(?:\.(\d*?)0*)?[eE]\+?(\d{1,2})"
+# With a point or a sign before the power, since 4E10 may be the name of a class.
+_WHOLE_POWER = r"([+-]?\d)(?:\.(\d*?)0*[eE]\+?|[eE]\+)(\d{1,2})"
 _FRACTION = r"\d+ ?/ ?(?:[4-9]|[1-9]\d+)"
 _THOUSANDS = r"[+-]?\d{1,3}(?:[ '\u2019\u00a0\u202f]\d{3})+(?:\.\d+)?"
 
