@@ -122,7 +122,7 @@ def _unpacked(path: Path, head: bytes) -> BinaryIO:
     if kind := columnar_kind(head):
         raise InputError(f"is {kind} and no text", file=path, remedy=_READABLE)
     if is_packed(head):
-        return io.BufferedReader(io.BytesIO(unpack(path.read_bytes(), path)))  # type: ignore[type-var]
+        return io.BufferedReader(io.BytesIO(unpack(path.read_bytes(), path)))
     return path.open("rb")
 
 
