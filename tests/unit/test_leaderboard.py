@@ -119,7 +119,7 @@ def test_one_task_is_ranked_and_not_tested() -> None:
     assert found.models[-1] == "kmer-3 / small"
     assert "rank below" not in found.findings[0]
     text = " ".join(found.findings)
-    assert "kmer-3 / small ranks below the k-mer baseline" in text
+    assert "kmer-3 / small does not rank above the k-mer baseline" in text
     assert "Not tested" in text
     assert critical_differences(found) is None
 
@@ -169,3 +169,17 @@ def test_the_terminal_shows_every_task_with_the_best_published_score(board: Lead
     text = console.export_text()
     assert "0.700 ± 0.010" in text
     assert "0.720 DNABERT-2" in text
+
+
+def test_models_that_share_the_best_rank_are_named_together() -> None:
+    first, second, third = MODELS
+    tied = [{first: 0.7, second: 0.6, third: 0.5}, {first: 0.6, second: 0.7, third: 0.5}]
+    board = board_of({name: tied[i % 2] for i, name in enumerate(NAMES[:4])})
+    assert board.winners == board.models[:2] == ["kmer-3 / small", "kmer-3 / tiny"]
+    assert board.texts("verdict").startswith(
+        "kmer-3 / small and kmer-3 / tiny share the best mean rank, 1.50"
+    )
+    assert (
+        "kmer-3 / small: mean score 0.650, the best on 2; kmer-3 / tiny: mean score"
+        in " ".join(board.findings)
+    )

@@ -63,6 +63,12 @@ class Leaderboard:
         return list(self.rows["model"])
 
     @property
+    def winners(self) -> list[str]:
+        """Models with the best mean rank; several if they share it."""
+        ranks = self.rows["mean_rank"]
+        return list(self.rows.loc[np.isclose(ranks, ranks.min()), "model"])
+
+    @property
     def common(self) -> list[str]:
         """Tasks that all ranked models ended, over which ranks and means are taken."""
         return self.tests.tasks
@@ -202,12 +208,17 @@ def _findings(board: Leaderboard) -> Findings:
 
 
 def _beaten(board: Leaderboard) -> list[str]:
-    """Return the models that rank below the k-mer baseline."""
+    """Return the models that do not rank above the k-mer baseline."""
     names = board.models
     if BASELINE not in board.tests.models:
         return []
     level = board.tests.ranks[BASELINE]
-    return [n for n in names if n in board.tests.models and board.tests.ranks[n] > level]
+    ranked = [n for n in names if n in board.tests.models and n != BASELINE]
+    return [
+        n
+        for n in ranked
+        if board.tests.ranks[n] >= level or np.isclose(board.tests.ranks[n], level)
+    ]
 
 
 def _reached(board: Leaderboard) -> tuple[int, int]:
