@@ -18,15 +18,23 @@ from transformers.modeling_outputs import (
     SequenceClassifierOutput,
 )
 
-from dnasweep.devices import to_device
 from dnasweep.models.families.arguments import refuse
-from dnasweep.models.families.mamba import BidirectionalMamba, RootMeanSquareNorm
+from dnasweep.models.families.mamba import BidirectionalMamba, normalisation
 from dnasweep.models.families.real_tokens import mean_real, real_tokens, run_real_tokens
 from dnasweep.models.families.registry import CADUCEUS
-from dnasweep.models.families.two_strands import TwoStrandBlock, TwoStrandEmbeddings, other_half
+from dnasweep.models.families.two_strands import (
+    TwoStrandBlock,
+    TwoStrandEmbeddings,
+    TwoStrandHead,
+    other_half,
+    strand_norm,
+)
 
-_STORED_TWICE = [r"mamba_rev\.(in|out)_proj\.", r"complement_map$", r"^lm_head\.weight$"]
+_STORED_TWICE = [r"mamba_rev\.(in|out)_proj\.", r"complement_map$"]
 """Weights that pickled files have a second time."""
+_OF_MAMBA = frozenset("d_state d_conv expand dt_rank bias conv_bias".split())
+_OF_ITS_TRAINING = frozenset("dt_min dt_max dt_init dt_scale dt_init_floor use_fast_path".split())
+"""Settings of `ssm_cfg` that say how a Mamba begins its training, or which of two programs runs it."""
 
 
 class CaduceusConfig(PreTrainedConfig):
@@ -52,8 +60,15 @@ class CaduceusConfig(PreTrainedConfig):
     initializer_range: float = 0.02
     initializer_cfg: dict[str, Any] | None = None
     pad_token_id: int | None = None
+    tie_word_embeddings: bool = True
 
     def __post_init__(self, **others: Any) -> None:
+        for name in sorted(set(self.ssm_cfg or {}) - _OF_MAMBA - _OF_ITS_TRAINING):
+            raise ValueError(f"ssm_cfg has {name}, which no Mamba of a Caduceus has")
+        if self.rcps and not self.complement_map:
+            raise ValueError("it has no complement_map, and rcps asks for one")
+        # The authors' code ties the head of both strands in any case.
+        self.tie_word_embeddings |= self.rcps
         if self.pad_token_id is None:
             # Without [CLS] and [SEP] (PlantCaduceus), bases begin at 3 and A and T are complements.
             plant = (self.complement_map or {}).get("3") == 6
@@ -80,7 +95,7 @@ class CaduceusConfig(PreTrainedConfig):
 class _Block(nn.Module):
     def __init__(self, config: CaduceusConfig) -> None:
         super().__init__()
-        self.norm = RootMeanSquareNorm(config.d_model, config.norm_epsilon)
+        self.norm = normalisation(config)
         self.mixer = BidirectionalMamba(config)
 
     def forward(self, x: Tensor, residual: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -104,7 +119,7 @@ class _Backbone(nn.Module):
         self.embeddings = _Embeddings(config)
         block = TwoStrandBlock if config.rcps else _Block
         self.layers = nn.ModuleList([block(config) for _ in range(config.n_layer)])
-        self.norm_f = RootMeanSquareNorm(config.d_model, config.norm_epsilon)
+        self.norm_f = strand_norm(config) if config.rcps else normalisation(config)
         self.rcps = config.rcps
 
     def last(self, x: Tensor) -> Tensor:
@@ -184,28 +199,19 @@ class CaduceusModel(_Caduceus):
 
 
 class CaduceusForMaskedLM(_Caduceus):
-    """The masked language model, its head tied to the embeddings."""
+    """The masked language model, whose head is the table of embeddings unless the settings say otherwise."""
 
     def __init__(self, config: CaduceusConfig) -> None:
         super().__init__(config)
         self.caduceus = CaduceusModel(config)
+        words = "caduceus.backbone.embeddings.word_embeddings"
+        if config.rcps:
+            self.lm_head: nn.Module = TwoStrandHead(config)
+            self._tied_weights_keys = {"lm_head.lm_head.weight": f"{words}.embedding.weight"}
+        else:
+            self.lm_head = nn.Linear(config.d_model, config.num_embeddings, bias=False)
+            self._tied_weights_keys = {"lm_head.weight": f"{words}.weight"}
         self.post_init()
-
-    def lm_head(self, states: Tensor) -> Tensor:
-        """Return the vocabulary logits of hidden states, (..., embeddings).
-
-        Parameters
-        ----------
-        states
-            Last hidden states, (..., hidden).
-        """
-        table: Any = self.caduceus.get_input_embeddings()
-        if not self.config.rcps:
-            return states @ table.weight.T
-        first, second = states.chunk(2, dim=-1)
-        complements = to_device(torch.tensor(self.config.complements()), states.device)
-        there = table.weight[complements]
-        return first @ table.weight.T + second.flip(-1) @ there.T
 
     def forward(
         self,

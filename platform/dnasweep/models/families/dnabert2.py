@@ -18,6 +18,7 @@ from transformers import (
     BertForSequenceClassification,
     BertPreTrainedModel,
 )
+from transformers.activations import ACT2FN
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.models.bert.modeling_bert import BertPooler
 
@@ -25,6 +26,8 @@ from dnasweep.models.families.arguments import refuse
 from dnasweep.models.families.distance_bias import bias_of
 from dnasweep.models.families.registry import DNABERT2
 
+_STORED_UNUSED = [r"embeddings\.position_embeddings\."]
+"""Stored by trainers that begin with a BERT; attention is biased by distance instead."""
 HEAD_EPS = 1e-12
 """Of the normalisation in the language model's head, whatever the encoder's is."""
 
@@ -142,6 +145,7 @@ class DnaBert2Model(BertPreTrainedModel):
     config: DnaBert2Config
     config_class = DnaBert2Config
     _can_record_outputs: ClassVar[dict[str, Any]] = {}  # type: ignore[misc]
+    _keys_to_ignore_on_load_unexpected = _STORED_UNUSED
 
     def __init__(self, config: DnaBert2Config, add_pooling_layer: bool = True) -> None:
         super().__init__(config)
@@ -224,10 +228,12 @@ class _Transform(nn.Module):
     def __init__(self, config: DnaBert2Config) -> None:
         super().__init__()
         self.dense = nn.Linear(config.hidden_size, config.hidden_size)
+        # The encoder's own activation is GELU whatever the settings say.
+        self.activation = ACT2FN[config.hidden_act]
         self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=HEAD_EPS)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.LayerNorm(F.gelu(self.dense(x)))
+        return self.LayerNorm(self.activation(self.dense(x)))
 
 
 class _Predictions(nn.Module):
@@ -251,6 +257,11 @@ class DnaBert2ForMaskedLM(BertForMaskedLM):
 
     config: DnaBert2Config
     config_class = DnaBert2Config
+    # A masked language model does not read a pooler.
+    _keys_to_ignore_on_load_unexpected: ClassVar[list[str]] = [  # type: ignore[misc]
+        *_STORED_UNUSED,
+        r"^bert\.pooler\.",
+    ]
     _tied_weights_keys: ClassVar[dict[str, str]] = {  # type: ignore[misc]
         "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight"
     }
@@ -268,6 +279,7 @@ class DnaBert2ForSequenceClassification(BertForSequenceClassification):
 
     config: DnaBert2Config
     config_class = DnaBert2Config
+    _keys_to_ignore_on_load_unexpected = _STORED_UNUSED
 
     def __init__(self, config: DnaBert2Config) -> None:
         super(BertForSequenceClassification, self).__init__(config)

@@ -23,6 +23,10 @@ from dnasweep.models.families.real_tokens import last_real, real_tokens, run_rea
 from dnasweep.models.families.registry import HYENADNA
 
 
+_SHORT_PADDING = 2
+"""Tokens before a row and behind it that the short filter reads as zeros."""
+
+
 class HyenaDnaConfig(PreTrainedConfig):
     """The authors' settings, by their names."""
 
@@ -47,11 +51,12 @@ class HyenaDnaConfig(PreTrainedConfig):
     pad_vocab_size_multiple: int = 8
     pad_token_id: int | None = 4
     initializer_range: float = 0.02
-    use_bias: bool = True
     tie_word_embeddings: bool = False
-    # Of training, or stored with the weights.
+    # The frequency of sines, unless it was trained and is stored with the weights.
     activation_freq: float | int = 10
     train_freq: bool = True
+    # Of training, or read by nothing.
+    use_bias: bool = True
     embed_dropout: float = 0.1
     hyena_dropout: float = 0.0
     hyena_filter_dropout: float = 0.0
@@ -69,8 +74,10 @@ class _Mixer(nn.Module):
         width = config.d_model * (config.hyena_order + 1)
         self.in_proj = nn.Linear(config.d_model, width)
         self.out_proj = nn.Linear(config.d_model, config.d_model)
-        order = config.short_filter_order
-        self.short_filter = nn.Conv1d(width, width, order, groups=width, padding=order - 1)
+        # Of any order: with one of 3 the present token is the last that is read.
+        self.short_filter = nn.Conv1d(
+            width, width, config.short_filter_order, groups=width, padding=_SHORT_PADDING
+        )
         self.filter_fn = LongFilter(config)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -186,11 +193,19 @@ class HyenaDnaModel(_HyenaDna):
 class HyenaDnaForCausalLM(_HyenaDna):
     """The language model, which predicts the next base."""
 
+    _tied_weights_keys: ClassVar[dict[str, str]] = {  # type: ignore[misc]
+        "lm_head.weight": "hyena.backbone.embeddings.word_embeddings.weight"
+    }
+
     def __init__(self, config: HyenaDnaConfig) -> None:
         super().__init__(config)
         self.hyena = HyenaDnaModel(config)
         self.lm_head = nn.Linear(config.d_model, config.num_embeddings, bias=False)
         self.post_init()
+
+    def get_output_embeddings(self) -> nn.Module:
+        """Return what makes logits of hidden states, whose weights may be those of the embeddings."""
+        return self.lm_head
 
     def forward(
         self,

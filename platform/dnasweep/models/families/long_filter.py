@@ -16,9 +16,12 @@ _SHIFT = 0.05
 
 
 class _Sine(nn.Module):
-    def __init__(self, width: int) -> None:
+    def __init__(self, config: Any) -> None:
         super().__init__()
-        self.freq = nn.Parameter(torch.ones(1, width))
+        start = float(config.activation_freq)
+        self.freq: Tensor | float = start
+        if config.train_freq:
+            self.freq = nn.Parameter(torch.full((1, config.filter_order), start))
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.sin(self.freq * x)
@@ -51,7 +54,7 @@ class LongFilter(nn.Module):
         width = config.filter_order
         # By the places of its parts. One vector of frequencies is for all sines of a layer, so it stands
         # in the place of the first alone.
-        parts: dict[str, nn.Module] = {"0": nn.Linear(config.emb_dim, width), "1": _Sine(width)}
+        parts: dict[str, nn.Module] = {"0": nn.Linear(config.emb_dim, width), "1": _Sine(config)}
         for i in range(config.num_inner_mlps):
             parts[str(2 * i + 2)] = nn.Linear(width, width)
         last = 2 * config.num_inner_mlps + 2

@@ -34,6 +34,18 @@ class RootMeanSquareNorm(nn.Module):
         return (x.float() * scale).to(x.dtype) * self.weight
 
 
+def normalisation(config: Any) -> nn.Module:
+    """Return the normalisation of a Caduceus: by the root mean square, or by mean and variance.
+
+    Parameters
+    ----------
+    config
+        Its settings, `d_model`, `norm_epsilon` and `rms_norm`.
+    """
+    kind = RootMeanSquareNorm if config.rms_norm else nn.LayerNorm
+    return kind(config.d_model, eps=config.norm_epsilon)
+
+
 class Mamba(nn.Module):
     """One direction of a Mamba layer.
 
@@ -49,8 +61,8 @@ class Mamba(nn.Module):
         super().__init__()
         given = config.ssm_cfg or {}
         self.states = int(given.get("d_state", 16))
-        kernel, expand = int(given.get("d_conv", 4)), int(given.get("expand", 2))
-        width, channels = config.d_model, expand * config.d_model
+        kernel, width = int(given.get("d_conv", 4)), config.d_model
+        channels = int(given.get("expand", 2) * width)
         rank = given.get("dt_rank", "auto")
         self.rank = math.ceil(width / 16) if rank == "auto" else int(rank)
         bias = bool(given.get("bias", False))
@@ -87,24 +99,28 @@ class Mamba(nn.Module):
 
 
 class BidirectionalMamba(nn.Module):
-    """A Mamba from left to right and one from right to left, added.
+    """A Mamba from left to right and one from right to left, added or multiplied.
 
     Parameters
     ----------
     config
-        Its settings; with `bidirectional_weight_tie` both directions share their projections.
+        Its settings. With `bidirectional_weight_tie` both directions share their projections; without
+        `bidirectional` there is the first alone.
     """
 
     def __init__(self, config: Any) -> None:
         super().__init__()
         self.tied = config.bidirectional_weight_tie
+        self.multiplies = config.bidirectional_strategy == "ew_multiply"
         self.mamba_fwd = Mamba(config, projected=True)
-        self.mamba_rev = Mamba(config, projected=not self.tied)
+        self.mamba_rev = Mamba(config, projected=not self.tied) if config.bidirectional else None
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the mixed states, shaped as `x`, (rows, tokens, hidden)."""
         ahead = self.mamba_fwd
-        back = ahead if self.tied else self.mamba_rev
         y = ahead.out_proj(ahead(ahead.in_proj(x)))
-        behind = self.mamba_rev(back.in_proj(x).flip(1)).flip(1)
-        return y + back.out_proj(behind)
+        if self.mamba_rev is None:
+            return y
+        back = ahead if self.tied else self.mamba_rev
+        behind = back.out_proj(self.mamba_rev(back.in_proj(x).flip(1)).flip(1))
+        return y * behind if self.multiplies else y + behind

@@ -33,7 +33,6 @@ DNABERT2 = Family(
     read_settings=frozenset({"alibi_starting_size"}),
     only=(
         ("position_embedding_type", ("absolute", "alibi")),
-        ("hidden_act", ("gelu",)),
         *_NO_DECODER,
     ),
 )
@@ -56,7 +55,7 @@ GENA = Family(
     longest="`max_position_embeddings`",
     tokens=lambda config: int(config.get("max_position_embeddings") or 512),
     read_settings=frozenset({"pre_layer_norm", "last_layer_norm"}),
-    only=(("position_embedding_type", ("absolute",)), ("hidden_act", ("gelu",)), *_NO_DECODER),
+    only=(("position_embedding_type", ("absolute",)), *_NO_DECODER),
 )
 """GENA-LM (Fishman et al. 2025): BERT that normalises before attention and feed-forward."""
 
@@ -79,9 +78,7 @@ NUCLEOTIDE_TRANSFORMER = Family(
     tokens=lambda config: int(config.get("max_position_embeddings") or 2050) - 2,
     read_settings=frozenset({"add_bias_fnn"}),
     only=(
-        ("position_embedding_type", ("rotary",)),
-        ("emb_layer_norm_before", (False,)),
-        ("token_dropout", (False,)),
+        ("position_embedding_type", ("rotary", "absolute")),
         ("is_folding_model", (False,)),
         ("vocab_list", ()),
         *_NO_DECODER,
@@ -105,11 +102,8 @@ HYENADNA = Family(
     objective="causal",
     longest="`max_seq_len`",
     tokens=lambda config: int(config.get("max_seq_len") or 1026),
-    only=(
-        ("hyena_order", (2,)),
-        ("use_bias", (True,)),
-        ("tie_word_embeddings", (False,)),
-    ),
+    # Filters of another order have no shape, or no length, that the authors' code could run.
+    only=(("hyena_order", (2,)), ("short_filter_order", (1, 2, 3, 4, 5))),
 )
 """HyenaDNA (Nguyen et al. 2023): causal long convolutions over single bases."""
 
@@ -118,7 +112,7 @@ def _mamba_states(config: Mapping[str, Any], num_tokens: int) -> float:
     """Return the numbers per token of the associative scan: decays and values, and a copy of each."""
     given = config.get("ssm_cfg") or {}
     strands = 2 if config.get("rcps") else 1
-    channels = strands * int(given.get("expand", 2)) * int(config.get("d_model") or 256)
+    channels = strands * given.get("expand", 2) * int(config.get("d_model") or 256)
     return 5 * channels * int(given.get("d_state", 16)) * min(1.0, CHUNK / num_tokens)
 
 
@@ -136,11 +130,7 @@ CADUCEUS = Family(
     attention=False,
     state_floats=_mamba_states,
     complements=True,
-    only=(
-        ("bidirectional", (True,)),
-        ("bidirectional_strategy", ("add",)),
-        ("rms_norm", (True,)),
-    ),
+    only=(("bidirectional_strategy", ("add", "ew_multiply")),),
 )
 """Caduceus and PlantCaduceus (Schiff et al. 2024): a bidirectional Mamba over single bases. Rows of
 PlantCaduceus have no token at either end."""

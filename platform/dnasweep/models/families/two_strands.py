@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from dnasweep.devices import to_device
-from dnasweep.models.families.mamba import BidirectionalMamba, RootMeanSquareNorm
+from dnasweep.models.families.mamba import BidirectionalMamba, normalisation
 
 
 def other_half(x: Tensor) -> Tensor:
@@ -20,7 +20,7 @@ def other_half(x: Tensor) -> Tensor:
     return x.flip(1, 2)
 
 
-class _Submodule(nn.Module):
+class _Mixer(nn.Module):
     """The mixer of both halves, by the name that its weights have."""
 
     def __init__(self, config: Any) -> None:
@@ -31,6 +31,28 @@ class _Submodule(nn.Module):
         both = self.submodule(torch.cat([first, other_half(second)]))
         first, second = both.chunk(2)
         return torch.cat([first, other_half(second)], dim=-1)
+
+
+class _NamedNorm(nn.Module):
+    """A normalisation, by the name that its weights have without `fused_add_norm`."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        self.submodule = normalisation(config)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.submodule(x)
+
+
+def strand_norm(config: Any) -> nn.Module:
+    """Return the normalisation of one half, by the names that its weights have.
+
+    Parameters
+    ----------
+    config
+        Settings of a Caduceus with both strands.
+    """
+    return normalisation(config) if config.fused_add_norm else _NamedNorm(config)
 
 
 class TwoStrandBlock(nn.Module):
@@ -44,8 +66,8 @@ class TwoStrandBlock(nn.Module):
 
     def __init__(self, config: Any) -> None:
         super().__init__()
-        self.norm = RootMeanSquareNorm(config.d_model, config.norm_epsilon)
-        self.mixer = _Submodule(config)
+        self.norm = strand_norm(config)
+        self.mixer = _Mixer(config)
         self.exchanges = config.fused_add_norm
 
     def forward(self, x: Tensor, residual: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -83,3 +105,32 @@ class TwoStrandEmbeddings(nn.Module):
         # The other strand, reversed twice: each token's complement where the token is.
         there = to_device(torch.tensor(self.complements), ids.device)[ids]
         return torch.cat([self.embedding(ids), self.embedding(there).flip(-1)], dim=-1)
+
+
+class TwoStrandHead(nn.Module):
+    """The language model's head, which reads both halves with the same weights.
+
+    Parameters
+    ----------
+    config
+        Settings of a Caduceus.
+    """
+
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        self.lm_head = nn.Linear(config.d_model, config.num_embeddings, bias=False)
+        self.complements = config.complements()
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Return the vocabulary logits of hidden states, (..., embeddings).
+
+        Parameters
+        ----------
+        states
+            Last hidden states, (..., channels of both halves).
+        """
+        first, second = states.chunk(2, dim=-1)
+        complements = to_device(torch.tensor(self.complements), states.device)
+        # The other strand's logit of a base is that of its complement here.
+        there = self.lm_head(second.flip(-1))[..., complements]
+        return self.lm_head(first) + there

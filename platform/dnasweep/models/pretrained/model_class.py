@@ -5,11 +5,13 @@ The class is known by its name. No code and no adapter that comes with a model i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 import transformers
+from torch import Tensor
 from transformers import PreTrainedModel
 from transformers.utils import logging
 
@@ -140,12 +142,32 @@ def load_model(kind: type[Any], directory: Path, settings: Any) -> LoadedModel:
     finally:
         logging.set_verbosity(verbosity)
     mismatched = [entry[0] for entry in info.get("mismatched_keys") or []]
+    missing = {*info["missing_keys"], *mismatched}
+    missing -= _fill_shared_biases(model, missing, weights)
     prepare(model)
     return LoadedModel(
         model,
-        sorted({*info["missing_keys"], *mismatched}),
+        sorted(missing),
         sorted(info["unexpected_keys"]),
     )
+
+
+def _fill_shared_biases(
+    model: PreTrainedModel, missing: set[str], weights: Mapping[str, Tensor]
+) -> set[str]:
+    """Fill the biases of vocabulary heads that files have under their other name alone; return which.
+
+    A head's bias is its decoder's, whether or not the decoder's weight is that of the embeddings, and
+    earlier versions of transformers store it once.
+    """
+    filled = set()
+    for name in missing:
+        other = name.replace(".decoder.bias", ".bias")
+        if other != name and other in weights:
+            with torch.no_grad():
+                model.get_parameter(name).copy_(weights[other])
+            filled.add(name)
+    return filled
 
 
 def attention_of(kind: type[Any]) -> str:

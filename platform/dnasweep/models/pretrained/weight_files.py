@@ -31,8 +31,10 @@ _FLOATS = ("F64", "F32", "F16", "BF16")
 _COUNTERS = ("position_ids", "token_type_ids", "num_batches_tracked", "complement_map")
 
 
-_WRAPPERS = ("module.", "_orig_mod.", "model.")
-"""What DataParallel, torch.compile and Lightning write before the name of every weight."""
+_WRAPPERS = ("module.", "_orig_mod.")
+"""What DataParallel and torch.compile write before the name of every weight."""
+_ATTRIBUTES = ("model.", "base_model.", "backbone.", "net.", "encoder.")
+"""What modules that hold a model, those of Lightning and peft, write there as well."""
 _ENCODERS = re.compile(
     "(bert|roberta|esm|electra|albert|distilbert|deberta|hyena|caduceus|transformer|model)[.]"
 )
@@ -97,12 +99,12 @@ def read_headers(directory: Path) -> dict[str, StoredTensor]:
 
 def _unwrapped(found: dict[str, StoredTensor]) -> dict[str, StoredTensor]:
     """Return the weights by the names that they had before a trainer wrapped the model."""
-    for wrapper in _WRAPPERS:
+    for wrapper in (*_WRAPPERS, *_ATTRIBUTES):
         bare = {name.removeprefix(wrapper): stored for name, stored in found.items()}
         if not found or not all(name.startswith(wrapper) for name in found):
             continue
-        # A LLaMA and others have this name themselves.
-        if wrapper != "model." or any(map(_ENCODERS.match, bare)):
+        # A LLaMA, a HyenaDNA without its head and others have such a name themselves.
+        if wrapper in _WRAPPERS or any(map(_ENCODERS.match, bare)):
             return _unwrapped(bare)
     return found
 
