@@ -196,7 +196,8 @@ def test_a_classifier_without_its_pooler_is_refused_with_the_names(
 def test_what_a_trainer_writes_before_every_name_is_taken_off(case: Path, tmp_path: Path) -> None:
     folder = copied(case, "classifier", tmp_path)
     expected, weights = computed(folder, case), load_file(folder / "model.safetensors")
-    for wrapper in ("module.", "_orig_mod.module.", "model."):
+    wrappers = ("module.", "_orig_mod.module.", "model.", "base_model.model.", "backbone.", "net.")
+    for wrapper in wrappers:
         rewrite(folder, lambda _, w=wrapper: {w + name: value for name, value in weights.items()})
         assert same(computed(folder, case), expected, 0.0)
 
@@ -237,6 +238,21 @@ def test_a_vocabulary_of_another_size_is_refused_wherever_the_model_is_opened(
         vocab_size=rows + more,
     )
     with pytest.raises(InputError, match=r"tokenizer has|complement_map"):
+        load_any(folder)
+
+
+@pytest.mark.parametrize("case", cases("nt_v2"))
+def test_numbers_of_classes_may_be_written_as_text(case: Path, tmp_path: Path) -> None:
+    folder = copied(case, "classifier", tmp_path)
+    names = [f"kind {i}" for i in range(len(load_any(folder).config.id2label))]
+    both = {
+        "id2label": dict(enumerate(names)),
+        "label2id": {n: str(i) for i, n in enumerate(names)},
+    }
+    rewrite(folder, lambda w: w, **both)
+    assert load_any(folder).config.label2id == {name: i for i, name in enumerate(names)}
+    rewrite(folder, lambda w: w, label2id=dict.fromkeys(names, "0"))
+    with pytest.raises(InputError, match="not the inverse of id2label"):
         load_any(folder)
 
 

@@ -18,7 +18,12 @@ from dnasweep.models.pretrained.checkpoint import (
 from dnasweep.models.pretrained.encoder import build_on_checkpoint, describe
 from dnasweep.tokens.loading import load_tokenizer
 from safetensors.torch import load_file, save_file
-from transformers import BertConfig, BertForPreTraining, BertForTokenClassification
+from transformers import (
+    BertConfig,
+    BertForMaskedLM,
+    BertForPreTraining,
+    BertForTokenClassification,
+)
 
 WEIGHTS = "model.safetensors"
 QUERY = "bert.encoder.layer.0.attention.self.query.weight"
@@ -75,6 +80,23 @@ def test_missing_and_misshapen_weights_are_named(folder):
     rewrite(folder, lambda w: w.update({QUERY: torch.zeros(32, 31)}))
     with pytest.raises(InputError, match=r"query\.weight has the shape \[32, 31\].*\[32, 32\]"):
         build(folder)
+
+
+def test_the_bias_of_a_head_with_a_decoder_of_its_own_is_stored_once(tmp_path):
+    torch.manual_seed(0)
+    kmers = dnabert_kmers(3)
+    config = BertConfig(vocab_size=len(kmers), **SIZE, tie_word_embeddings=False)
+    model = BertForMaskedLM(config).eval()
+    torch.nn.init.normal_(model.cls.predictions.bias)
+    folder = save(model, tmp_path, kmers)
+    # As earlier versions of transformers store it.
+    rewrite(folder, lambda w: w.pop("cls.predictions.decoder.bias"))
+    found = load_masked_lm(folder).cls.predictions
+    assert torch.equal(found.decoder.bias, model.cls.predictions.bias)
+    assert torch.equal(found.decoder.weight, model.cls.predictions.decoder.weight)
+    rewrite(folder, lambda w: w.pop("cls.predictions.bias"))
+    with pytest.raises(InputError, match=r"cls\.predictions\.decoder\.bias"):
+        load_masked_lm(folder)
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])

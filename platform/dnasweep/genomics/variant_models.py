@@ -11,6 +11,7 @@ from dnasweep.attribution.targets import class_names, target_index
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import decode_rows
 from dnasweep.models.encoder.capacity import capacity
+from dnasweep.models.families.registry import family_of
 from dnasweep.models.pretrained.config_file import read_config
 from dnasweep.models.pretrained.heads import CAUSAL, CLASSIFIER, MASKED, kind_of
 from dnasweep.models.pretrained.vocabulary_match import check_own_vocabulary
@@ -69,6 +70,13 @@ def open_model(directory: Path, *, target: str | None = None) -> ScoringModel:
             f"the directory has {found.architecture}, which neither classifies nor predicts tokens",
             file=directory,
             remedy=f"Give a model ...{CLASSIFIER}, ...{MASKED} or ...{CAUSAL[0]}.",
+        )
+    family = family_of(config)
+    if found.head == "causal" and family is not None and family.reads_ahead(config):
+        raise InputError(
+            "what it predicts of a base has read that base already, and is no likelihood",
+            file=directory,
+            remedy="Fine-tune it and score variants with the classifier, or give another model.",
         )
     is_classifier = found.head == "classifier"
     tokenizer = load_tokenizer(directory)

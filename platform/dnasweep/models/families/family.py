@@ -14,6 +14,10 @@ def _any_length(config: Mapping[str, Any]) -> int:
     return UNBOUNDED
 
 
+def _never(config: Mapping[str, Any]) -> bool:
+    return False
+
+
 @dataclass(frozen=True, kw_only=True)
 class Family:
     """Models of one architecture: how their rows have to be built, read and masked.
@@ -51,6 +55,8 @@ class Family:
     """Whether tokens attend to one another, so that attention can be shown."""
     objective: Literal["masked", "causal"] = "masked"
     """How it was pretrained."""
+    reads_ahead: Callable[[Mapping[str, Any]], bool] = _never
+    """Whether a causal model has read the token that it predicts, from `config.json`."""
     absent: Literal["[MASK]"] = "[MASK]"
     """Token that stands for one that is left out, in attributions."""
     tokens: Callable[[Mapping[str, Any]], int] = _any_length

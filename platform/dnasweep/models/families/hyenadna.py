@@ -22,7 +22,6 @@ from dnasweep.models.families.long_filter import LongFilter, long_convolution
 from dnasweep.models.families.real_tokens import last_real, real_tokens, run_real_tokens
 from dnasweep.models.families.registry import HYENADNA
 
-
 _SHORT_PADDING = 2
 """Tokens before a row and behind it that the short filter reads as zeros."""
 
@@ -74,7 +73,7 @@ class _Mixer(nn.Module):
         width = config.d_model * (config.hyena_order + 1)
         self.in_proj = nn.Linear(config.d_model, width)
         self.out_proj = nn.Linear(config.d_model, config.d_model)
-        # Of any order: with one of 3 the present token is the last that is read.
+        # Whatever the order: of one of 3, the present token is the last that is read.
         self.short_filter = nn.Conv1d(
             width, width, config.short_filter_order, groups=width, padding=_SHORT_PADDING
         )

@@ -100,6 +100,8 @@ HYENADNA = Family(
     one_length=True,
     attention=False,
     objective="causal",
+    # One of order 3 reads the present token and two before it, each further order one token ahead.
+    reads_ahead=lambda config: int(config.get("short_filter_order") or 3) > 3,
     longest="`max_seq_len`",
     tokens=lambda config: int(config.get("max_seq_len") or 1026),
     # Filters of another order have no shape, or no length, that the authors' code could run.

@@ -13,7 +13,21 @@ from dnasweep.tokens.model_files import reading
 
 
 def check_classes(settings: Any, directory: Path) -> None:
-    """Refuse class names unless each class has one of its own and they are numbered from 0."""
+    """Refuse class names unless each class has one of its own and they are numbered from 0.
+
+    Parameters
+    ----------
+    settings
+        Configuration of a classifier. Numbers that `label2id` has as text, as some trainers write them,
+        become numbers.
+    directory
+        Named in errors.
+
+    Raises
+    ------
+    InputError
+        With the names.
+    """
     with reading(directory / CONFIG_FILE):
         names = settings.id2label
         if (
@@ -22,9 +36,12 @@ def check_classes(settings: Any, directory: Path) -> None:
             or not all(isinstance(name, str) for name in names.values())
         ):
             raise ValueError(f"id2label is {names!r}")
-        back = settings.label2id
-        if back is not None and back != {name: i for i, name in names.items()}:
+        back, inverse = settings.label2id, {name: i for i, name in names.items()}
+        if back is None:
+            return
+        if back not in (inverse, {name: str(i) for name, i in inverse.items()}):
             raise ValueError(f"label2id is {back!r}, which is not the inverse of id2label")
+        settings.label2id = inverse
 
 
 def check_single_output(settings: Any, directory: Path) -> None:
