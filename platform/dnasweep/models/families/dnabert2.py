@@ -28,6 +28,8 @@ from dnasweep.models.families.registry import DNABERT2
 
 _STORED_UNUSED = [r"embeddings\.position_embeddings\."]
 """Stored by trainers that begin with a BERT; attention is biased by distance instead."""
+_STORED_WITHOUT_CLASSES = [*_STORED_UNUSED, r"^bert\.pooler\."]
+"""The same of a masked language model, which does not read a pooler either."""
 HEAD_EPS = 1e-12
 """Of the normalisation in the language model's head, whatever the encoder's is."""
 
@@ -257,11 +259,7 @@ class DnaBert2ForMaskedLM(BertForMaskedLM):
 
     config: DnaBert2Config
     config_class = DnaBert2Config
-    # A masked language model does not read a pooler.
-    _keys_to_ignore_on_load_unexpected: ClassVar[list[str]] = [  # type: ignore[misc]
-        *_STORED_UNUSED,
-        r"^bert\.pooler\.",
-    ]
+    _keys_to_ignore_on_load_unexpected = _STORED_WITHOUT_CLASSES
     _tied_weights_keys: ClassVar[dict[str, str]] = {  # type: ignore[misc]
         "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight"
     }
