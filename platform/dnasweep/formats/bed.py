@@ -83,8 +83,9 @@ def read_bed_rows(data: bytes, file: Path) -> tuple[pd.DataFrame, list[RejectedR
     )
     rejected = [row for row in rejected if not comment.match(row.text.encode())]
     header: list[str] = []
+    split_at = sign.decode() if sign else None
     for line in lines:
-        words = [w.strip() for w in line.decode(errors="replace").split(sign and sign.decode())]
+        words = [w.strip() for w in line.decode(errors="replace").split(split_at)]
         plain = list(map(canonical_name, words))
         if len(plain) > 2 and plain[0] in _CHROM and plain[1] in STARTS:
             header = words
@@ -134,15 +135,15 @@ def read_bed_cells(data: bytes, *, file: Path, wanted: Container[str] = ()) -> C
     _refuse_pairs(frame, file)
     usual = _NAMES.get(ending(file), ()) or _names_of(frame)
     # A header may name the first columns alone.
-    told = set(map(canonical_name, header))
-    names = [*header, *(n if n not in told else "" for n in usual[len(header) :])]
+    named = set(map(canonical_name, header))
+    names = [*header, *(n if n not in named else "" for n in usual[len(header) :])]
     names = [name or str(i + 1) for i, name in enumerate(names)]
     names += [str(i + 1) for i in range(len(names), num)]
     notes = [] if header else _name_sixth(frame, names, file)
     for i, name in enumerate(names):
         same = len(frame) and (frame[i] == frame[i].iloc[0]).all()
-        told = canonical_name(name) in wanted or name in (*_BED[:4], "strand", CCRE_CLASS, VALUE)
-        if same and not told and not (header and frame[i].iloc[0]):
+        needed = canonical_name(name) in wanted or name in (*_BED[:4], "strand", CCRE_CLASS, VALUE)
+        if same and not needed and not (header and frame[i].iloc[0]):
             frame = frame.drop(columns=i)
     return Cells(tuple(names), frame, rejected, notes=tuple(notes))
 

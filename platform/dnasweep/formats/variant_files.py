@@ -98,7 +98,7 @@ def open_lines(path: Path) -> Iterator[str]:
         with path.open("rb") as stream:
             head = stream.read(_MAGIC)
         with _unpacked(path, head) as stream:
-            if stream.peek(4)[:3] == b"BCF":  # type: ignore[union-attr]
+            if stream.peek(4)[:3] == b"BCF":
                 raise InputError(
                     "is BCF",
                     file=path,
@@ -115,10 +115,10 @@ def open_lines(path: Path) -> Iterator[str]:
                 yield line.decode("utf-8", "surrogateescape").rstrip("\r\n")
 
 
-def _unpacked(path: Path, head: bytes) -> BinaryIO:
+def _unpacked(path: Path, head: bytes) -> io.BufferedReader | gzip.GzipFile:
     """Open a file as its first bytes say that it is packed; only gzip is unpacked piece by piece."""
     if head.startswith(GZIP):
-        return cast(BinaryIO, gzip.open(path, "rb"))
+        return gzip.open(path, "rb")
     if kind := columnar_kind(head):
         raise InputError(f"is {kind} and no text", file=path, remedy=_READABLE)
     if is_packed(head):
