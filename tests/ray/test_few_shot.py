@@ -68,5 +68,5 @@ def test_shots_beyond_a_class_end_the_run_before_training(
     tmp_path: Path, small: list[str]
 ) -> None:
     output = run("sweeps/fewshot_grid.py", tmp_path / "runs", *small, "--shots", "500", expect=2)
-    assert "500 shots of each class are requested for" in output
+    assert "500 shots of each class are requested, but class 0 has" in output
     assert published(tmp_path / "runs", "trials") == {}

@@ -82,7 +82,7 @@ def test_the_sequences_of_a_table_are_found_as_in_a_file(model: dnasweep.Model, 
         ([], "there are no sequences"),
         ("missing.fa", "there is no such file"),
         (pd.DataFrame({"x": ["ACGT"]}), "no column with sequences: found x"),
-        (pd.DataFrame({"a": ["ACGTACGT"], "b": ["ACGTACGT"]}), "columns a and b both hold"),
+        (pd.DataFrame({"a": ["ACGTACGT"], "b": ["ACGTACGT"]}), "columns a and b both contain"),
         (["ACGT" * 100], "tokens, but the model has"),
         (
             pd.DataFrame({"id": ["a", "a"], "sequence": ["ACGT", "ACGG"]}),

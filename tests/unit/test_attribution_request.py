@@ -126,7 +126,7 @@ def test_a_sequence_that_cannot_be_explained_is_named_or_left_out(
 
 def test_nothing_left_is_an_error(options: AttributionOptions, tmp_path: Path) -> None:
     (tmp_path / "n.fa").write_text(">a\nNNNNNN\n>b\nNNNNNNNNN\n")
-    with pytest.raises(InputError, match=r"no sequence is left; the first of 2"):
+    with pytest.raises(InputError, match=r"no usable sequence is left; the first of 2"):
         prepare(options, data=(str(tmp_path / "n.fa"),), skip_bad_rows=True)
     (tmp_path / "empty.fa").write_text("")
     with pytest.raises(InputError, match="empty"):
@@ -153,7 +153,7 @@ def test_nothing_left_is_an_error(options: AttributionOptions, tmp_path: Path) -
         ({"model": "nowhere"}, "no model is found for 'nowhere'|cannot be looked up"),
         (
             {"estimator": "integrated_gradients", "reference": "deletion"},
-            "cannot remove tokens entirely",
+            "cannot leave tokens out",
         ),
         (
             {"estimator": "kernel"},

@@ -141,8 +141,8 @@ def test_unknown_bases_hold_no_site(motif: Motif) -> None:
         ("hello", "neither a MEME"),
         ("MEME version 4\n\nALPHABET= ACGT\n", "contains no motif"),
         (">x\nA [ 1 ", "row 2: the motif x has 'A . 1' where counts are expected"),
-        (">x\nA [ 1 ]\n", "row 1: the motif x has not 4 rows"),
-        (">x\nA [ 1 2 ]\nC [ 1 2 ]\nG [ 1 2 ]\n", "row 1: the motif x has not 4 rows"),
+        (">x\nA [ 1 ]\n", "row 1: the motif x does not have 4 rows"),
+        (">x\nA [ 1 2 ]\nC [ 1 2 ]\nG [ 1 2 ]\n", "row 1: the motif x does not have 4 rows"),
         (">x y\n1 2\n1 b\n1 2\n1 2\n", "row 3: 'b' in the motif x is not a count"),
         (
             "MEME version 4\n\nALPHABET= ACDEFGHIKLMNPQRSTVWY\n",

@@ -150,7 +150,7 @@ def test_keys_of_what_is_not_pretrained_further_stay(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("case", cases("hyenadna"))
 def test_a_causal_model_is_refused(case: Path) -> None:
-    with pytest.raises(InputError, match=r"causal model.*Leave --continue-pretraining out"):
+    with pytest.raises(InputError, match=r"causal model.*Leave out --continue-pretraining"):
         check_masked(case / "checkpoint")
 
 

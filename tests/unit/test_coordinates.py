@@ -92,7 +92,7 @@ def test_rows_outside_the_genome_are_faults(tmp_path: Path, genome: Path) -> Non
         "chr9\t10\t11\tnowhere\t1\t+\nchr1\tx\t11\ttext\t1\t+\nchr1\t11\t11\tnone\t1\t+\n"
         "chr1\t10\t11\tturned\t1\t?\n",
     )
-    with pytest.raises(InputError, match=r"row 2: bases -1 to 4 reach.*6 bad rows in total"):
+    with pytest.raises(InputError, match=r"row 2: bases -1 to 4 extend.*6 bad rows in total"):
         read_sequences(bed, genome=genome, window=(-2, 2))
     rejects = tmp_path / "rejects.tsv"
     table = read_sequences(bed, genome=genome, window=(-2, 2), skip_bad_rows=True, rejects=rejects)

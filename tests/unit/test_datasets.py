@@ -168,7 +168,7 @@ def test_negatives_are_made_only_where_the_data_have_none(tmp_path, kind):
     path = _csv(tmp_path / "data.csv")
     config = DatasetConfig(data=(str(path),), generate_negatives=kind)
     with pytest.raises(
-        InputError, match=r"100 negatives .* of their own.*Leave --generate-negativ"
+        InputError, match=r"100 negatives .* of their own.*Leave out --generate-negativ"
     ):
         build_dataset(config)
     frame = pd.read_csv(path)

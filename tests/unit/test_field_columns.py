@@ -54,7 +54,7 @@ def test_a_column_that_may_be_the_label_is_taken_and_said(tmp_path: Path, name: 
 
 def test_two_columns_of_dna_are_a_question(tmp_path: Path) -> None:
     path = table(tmp_path / "x.csv", "enhancer,promoter,label", "{dna},{other},{label}")
-    with pytest.raises(InputError, match="enhancer and promoter both hold") as asked:
+    with pytest.raises(InputError, match="enhancer and promoter both contain") as asked:
         read(path)
     assert "--sequence-column" in str(asked.value)
     assert read(path, columns=ColumnNames(sequence="PROMOTER"))[0] == DNA[::-1]
@@ -86,7 +86,7 @@ def test_a_name_of_a_column_is_refused_with_those_that_are_there(tmp_path: Path)
     twice = table(tmp_path / "y.csv", "seq,y,y", "{dna},{label},{label}")
     with pytest.raises(InputError, match="2 columns are named y"):
         read(twice, columns=ColumnNames(label=("y",)))
-    with pytest.raises(InputError, match="names the sequence more than once"):
+    with pytest.raises(InputError, match="more than one column for the sequence"):
         read(table(tmp_path / "z.csv", "sequence,sequence,label", "{dna},{dna},{label}"))
 
 

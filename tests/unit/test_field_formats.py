@@ -114,7 +114,7 @@ def test_missing_cells_are_missing(tmp_path: Path) -> None:
         (
             "x.jsonl",
             '{"seq": "ACGT", "label": 1}\n{"seq": "AC',
-            "row 2: the line is not complete JSON",
+            "row 2: the line is not a complete JSON object",
         ),
         ("x.jsonl", '{"seq": "ACGT", "la', "row 1: is not complete JSON"),
         ("x.json", '[{"seq": "ACGT", "label": 1},', "is not complete JSON"),

@@ -231,7 +231,7 @@ def test_sequences_without_names_and_labels_against_their_file_are_said(tmp_path
     (tmp_path / "p.csv").write_text(table("sequence,label", ALTERNATE))
     found = read_rows(positives=tmp_path / "p.csv")
     assert (
-        "p.csv: given as positives, and 12 rows have another label, which is used" in found.notes
+        "p.csv: given as positives, but 12 rows have another label, which is used" in found.notes
     )
 
 

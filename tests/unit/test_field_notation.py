@@ -227,7 +227,7 @@ def test_the_intervals_of_one_record_are_no_rows(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     row = {"sequence": DNA[0], "labels": [{"start": 4, "end": 6, "label": "donor"}]}
     path.write_text(json.dumps(row))
-    with pytest.raises(InputError, match="is JSON, but no table"):
+    with pytest.raises(InputError, match="is JSON, but not a table"):
         read_rows(path)
 
 

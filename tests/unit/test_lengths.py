@@ -61,7 +61,9 @@ def test_fewer_positions_than_tokens(place: Path, tokenizer: str) -> None:
 
 def test_rows_to_pretrain_on_that_are_shorter_than_those_to_fine_tune_on(place: Path) -> None:
     short = (str(place / "short.csv"),)
-    with pytest.raises(InputError, match=r"up to 20 tokens .* fine-tune on 40.*--max-tokens 40"):
+    with pytest.raises(
+        InputError, match=r"up to 20 tokens .* fine-tuning have 40.*--max-tokens 40"
+    ):
         plan(place, pretrain_data=short, start="all")
     plan(place, pretrain_data=short, start="all", max_tokens=40)
 

@@ -70,7 +70,7 @@ def test_pretrained_fine_tuned_and_reloaded(toy, tmp_path):
     sequences = [toy.sequences[i] for i in toy.validation_rows]
     found = predict_probabilities(tmp_path / "classifier", None, sequences, device="cpu")
     np.testing.assert_allclose(found, result.probabilities, atol=1e-6)
-    with pytest.raises(InputError, match="model_type albert but the classifier needs roberta"):
+    with pytest.raises(InputError, match="model_type albert, but the classifier needs roberta"):
         build_classifier(
             ModelConfig(layers=2, hidden=32, heads=2, intermediate=64),
             **common,

@@ -61,7 +61,7 @@ def test_positions_hold_exactly_what_was_asked_for(toy):
 
 def test_too_many_tokens_for_the_model_names_both_and_the_remedy(toy):
     config = ModelConfig(layers=1, hidden=16, heads=2, intermediate=16, max_tokens=21)
-    with pytest.raises(InputError, match=r"22 tokens .* at most 21.*--max-tokens 22"):
+    with pytest.raises(InputError, match=r"22 tokens, .* at most 21.*--max-tokens 22"):
         build_masked_lm(config, tokenizer=toy.tokenizer, num_tokens=22, dropout=0.0, seed=0)
 
 
@@ -87,7 +87,7 @@ def test_classifier_takes_over_the_encoder_and_its_positions(toy, encoder):
 def test_encoder_that_does_not_fit_is_refused(toy, encoder, tmp_path):
     common = {"num_tokens": 12, "dropout": 0.0, "seed": 0, "encoder": encoder}
     wider = ModelConfig(layers=2, hidden=64, heads=2, intermediate=64)
-    with pytest.raises(InputError, match="hidden_size 32 but the classifier needs 64"):
+    with pytest.raises(InputError, match="hidden_size 32, but the classifier needs 64"):
         build_classifier(wider, tokenizer=toy.tokenizer, **common)
     with pytest.raises(InputError, match="vocab_size"):
         build_classifier(TINY, tokenizer=toy_language(20, spec="char").tokenizer, **common)

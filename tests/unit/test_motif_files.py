@@ -241,7 +241,7 @@ HOCOMOCO = ">TOY.H11MO.0.B\n10\t5\t3\t2\n1\t17\t1\t1\n1\t17\t1\t1\n2\t2\t2\t14\n
         ),
         (LONG.replace("G  [", "["), "row 1: .* are called A, C, -, T"),
         (LONG[:-3], "row 5: .* where counts are expected"),
-        (LONG[: LONG.index("T  [")], "row 1: the motif MA0004.1 has not 4 rows"),
+        (LONG[: LONG.index("T  [")], "row 1: the motif MA0004.1 does not have 4 rows"),
         (">x\n1 0\n1 0\n1 0\n1 0\n", "row 1: a column of the motif x has no counts"),
         (
             JASPAR_EXPORT.replace("w= 5", "w= five"),

@@ -69,7 +69,7 @@ def test_what_is_no_file_is_refused_at_once(tmp_path: Path, reader: str, path: s
     [
         (
             "~nobody-of-that-name/x.csv",
-            "~nobody-of-that-name is the not the home folder of any user",
+            "~nobody-of-that-name is not the home folder of any user",
         ),
         (os.fsdecode(b"caf\xe9.csv"), "the name is not UTF-8 text|which is not valid UTF-8"),
         ("a\0b.csv", "contains a NUL"),

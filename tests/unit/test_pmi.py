@@ -150,7 +150,7 @@ def test_rankings_from_elsewhere_are_read(tmp_path, real_data):
         ({"word": ["AAA", "AA"], "score": [1, 2]}, "k-mers of 2, 3 bases"),
         ({"word": ["AAA", "AAN"], "score": [1, 2]}, r"row 3.*'AAN' is not over A, C, G and T"),
         ({"word": ["AAA", "aaa"], "score": [1, 2]}, r"row 3.*occurs twice"),
-        ({"word": ["AAA", "AAC"], "score": [1, "x"]}, r"row 3.*no number"),
+        ({"word": ["AAA", "AAC"], "score": [1, "x"]}, r"row 3.*no finite score"),
         ({"kmer": ["AAA"], "pmi": [1]}, r"columns kmer, pmi"),
         ({"word": [], "score": []}, "k-mers of no bases"),
     ],

@@ -182,7 +182,9 @@ def test_the_job_refuses_what_it_cannot_do(tmp_path, monkeypatch, options, messa
 def test_kmers_that_are_nearly_all_rare_are_said_to_be(data):
     storage, key = data
     spec = PmiSpec(counts=CountsSpec(k=6, dataset=key), config=PmiConfig(min_count=10**6))
-    with pytest.raises(InputError, match=r"no k-mer of 6 bases occurs 1000000 times.*least count"):
+    with pytest.raises(
+        InputError, match=r"no k-mer of 6 bases occurs 1000000 times.*minimum count"
+    ):
         obtain_table(storage, spec)
     assert isinstance(obtain_counts(storage, spec.counts).num_bases, int)
     assert storage.find(spec.kind, spec.key) is None

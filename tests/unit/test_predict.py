@@ -61,7 +61,7 @@ def test_the_model_is_left_as_it_was(model, toy):
 
 
 def test_a_sequence_too_long_is_named_by_row(model, toy):
-    with pytest.raises(InputError, match=r"row 3: the sequence has 42 tokens .* at most 24"):
+    with pytest.raises(InputError, match=r"row 3: the sequence has 42 tokens, .* at most 24"):
         predict(model, toy, [toy.sequences[0], "", "ACG" * 40])
 
 

@@ -101,7 +101,7 @@ def test_what_cannot_be_read_names_file_row_and_remedy(toy: ToySignal, tmp_path:
         "missing": tmp_path / "missing.bw",
     }
     expected = {
-        "short": r"rows.bed, row 3: the row ends at 480, and chr1 of short.bw at 400",
+        "short": r"rows.bed, row 3: the row ends at 480, but chr1 of short.bw ends at 400",
         "other": r"rows.bed, row 1: the track other.bw has no chromosome 'chr1'",
         "negative": r"rows.bed, row 1: the track negative.bw has negative values",
         "bed": "is not a bigWig file",
@@ -272,7 +272,7 @@ def test_a_trained_model_predicts_in_the_units_of_the_track(
     assert task_of_model(result.model.config.to_dict()).places == BINS
     table = loaded.predict(rows[200:], progress=False)
     np.testing.assert_allclose(np.stack(table["predicted_atac"]), found, rtol=1e-4)
-    with pytest.raises(InputError, match="fewer bases than the 16 bins"):
+    with pytest.raises(InputError, match="fewer bases than the model has bins .16."):
         loaded.predict(["ACGTACGT"], progress=False)
     explained = dnasweep.explain(
         loaded, rows[200:202], estimator="integrated_gradients", progress=False

@@ -164,7 +164,7 @@ def test_folders_named_by_their_shots(tmp_path: Path) -> None:
     assert table["shots"].value_counts().to_dict() == {11: 22, 2: 4}
     assert table["id"].tolist()[:2] == ["2/train:2", "2/train:3"]
     write(tmp_path / "2", "train.csv", "sequence,label\nACGT,0\nACGA,1\n")
-    with pytest.raises(InputError, match="holds 1 of class 0, 1 of class 1"):
+    with pytest.raises(InputError, match="contains 1 of class 0, 1 of class 1"):
         read_sequences(tmp_path)
     write(tmp_path, "train.csv", "sequence,label\nACGT,0\n")
     assert read_sequences(tmp_path)["shots"].isna().all()
@@ -233,7 +233,7 @@ def test_a_nul_far_into_a_text_file_is_a_bad_letter(tmp_path: Path) -> None:
         ("seq,label,name", ["A,1,human", "C,1,hmn", "G,1,rat"], 3, "'hmn' is not known"),
         ("seq,label,split", ["A,1,train"] * 10 + ["C,1,foo"], 12, "split 'foo' is not one of"),
         ("seq,label,strand", ["A,1,+", "C,1,up"], 3, "strand 'up' is not one of"),
-        ("seq,label,chr,start,end", ["A,1,1,5,9", "C,1,1,9,5"], 3, "end does not lie behind"),
+        ("seq,label,chr,start,end", ["A,1,1,5,9", "C,1,1,9,5"], 3, "end is not after"),
         ("seq,label,chr,start,end", ["A,1,1,5,9", "C,1,1,x,5"], 3, "start is not a whole number"),
         (
             "seq,label,chr,start,end",
@@ -268,8 +268,8 @@ def test_bad_cells_of_other_columns_are_named(
         ("x.csv", b"PAR1....", "Parquet"),
         ("x.csv", "foo,bar\n1,2\n", "no column with sequences: found foo, bar.*sequence or seq"),
         ("x.csv", "seq,foo\nA,2\n", "no column with labels: found seq, foo.*label or true_label"),
-        ("x.csv", "seq,Sequence,label\nA,A,1\n", "names the sequence more than once"),
-        ("x.csv", "seq,label,True_Label\nA,1,1\n", "names the label more than once"),
+        ("x.csv", "seq,Sequence,label\nA,A,1\n", "more than one column for the sequence"),
+        ("x.csv", "seq,label,True_Label\nA,1,1\n", "more than one column for the label"),
         ("x.csv", 'seq,label\nA,1\n"C,1\nG,1\n', r"row 3: a quotation mark .* not closed"),
         ("x.fa", "ACGT\n>a\nACGT\n", "has the extension of FASTA but does not begin with >"),
         ("x.fa", ">a\nACGT\n", "--positives or --negatives"),
@@ -311,7 +311,7 @@ def test_labels_may_be_missing_where_none_are_needed(tmp_path: Path) -> None:
 
 def test_no_good_row_is_an_error_also_where_bad_ones_are_skipped(tmp_path: Path) -> None:
     path = write(tmp_path, "x.csv", "seq,label\nXX,1\n")
-    with pytest.raises(InputError, match="no good row is left"):
+    with pytest.raises(InputError, match="no usable row is left"):
         read_sequences(path, skip_bad_rows=True)
 
 

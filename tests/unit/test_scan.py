@@ -281,7 +281,7 @@ def test_memory_does_not_grow_with_the_genome(tmp_path, model, monkeypatch):
         ({"picture": "chr2L:,-_"}, "has bases 1 to 4,000"),
         ({"seed": -1}, "seed is -1"),
         ({"picture": "chr2L:10-5000"}, "has bases 1 to 4,000"),
-        ({"picture": "chrU:1-20"}, "of chrU, which is not scanned"),
+        ({"picture": "chrU:1-20"}, "on chrU, which is not scanned"),
         ({"threshold": 1.5}, "threshold is 1.5"),
         ({"genome": "/no/such.fa"}, "no such file.*path of the genome"),
         ({"model": "/no/such"}, "no model is found for ./no/such.: there is no such directory"),

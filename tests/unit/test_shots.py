@@ -262,7 +262,7 @@ def test_small_batches_are_cut_into_equal_parts(
 
 
 def test_shots_are_checked_before_anything_is_trained(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="90 shots of each class are requested for"):
+    with pytest.raises(InputError, match="90 shots of each class are requested, but"):
         asked(tmp_path, shots=(10, 90))
     assert asked(tmp_path).axes["shots"] == (10, 50)
 

@@ -215,7 +215,7 @@ def test_a_state_that_cannot_be_written_names_the_place_and_keeps_the_one_before
 
     with monkeypatch.context() as patch:
         patch.setattr(state, "save_file", full)
-        with pytest.raises(InputError, match=r"No space left on device.*goes on"):
+        with pytest.raises(InputError, match=r"No space left on device.*resumes"):
             train(*make(toy, "finetune"), CONFIG, **common)
     assert [p.name for p in tmp_path.iterdir()] == before
     resumed = train(*make(toy, "finetune"), CONFIG, **common)

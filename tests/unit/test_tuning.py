@@ -123,7 +123,7 @@ def test_targets_are_the_ends_of_names(toy, family, spec, expected):
 
 
 def test_targets_that_match_nothing_are_refused_naming_what_there_is(toy):
-    with pytest.raises(InputError, match=r"'uery' is no linear .*attention\.self\.query"):
+    with pytest.raises(InputError, match=r"'uery' is not a linear .*attention\.self\.query"):
         lora_targets(build(toy), TuningConfig.parse("lora-2@uery"))
     with pytest.raises(InputError, match=r"'pooler' .*ffn_output"):
         lora_targets(build(toy, SIZES["logo"]), TuningConfig.parse("lora-2@query+pooler"))

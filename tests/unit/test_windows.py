@@ -143,7 +143,7 @@ def test_training_and_prediction_read_alike_after_a_round_trip(tmp_path):
 def test_without_windows_nothing_changes_and_long_rows_are_refused():
     toy = toy_language(4)
     common = {"tokenizer": toy.tokenizer, "num_tokens": 40, "dropout": 0.0, "seed": 0}
-    with pytest.raises(InputError, match=r"40 tokens .* at most 10.*--windows"):
+    with pytest.raises(InputError, match=r"40 tokens, .* at most 10.*--windows"):
         build_classifier(SIZE, **common)
     windowed = dataclasses.replace(SIZE, windows="log-odds")
     plain = build_classifier(SIZE, **(common | {"num_tokens": 10})).eval()

@@ -208,7 +208,7 @@ def read_rows(
         rejected,
         num_left=num_good,
         num_rows=num_good + len({(row.file, row.row) for row in rejected}),
-        what="good row",
+        what="row",
         skip_bad_rows=skip_bad_rows,
         keeps_classes=not (loses_any and require_labels),
     )
