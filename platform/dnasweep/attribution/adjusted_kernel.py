@@ -1,10 +1,10 @@
 """KernelSHAP adjusted by a Gaussian process, whose Shapley values are known.
 
 A Gaussian process over the odd interactions of tokens is fitted to the differences between coalitions and
-their complements (:mod:`dnasweep.attribution.odd_process`), and its Shapley values are the estimate. Of
-very many pairs a part is enough for the process; what it leaves of all others is explained by least
-squares as KernelSHAP does (Witter, Liu & Musco 2025), so that with ever more draws values converge to the
-Shapley values whether the process fits or not.
+their complements (:mod:`dnasweep.attribution.odd_process`), and its Shapley values are the estimate. If
+there are very many pairs, the process is fitted to a part of them; its residuals on all other pairs are
+explained by least squares as in KernelSHAP (Witter, Liu & Musco 2025). With more and more draws, values
+therefore converge to the Shapley values even if the process does not fit.
 """
 
 from __future__ import annotations
@@ -29,31 +29,31 @@ Floats = NDArray[np.float64]
 
 EVALS_PER_TOKEN = 5
 MIN_EVALS = 250
-"""Evaluations of a sequence, however few tokens it has."""
+"""Minimum number of evaluations per sequence."""
 MAX_EVALS = 200_000
 MAX_PAIRS = 1000
-"""Pairs that the process is fitted to, whose cost grows with the cube of their number."""
+"""Maximum number of pairs in the fit of the process; its cost grows with the cube of this number."""
 MIN_PAIRS = 10
-"""Pairs from which on their spread tells how certain values are."""
+"""Minimum number of pairs for an error estimate from their spread."""
 
 
 class Draws(NamedTuple):
-    """Pairs of coalitions and what the model puts out."""
+    """Pairs of coalitions and the model's outputs."""
 
     coalitions: NDArray[np.bool_]
     """One of each pair, all different, (pairs, tokens)."""
     outputs: Floats
-    """On each and on its complement, (pairs, 2)."""
+    """Outputs on each coalition and on its complement, (pairs, 2)."""
     ends: Floats
-    """On the empty and the full coalition, (2,)."""
+    """Outputs on the empty and the full coalition, (2,)."""
 
     @property
     def num_evals(self) -> int:
-        """Evaluations that these are."""
+        """Number of evaluations spent."""
         return 2 + 2 * len(self.coalitions)
 
     def and_more(self, other: Draws) -> Draws:
-        """Return these and others of the same sequence."""
+        """Return these draws together with other draws of the same sequence."""
         return Draws(
             np.concatenate([self.coalitions, other.coalitions]),
             np.concatenate([self.outputs, other.outputs]),
@@ -89,16 +89,16 @@ def adjusted_values(draws: Draws) -> tuple[Floats, Floats]:
 def _least_squares(
     fitted: NDArray[np.bool_], others: NDArray[np.bool_], left: Floats, error: Floats
 ) -> tuple[Floats, Floats]:
-    """Return the Shapley values of what is left, which sum to 0, and the errors of the sum of both.
+    """Return the Shapley values of the residuals, which sum to 0, and the errors of the total values.
 
-    The errors so far are what is known beforehand of the values of what is left.
+    The errors so far serve as the prior of the values of the residuals.
 
     Parameters
     ----------
     fitted, others
-        Pairs that the values so far were fitted to, and others, (pairs, tokens) each.
+        Pairs that the values so far were fitted to, and the other pairs, (pairs, tokens) each.
     left
-        Half-differences of either less those expected, (pairs,).
+        Residuals: observed minus expected half-differences, (pairs,).
     error
         Standard errors of the values so far, (tokens,).
     """
@@ -106,12 +106,12 @@ def _least_squares(
     weights = np.concatenate([own, more])
     signs = np.concatenate([fitted, others]) - 0.5
     spread = unseen * (more * left[len(fitted) :]) ** 2
-    # Where nothing is unseen there is no noise, and least squares alone counts.
+    # If all pairs have been drawn, there is no noise, and only least squares counts.
     noise = max(float(spread.mean()), 1e-12 * float(np.mean(left**2)))
     known = noise / np.maximum(error, 1e-6 * (float(error.max()) or 1.0)) ** 2
     precision = (signs * weights[:, None]).T @ signs + np.diag(known)
     inverse = np.linalg.pinv(precision, hermitian=True)
-    # On condition that they sum to 0.
+    # Constrain the values to sum to 0.
     shared = inverse.sum(1)
     inverse -= np.outer(shared, shared) / shared.sum()
     found = inverse @ (signs.T @ (weights * left))
@@ -121,7 +121,7 @@ def _least_squares(
 
 
 def adjusted_kernel(block: Block, config: ExplainConfig, generators: Generators) -> Estimates:
-    """Draw until each sequence has its number of evaluations, or its standard error.
+    """Draw until each sequence reaches its number of evaluations or its standard error.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ def _draw(
     budget: int,
     generators: Generators,
 ) -> list[Draws]:
-    """Return draws of sequences up to a number of evaluations, with those there were before."""
+    """Return earlier draws of sequences, extended to a number of evaluations."""
     tokens = block.num_tokens
     ends = np.array([np.zeros(tokens, bool), np.ones(tokens, bool)])
     asked, masks = [], []
@@ -195,7 +195,7 @@ def _exact_where_open(
     estimates: list[tuple[Floats, Floats]],
     open_: NDArray[np.int64],
 ) -> Estimates:
-    """Return what was estimated, and exact values where that was not certain enough."""
+    """Return the estimates, replaced by exact values for sequences with too large an error."""
     found, exact = _as_estimates(draws, estimates), exact_shapley(block, open_)
     for name in ("phi", "standard_error", "prediction", "base_value", "num_evals"):
         getattr(found, name)[open_] = getattr(exact, name)

@@ -1,16 +1,16 @@
-"""Anchors: few tokens that, when kept, make the model call a sequence as it does.
+"""Anchors: a few tokens that are sufficient for the model's call of a sequence.
 
-An anchor (Ribeiro, Singh & Guestrin 2018) is a set of tokens. Its precision is the share of perturbed
-sequences that are called like the whole one when its tokens are kept and every other token is kept with
-probability `keep`; its coverage is the share of sequences perturbed without that condition that keep
-all of its tokens. The search is for the anchor of highest coverage whose precision is at least a
-threshold, with confidence. All anchors of one size have the same coverage, so the search adds one token
-at a time and ends with the first size at which an anchor is found.
+An anchor (Ribeiro, Singh & Guestrin 2018) is a set of tokens. Its precision is the fraction of perturbed
+sequences with the same call as the whole sequence, if the tokens of the anchor are kept and every other
+token is kept with probability `keep`. Its coverage is the fraction of sequences that keep all of its tokens
+when every token is kept with probability `keep`. The search looks for the anchor with the highest coverage
+whose precision reaches a threshold with confidence. All anchors of one size have the same coverage, so the
+search adds one token at a time and ends with the first size at which an anchor is found.
 
-Which sets are extended is chosen by KL-LUCB. Tokens are kept independently, so a draw made for one
-set is as good a draw for every larger set whose tokens it happens to keep: a size costs draws for its
-parents, not for its hundreds of candidates. An anchor is declared found on draws that were made after
-it had been singled out, so that the choice among many does not flatter it.
+KL-LUCB selects the sets to extend. Tokens are kept independently, so a draw made for one set is also a
+valid draw for every larger set whose tokens it happens to keep: draws are needed only for the parents of a
+size, not for its hundreds of candidates. An anchor is accepted only on draws made after it was selected, to
+avoid the optimistic bias of selecting among many candidates.
 """
 
 from __future__ import annotations
@@ -36,23 +36,23 @@ Booleans = NDArray[np.bool_]
 Integers = NDArray[np.int64]
 
 MAX_LOOKS = 5
-"""Looks at a candidate; the number of its draws is doubled before each."""
+"""Maximum number of interim looks at a candidate; its draws are doubled before each look."""
 
 Search = Generator[Booleans, Booleans, Anchor]
-"""Yields tokens kept, (rows, tokens); receives which rows are called like the whole sequence."""
+"""Yields kept tokens, (rows, tokens); receives which rows are called like the whole sequence."""
 
 
 class _Candidate(NamedTuple):
     order: tuple[int, ...]
     """Its tokens, in the order in which they were added."""
     means: tuple[float, ...]
-    """Precision before each of them was added."""
+    """Precision before each token was added."""
     counts: tuple[int, ...]
-    """Draws behind each."""
+    """Number of draws behind each of these precisions."""
 
 
 class _Draws:
-    """All draws of a search, each with the tokens that it was made to keep."""
+    """All draws of a search, each with the tokens that it had to keep."""
 
     def __init__(self, num_tokens: int) -> None:
         self.kept = np.empty((0, num_tokens), np.float32)
@@ -60,7 +60,7 @@ class _Draws:
         self.called = np.empty(0, np.int64)
 
     def add(self, kept: Booleans, given: Booleans, called: Booleans) -> None:
-        """Add rows; `given` are the tokens that each was made to keep."""
+        """Add rows; `given` marks the tokens that each row had to keep."""
         self.kept = np.concatenate([self.kept, kept.astype(np.float32)])
         self.given = np.concatenate([self.given, given.astype(np.float32)])
         self.called = np.concatenate([self.called, called.astype(np.int64)])
@@ -68,7 +68,7 @@ class _Draws:
     def count(self, sets: Booleans) -> tuple[Integers, Integers]:
         """Return how many draws count for each set, and how many of them are called alike.
 
-        A draw counts for a set when it keeps its tokens and was not made to keep any other.
+        A draw counts for a set if it keeps all tokens of the set and did not have to keep any other.
         """
         wanted = sets.astype(np.float32).T
         counts = self.kept @ wanted >= wanted.sum(0) - 0.5
@@ -125,7 +125,7 @@ def find_anchor(num_tokens: int, rng: np.random.Generator, config: AnchorConfig)
 
 
 def _extended(level: Sequence[_Candidate], draws: _Draws, num_tokens: int) -> list[_Candidate]:
-    """Return every set with one more token, each once, from its parent of highest precision."""
+    """Return every distinct set with one more token, extended from its parent of highest precision."""
     num, called = draws.count(_sets(level, num_tokens))
     means = called / np.maximum(num, 1)
     found: dict[frozenset[int], _Candidate] = {}
@@ -152,7 +152,7 @@ def _choose(
     sets = _sets(level, num_tokens)
     num, called = draws.count(sets)
     for round_ in range(1, config.rounds + 1):
-        # A set without any draw counts as perfect, so that it gets some.
+        # A set without draws counts as perfect, so it will be drawn.
         means = np.where(num > 0, called / np.maximum(num, 1), 1.0)
         order = np.lexsort((np.arange(len(level)), -means))
         inside, outside = order[: config.beam], order[config.beam :]
@@ -185,7 +185,7 @@ def _look(
     *,
     persistent: bool = True,
 ) -> Generator[Booleans, Booleans, tuple[int, Anchor]]:
-    """Measure a set on draws of its own; unless `persistent` is off, draw more until it is decided."""
+    """Measure a set on new draws; if `persistent`, draw until the set is accepted or rejected."""
     given = _sets([one], draws.kept.shape[1])[0]
     num = called = 0
     size, mean, low, high = FIRST_LOOK, 0.0, 0.0, 1.0
@@ -251,9 +251,9 @@ def _lower_bounds(means: NDArray[np.float64], num: Integers, config: AnchorConfi
 def anchors(block: Block, config: ExplainConfig, generators: Generators) -> Estimates:
     """Find an anchor for the call of each sequence.
 
-    A token's value is what it added to the precision when it joined the anchor, negative where the
-    sequence is not called the class explained, and 0 outside of the anchor. The searches run side by
-    side: what all of them ask for in a round is one batch.
+    The value of a token is the gain in precision when it joined the anchor, negative if the sequence is not
+    called the class explained, and 0 outside the anchor. The searches run in parallel: the requests of all
+    searches in a round form one batch.
 
     Parameters
     ----------

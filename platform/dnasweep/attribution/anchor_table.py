@@ -15,19 +15,19 @@ from dnasweep.attribution.attribution import Attribution
 ANCHORS = pa.schema(
     [
         pa.field("sequence_id", pa.string(), nullable=False),
-        # Whether the strand given is called the class explained; the anchor explains this call.
+        # Whether the given strand is called the class explained; the anchor explains this call.
         pa.field("called", pa.bool_(), nullable=False),
-        # Its tokens in the order in which they were added; empty where the call needs none.
+        # Tokens of the anchor in the order in which they were added; empty if the call needs none.
         pa.field("token_indices", pa.list_(pa.int32()), nullable=False),
         pa.field("tokens", pa.list_(pa.string()), nullable=False),
-        # Bases [start, end) of each in the sequence.
+        # Bases [start, end) of each token in the sequence.
         pa.field("starts", pa.list_(pa.int32()), nullable=False),
         pa.field("ends", pa.list_(pa.int32()), nullable=False),
-        # Share of perturbed sequences with these tokens that are called alike, and its bounds.
+        # Fraction of perturbed sequences with these tokens that get the same call, and its bounds.
         pa.field("precision", pa.float64(), nullable=False),
         pa.field("lower", pa.float64(), nullable=False),
         pa.field("upper", pa.float64(), nullable=False),
-        # Share of all perturbed sequences that have these tokens.
+        # Fraction of all perturbed sequences that have these tokens.
         pa.field("coverage", pa.float64(), nullable=False),
         pa.field("num_evals", pa.int32(), nullable=False),
         # Whether the lower bound reaches the threshold; otherwise this is the best set found.
@@ -80,10 +80,10 @@ def anchor_columns(
 
 
 def wrong_anchors(tables: dict[str, pa.Table], counts: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return which sequences have an impossible anchor, (sequences,); all, where the rows differ.
+    """Return which sequences have an invalid anchor, (sequences,); all of them if the rows do not match.
 
-    The bounds of an anchor enclose its precision, its tokens are tokens of the sequence, each once, at
-    the positions of the table of tokens, and no other token has a value.
+    In a valid anchor, the bounds enclose the precision, every token occurs once and belongs to the
+    sequence, at its position in the table of tokens, and no other token has a value.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def wrong_anchors(tables: dict[str, pa.Table], counts: NDArray[np.int64]) -> NDA
 def summarise_anchors(
     anchors: pd.DataFrame, tokens: pd.DataFrame, sequences: pd.DataFrame
 ) -> dict[str, float]:
-    """Return what the anchors of a job are like, and whether they hold beyond their own sequence.
+    """Return summary statistics of the anchors of a job, also of how well they generalise.
 
     Parameters
     ----------
@@ -135,11 +135,11 @@ def summarise_anchors(
     Returns
     -------
     summary
-        num; found (anchors that reach the threshold); empty (of these, those without tokens: the
-        call stays the same whatever is left out); tokens (mean size of those found that have tokens),
-        precision, coverage and lowest_bound (over the same); data_coverage (share of the other
-        sequences that have these tokens at these positions) and data_precision (of these, the share
-        called alike; nan where there are none).
+        num; found (anchors that reach the threshold); empty (found anchors without tokens: the call
+        stays the same whatever is left out); tokens (mean size of found anchors with tokens),
+        precision, coverage and lowest_bound (over the same anchors); data_coverage (fraction of the
+        other sequences that have these tokens at these positions) and data_precision (fraction of
+        those with the same call; nan if there are none).
     """
     sizes = anchors["tokens"].map(len)
     useful = anchors["found"] & (sizes > 0)

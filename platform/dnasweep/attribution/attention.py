@@ -1,7 +1,8 @@
 """Attention as an attribution: the share of the first token's attention that each token gets.
 
-It is no Shapley value: never negative, the same for every class, and tokens that are attended to need
-not be those that decide. Special tokens get their share too, so the tokens add up to less than 1.
+Attention is not a Shapley value: it is never negative, is the same for every class, and tokens with high
+attention do not necessarily decide the call. Special tokens also get attention, so the values of the other
+tokens sum to less than 1.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from dnasweep.models.encoder.capacity import tokens_at_once
 
 
 def attention(block: Block, config: ExplainConfig, generators: Generators) -> Estimates:
-    """Return the attention of [CLS] to the tokens; which layers is `config.attention_layers`.
+    """Return the attention of [CLS] to the tokens, over the layers in `config.attention_layers`.
 
     See :func:`dnasweep.models.encoder.attention.first_token_attention`.
 

@@ -1,4 +1,4 @@
-"""The attribution of one sequence: one value per token, its bases, and how certain it is."""
+"""The attribution of one sequence: one value per token, with its bases and standard error."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ class Anchor(NamedTuple):
     """The result of a search for an anchor, see :mod:`dnasweep.attribution.anchor_search`."""
 
     tokens: tuple[int, ...]
-    """Its tokens, in the order in which they were added."""
+    """Tokens of the anchor, in the order in which they were added."""
     gains: tuple[float, ...]
-    """What each added to the precision."""
+    """Gain in precision by each token."""
     errors: tuple[float, ...]
     """Standard error of each gain."""
     precision: float
-    """Share of its own draws that are called like the whole sequence."""
+    """Fraction of the anchor's draws that are called like the whole sequence."""
     lower: float
-    """Lower bound on its precision; each bound is missed with probability `delta` at most."""
+    """Lower bound on the precision; each bound is missed with a probability of at most `delta`."""
     upper: float
-    """Upper bound."""
+    """Upper bound on the precision."""
     coverage: float
-    """Share of perturbed sequences that keep its tokens."""
+    """Fraction of perturbed sequences that keep the anchor's tokens."""
     num_draws: int
-    """Draws of the whole search."""
+    """Number of draws in the whole search."""
     found: bool
-    """Whether the lower bound reaches the threshold; otherwise this is the best set there was."""
+    """Whether the lower bound reaches the threshold; otherwise this is the best set found."""
     called: bool = True
-    """Whether the call that it explains is the class explained."""
+    """Whether the explained call is the class explained."""
 
 
 class Interactions(NamedTuple):
@@ -48,21 +48,21 @@ class Interactions(NamedTuple):
     first: NDArray[np.int64]
     """Number of the first token, (pairs,); the strongest pair comes first."""
     second: NDArray[np.int64]
-    """Number of the second token, which stands behind the first."""
+    """Number of the second token, which comes after the first."""
     value: NDArray[np.float64]
     """Shapley interaction index, in units of the output explained."""
     standard_error: NDArray[np.float64]
-    """Of the values; 0 where they are exact."""
+    """Standard error of each value; 0 if it is exact."""
     num_evals: int
-    """Evaluations that they took."""
+    """Number of evaluations spent on the interactions."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Attribution:
-    """Values of one sequence's tokens, special tokens left out."""
+    """Attribution values of the tokens of one sequence, without special tokens."""
 
     token_ids: NDArray[np.int32]
-    """Shape (tokens,)."""
+    """Id of each token, (tokens,)."""
     starts: NDArray[np.int32]
     """First base of each token, from 0."""
     ends: NDArray[np.int32]
@@ -76,23 +76,23 @@ class Attribution:
     prediction: float
     """Output for the whole sequence."""
     base_value: float
-    """Output with every token left out; nan where values need not add up to it."""
+    """Output without any token; nan if values need not sum to prediction - base value."""
     num_evals: int
-    """Evaluations of the model: forward passes, where a backward pass counts as two."""
+    """Number of forward passes of the model; a backward pass counts as two."""
     called: bool = False
-    """Whether the model calls the sequence the class explained: by its own threshold, and by both
-    strands where it calls by both."""
+    """Whether the model calls the sequence the class explained, by its own threshold, and from both
+    strands if it averages them."""
     effects: NDArray[np.float64] | None = None
-    """What each mutation changes, (bases, 4): the output with A, C, G or T there minus that for the
-    sequence, 0 for its own base, nan where the base is none of the four. None where the estimator
-    does not mutate."""
+    """Effect of each mutation, (bases, 4): the output with A, C, G or T at this position minus the
+    output for the sequence, 0 for the observed base, nan if that is not one of the four. None if the
+    estimator does not mutate bases."""
     anchor: Anchor | None = None
-    """The anchor of its call, where the estimator is `anchors`."""
+    """Anchor of the call, if the estimator is `anchors`."""
     interactions: Interactions | None = None
-    """Of its tokens, where they were asked for."""
+    """Interactions of tokens, if requested."""
 
     def check_finite(self, row: int) -> None:
-        """Raise `InputError` where a value is not a number; `row` is the sequence's, from 0."""
+        """Raise `InputError` if a value is not finite; `row` is the row of the sequence, from 0."""
         wrong = np.flatnonzero(~np.isfinite(self.phi))
         if len(wrong):
             token = int(wrong[0])
@@ -105,12 +105,12 @@ class Attribution:
 
     @property
     def completeness_error(self) -> float:
-        """How far the values miss their sum, |sum of phi - (prediction - base value)|, nan without one."""
+        """Completeness error, |sum of phi - (prediction - base value)|; nan without a base value."""
         return abs(float(self.phi.sum()) - (self.prediction - self.base_value))
 
 
 def mean_loss(effects: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how much of the output is lost by mutating each base, mean over the other three bases.
+    """Return the loss of output when each base is mutated, averaged over the other three bases.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def mean_loss(effects: NDArray[np.float64]) -> NDArray[np.float64]:
     Returns
     -------
     loss
-        (bases,); 0 where the base is none of the four, about which nothing is known.
+        Mean loss, (bases,); 0 if the base is not one of the four, because its effect is unknown.
     """
-    # Its own base adds 0 to the sum.
+    # The observed base adds 0 to the sum.
     return np.nan_to_num(-effects.sum(axis=1) / 3)

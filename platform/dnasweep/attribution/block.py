@@ -1,8 +1,8 @@
 """Sequences with the same number of tokens, and the model's output on any coalition of their tokens.
 
-A coalition is a set of tokens that are kept; all others are replaced by reference tokens or left
-out. It is given as a mask, a row of booleans. Which sequences share a block, and how coalitions are
-grouped into batches, changes a value by rounding alone.
+A coalition is a set of tokens that are kept; all others are replaced by reference tokens or removed.
+It is given as a mask, a row of booleans. The grouping of sequences into blocks and of coalitions into
+batches changes values only by rounding.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from dnasweep.models.encoder.forward import class_logits
 from dnasweep.models.encoder.precision import autocast
 
 ROWS_AT_ONCE = 1 << 16
-"""Coalitions in memory at once."""
+"""Maximum number of coalitions in memory at once."""
 
 Generators = Sequence[np.random.Generator]
-"""One per sequence of the block, seeded by the sequence."""
+"""One random generator per sequence of the block, seeded by the sequence."""
 
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
@@ -41,9 +41,9 @@ class Block(NamedTuple):
     ids: NDArray[np.int64]
     """Token ids with [CLS] and [SEP], (sequences, tokens + 2)."""
     references: NDArray[np.int64] | None
-    """What replaces them, (sequences, copies, tokens + 2); None leaves tokens out altogether."""
+    """Replacement tokens, (sequences, copies, tokens + 2); None removes tokens instead."""
     tables: object
-    """First-layer tables of the model; None where tokens are left out altogether."""
+    """First-layer tables of the model; None if tokens are removed."""
     spans: Spans | None = None
     """Bases of the tokens, for a model of bases or bins."""
 
@@ -55,7 +55,7 @@ class Block(NamedTuple):
         references: NDArray[np.int64] | None,
         spans: Spans | None = None,
     ) -> Block:
-        """Return the block of `ids`, its tables computed.
+        """Return the block of `ids` and compute its tables.
 
         Parameters
         ----------
@@ -106,7 +106,7 @@ class Block(NamedTuple):
     def values_of_each(
         self, sequences: Sequence[int] | NDArray[np.int64], masks: Sequence[NDArray[np.bool_]]
     ) -> list[NDArray[np.float64]]:
-        """Return the outputs of sequences of the block, each on masks of its own, (rows,) each.
+        """Return the outputs of sequences of the block, each on its own masks, (rows,) each.
 
         Parameters
         ----------
@@ -122,8 +122,8 @@ class Block(NamedTuple):
     def called(self, sequences: NDArray[np.int64], masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return whether the model calls each coalition the class explained, (rows,).
 
-        By the model's own rule, see :mod:`dnasweep.tasks.calls`; with several references by the
-        mean of their logits. Parameters as of :meth:`values`.
+        Calls follow the model's own rule, see :mod:`dnasweep.tasks.calls`, and use the mean logits if
+        there are several references. Parameters as in :meth:`values`.
         """
         logits = self._evaluate(sequences, masks, Tensor.double)
         predicted = self.model.task.predictions(torch.from_numpy(logits)).numpy()
@@ -144,7 +144,7 @@ class Block(NamedTuple):
     def _with_references(
         self, sequences: NDArray[np.int64], kept: NDArray[np.bool_], readout: Readout
     ) -> NDArray[np.float64]:
-        """Return the mean over references of what is read out, with tokens replaced by each."""
+        """Return the readout with tokens replaced by each reference, averaged over references."""
         tokens, device = self.ids.shape[1], self.model.device
         first = to_device(torch.from_numpy(sequences * ((1 + self.cost) * tokens)), device)
         kept_there = to_device(torch.from_numpy(kept), device)
@@ -168,7 +168,7 @@ class Block(NamedTuple):
     def _with_deletion(
         self, sequences: NDArray[np.int64], kept: NDArray[np.bool_], readout: Readout
     ) -> NDArray[np.float64]:
-        """Return what is read out of the sequences of kept tokens, those of one length together."""
+        """Return the readout of the sequences of kept tokens; equal lengths are computed together."""
         counts = kept.sum(1)
         found: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
         for count in np.unique(counts):
@@ -197,13 +197,13 @@ class Estimates(NamedTuple):
     prediction: NDArray[np.float64]
     """Output for the whole sequences, (sequences,)."""
     base_value: NDArray[np.float64]
-    """Output without any token, (sequences,); nan where values need not add up to it."""
+    """Output without any token, (sequences,); nan if values need not sum to prediction - base value."""
     num_evals: NDArray[np.int64]
     """Evaluations spent, (sequences,); each costs `block.cost` forward passes."""
     anchors: Sequence[Anchor] | None = None
-    """One per sequence, of the estimator that searches for them."""
+    """One anchor per sequence, if the estimator searches for anchors."""
     effects: Sequence[NDArray[np.float64]] | None = None
-    """What every mutation changes, (bases, 4) per sequence, of the estimator that mutates."""
+    """Effect of every mutation, (bases, 4) per sequence, if the estimator mutates bases."""
 
 
 def values_of_whole(block: Block) -> NDArray[np.float64]:
@@ -226,7 +226,7 @@ def values_for_all(
     Parameters
     ----------
     block, sequences
-        The sequences, and the numbers of those wanted; None for all.
+        The block, and the numbers of the requested sequences; None for all.
     masks
         Tokens that each mask keeps, shape (masks, tokens).
     """
@@ -247,15 +247,15 @@ def run_side_by_side(
 ) -> list[Result]:
     """Run searches whose next request depends on the answers so far; return their results.
 
-    What all of them ask for in a round is answered together, so that it fills batches.
+    The requests of all searches in a round are answered together, to fill batches.
 
     Parameters
     ----------
     searches
         Each yields its requests, receives an answer to each, and returns its result.
     answer
-        Takes the requests of a round by the number of the search, and returns an answer to each,
-        in their order.
+        Takes the requests of a round, keyed by the number of the search, and returns the answers in
+        the same order.
     """
     asked: dict[int, Request] = {}
     results: dict[int, Result] = {}

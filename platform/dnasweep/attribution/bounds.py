@@ -1,9 +1,9 @@
-"""Confidence bounds of a share from counts, by the Kullback-Leibler divergence of Bernoulli draws.
+"""Confidence bounds of a proportion, from the Kullback-Leibler divergence of Bernoulli distributions.
 
-By Chernoff's bound, n draws that succeed with probability q show a share of successes of p or further
-from q with probability at most exp(-n kl(p, q)). So all q with n kl(p, q) <= level lie within the
-bounds; each bound is missed with probability exp(-level) at most. Near 0 and 1 they are far tighter
-than Hoeffding's.
+By Chernoff's bound, the observed proportion in n draws with success probability q is p, or further from q
+on the same side, with probability at most exp(-n kl(p, q)). The bounds therefore enclose all q with
+n kl(p, q) <= level; each bound is missed with probability at most exp(-level). Near 0 and 1 they are much
+tighter than Hoeffding's bounds.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _K1, _ALPHA = 405.5, 1.1
 def kl_bernoulli(p: Floats, q: Floats) -> Floats:
     """Return the divergence, in nats, of success with probability q from success with probability p.
 
-    It is inf where q makes impossible what p does not.
+    It is inf if an outcome is impossible under q but possible under p.
     """
     return np.asarray(rel_entr(p, q) + rel_entr(1 - np.asarray(p), 1 - np.asarray(q)), float)
 
 
 def upper_bound(mean: Floats, level: Floats) -> Floats:
-    """Return the largest share q with kl(mean, q) <= level.
+    """Return the largest proportion q with kl(mean, q) <= level.
 
     Parameters
     ----------
@@ -48,14 +48,14 @@ def upper_bound(mean: Floats, level: Floats) -> Floats:
 
 
 def lower_bound(mean: Floats, level: Floats) -> Floats:
-    """Return the smallest share q with kl(mean, q) <= level; see :func:`upper_bound`."""
+    """Return the smallest proportion q with kl(mean, q) <= level; see :func:`upper_bound`."""
     return 1 - upper_bound(1 - np.asarray(mean, float), level)
 
 
 def exploration_level(num_candidates: int, round_: int, delta: float) -> float:
-    """Return the level, in nats, that KL-LUCB compares candidates with in a round.
+    """Return the level, in nats, at which KL-LUCB compares candidates in a round.
 
-    With it the candidates chosen at the end are among the best ones with probability
+    With this level, the candidates selected at the end are among the best ones with probability
     1 - delta (Kaufmann & Kalyanakrishnan 2013, theorem 3, with their constants).
 
     Parameters
@@ -74,7 +74,7 @@ def exploration_level(num_candidates: int, round_: int, delta: float) -> float:
 def look_level(look: int, delta: float) -> float:
     """Return the level, in nats, of the look-th interim look at a bound, counted from 1.
 
-    Error probabilities delta / (look (look + 1)) sum to delta over any number of looks. So whoever
-    stops as soon as a bound is good enough errs with probability delta at most, for each bound.
+    Error probabilities delta / (look (look + 1)) sum to at most delta over any number of looks.
+    Stopping as soon as a bound is good enough therefore errs with probability at most delta per bound.
     """
     return math.log(look * (look + 1) / delta)

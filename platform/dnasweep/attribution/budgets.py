@@ -1,4 +1,4 @@
-"""What a number of evaluations pays for, known before anything is evaluated."""
+"""Checks of the budget of evaluations before anything is evaluated."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dnasweep.attribution.settings import GRADIENT_ESTIMATORS, ExplainConfig
 from dnasweep.errors import InputError
 
 EVALS_PER_POINT = 3
-"""A forward pass and its backward pass, which costs about two."""
+"""A forward pass, and its backward pass, which costs about two."""
 
 
 def check_budget(config: ExplainConfig, num_tokens: int) -> None:
-    """Raise `InputError` where `max_evals` is too little for a sequence of `num_tokens` tokens."""
+    """Raise `InputError` if `max_evals` is too small for a sequence of `num_tokens` tokens."""
     if config.max_evals is None:
         return
     if config.estimator == "permutation":
@@ -22,12 +22,12 @@ def check_budget(config: ExplainConfig, num_tokens: int) -> None:
 
 
 def pairs_within(num_tokens: int, max_evals: int) -> int:
-    """Return how many antithetic pairs of permutations `max_evals` evaluations pay for.
+    """Return how many antithetic pairs of permutations `max_evals` evaluations allow.
 
     Raises
     ------
     InputError
-        When they do not pay for one.
+        If they do not allow a single pair.
     """
     pairs = (max_evals - 2) // max(1, 2 * (num_tokens - 1))
     if pairs < 1:
@@ -40,19 +40,19 @@ def pairs_within(num_tokens: int, max_evals: int) -> int:
 
 
 def points_within(cost: int, max_evals: int) -> int:
-    """Return how many points of a path `max_evals` evaluations pay for.
+    """Return how many points of a path `max_evals` evaluations allow.
 
     Parameters
     ----------
     cost
         Forward passes per evaluation: one for each reference.
     max_evals
-        Evaluations, of which two are for the ends of the path.
+        Evaluations; two of them are for the ends of the path.
 
     Raises
     ------
     InputError
-        When they do not pay for two points.
+        If they do not allow two points.
     """
     points = (max_evals - 2) // (EVALS_PER_POINT * cost)
     if points < 2:

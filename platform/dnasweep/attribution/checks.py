@@ -1,4 +1,4 @@
-"""Checks before anything is explained: the model, its classes and the sequences; none loads weights."""
+"""Checks of the model, its classes and the sequences before a job, without loading weights."""
 
 from __future__ import annotations
 
@@ -33,35 +33,35 @@ _ROWS_AT_ONCE = 1 << 14
 
 
 class ModelFacts(NamedTuple):
-    """What is known about a model that can be explained before its weights are loaded."""
+    """Facts about an explainable model that are known before its weights are loaded."""
 
     names: list[str]
-    """Its classes, in the order of its logits."""
+    """Names of the classes, in the order of the logits."""
     target: str
-    """The class to explain, such as `donor`, or that of one base, `donor@120`; empty: all outputs."""
+    """Class to explain, such as `donor`, or the class of one base, `donor@120`; empty for all outputs."""
     capacity: int
     """Upper limit on the tokens of a sequence, special tokens included."""
     tokenizer: DnaTokenizer
-    """Its tokenizer."""
+    """Tokenizer of the model."""
     task: Task
-    """What it was trained for."""
+    """Task that the model was trained for."""
     place: int | None = None
-    """The base or bin that is explained; None: the row as a whole."""
+    """Base or bin that is explained; None for the row as a whole."""
     least_bases: int = 1
-    """Fewest bases of a sequence that has what is explained."""
+    """Minimum length in bases of a sequence that contains the explained output."""
     averaged: bool = False
-    """Whether it calls by both strands; what is explained is the strand given all the same."""
+    """Whether the model averages both strands; the output for the given strand is explained anyway."""
 
 
 class Unfit(NamedTuple):
     """A sequence that cannot be explained."""
 
     position: int
-    """Its row in the table, from 0."""
+    """Row of the sequence in the table, from 0."""
     reason: str
-    """What is wrong with it."""
+    """Why the sequence cannot be explained."""
     remedy: str
-    """What to do about it."""
+    """What the user can do."""
 
 
 def check_model(
@@ -79,20 +79,21 @@ def check_model(
     directory
         A classifier with its tokenizer.
     target
-        Class to explain; None: the second of two.
+        Class to explain; None for the second of two.
     against
-        Class to compare it with; None: all others.
+        Class to compare the target with; None for all others.
     reference
         Replacement for tokens that are left out; None if no token is.
     every
-        Whether no name stands for all outputs, where the model calls no class of a sequence.
+        Whether all outputs are explained if no target is named and the model does not call classes of
+        whole sequences.
 
     Raises
     ------
     InputError
-        When the model has no classification head, or one with a single output; when it has no class
-        of this name; when its tokenizer has no mask token and one is needed, or has more tokens than the
-        model.
+        If the model has no classification head, or one with a single output; if it has no class with
+        this name; if its tokenizer has no mask token although one is needed, or has more tokens than
+        the model.
     """
     config = read_config(directory)
     found = kind_of(directory)
@@ -133,7 +134,7 @@ def check_model(
 
 
 def check_reference(task: Task, reference: Reference | None) -> None:
-    """Raise `InputError` where a token that is left out takes with it the bases that are explained."""
+    """Raise `InputError` if removing a token would remove the bases whose output is explained."""
     if task.place and reference == "deletion":
         raise InputError(
             f"the model predicts each {task.place}, and removing tokens entirely would remove their bases "
@@ -143,7 +144,7 @@ def check_reference(task: Task, reference: Reference | None) -> None:
 
 
 def check_estimator_reads(task: Task, config: ExplainConfig) -> None:
-    """Raise `InputError` where an estimator does not explain what such a model predicts.
+    """Raise `InputError` if the estimator cannot explain the predictions of such a model.
 
     Parameters
     ----------
@@ -186,11 +187,11 @@ def find_unfit(
     table
         Columns `id` and `sequence`.
     token_counts
-        Tokens of each, special tokens included.
+        Number of tokens of each sequence, special tokens included.
     capacity
-        Upper limit on their number.
+        Maximum number of tokens.
     least_bases
-        Fewest bases that have what is explained.
+        Minimum length in bases of a sequence that contains the explained output.
     """
     sequences = table["sequence"]
     short = (sequences.str.len() < least_bases).to_numpy()

@@ -1,9 +1,9 @@
 """Sets of coalitions, and the linear maps from the model's outputs on them to attributions.
 
-Which masks an estimator asks for mostly does not depend on the outputs, and its values are linear in
-them. So masks and map are made beforehand as a plan, the model runs over the masks of many sequences
-in full batches, and the rest is one multiplication. Where all coalitions of a sequence cost no more
-evaluations than asked for, none is drawn and the Shapley values are exact.
+For most estimators the masks do not depend on the outputs, and the values are linear in the outputs.
+Masks and linear map are therefore computed in advance as a plan, the model runs over the masks of many
+sequences in full batches, and one multiplication gives the values. If all coalitions of a sequence fit the
+budget of evaluations, nothing is sampled and the Shapley values are exact.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from scipy.special import gammaln
 from dnasweep.attribution.block import Block, Estimates, values_for_all
 
 EMPTY, FULL = 0, 1
-"""Rows of a plan's masks that keep no token and all tokens."""
+"""Rows of a plan's masks that keep no token or all tokens."""
 EXACT_EVALS = 256
-"""All coalitions are evaluated if there are at most this many and no other number of evaluations is
-asked for: those of 8 tokens, about as many as are drawn for a longer sequence. For 9 to 15 tokens, 250
+"""All coalitions are evaluated if there are at most this many and no number of evaluations is
+requested: those of 8 tokens, about as many as are drawn for a longer sequence. For 9 to 15 tokens, 250
 draws give intervals that cover 94 to 97 % (`benchmarks/nulls_shapley.py`), at a fraction of the cost of
 512 or more evaluations."""
 EXACT_EVALS_TO_STOP = 1024
-"""The same where a standard error is asked for: reaching it would soon take as many."""
+"""The same if a standard error is requested, because reaching it would soon take as many evaluations."""
 MAX_TOKENS = 16
-"""All coalitions of more tokens are not held in memory."""
+"""Maximum number of tokens for which all coalitions are kept in memory."""
 
 
 class MaskPlan(NamedTuple):
     """Masks to evaluate, and estimates of the attributions as weighted sums of the outputs."""
 
     masks: NDArray[np.bool_]
-    """Tokens kept, (masks, tokens), all different; row 0 is empty and row 1 full."""
+    """Tokens kept, (masks, tokens); all rows differ, row 0 is empty and row 1 full."""
     columns: NDArray[np.int64]
     """Mask of each term, (terms,)."""
     weights: NDArray[np.float64]
@@ -69,8 +69,8 @@ def plan_of_differences(
     Parameters
     ----------
     masks
-        As asked for, (asked, tokens), repetitions included; the empty and the full one need not be
-        among them.
+        Requested masks, (requested, tokens), possibly with repetitions; the empty and the full mask
+        need not be included.
     pairs
         Rows of `masks` with and without a token, (differences, 2).
     weights
@@ -95,7 +95,7 @@ def plan_of_differences(
 
 
 def distinct_rows(masks: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Return the different rows in order of first appearance, and for each row the number of its own.
+    """Return the distinct rows in order of first appearance, and the number of the distinct row of each.
 
     Parameters
     ----------
@@ -141,13 +141,13 @@ def exact_shapley(block: Block, sequences: NDArray[np.int64] | None = None) -> E
 def _all_coalitions(num_tokens: int) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Return all coalitions, the empty one first and the full one last, and their weights.
 
-    A Shapley value is the mean over sizes, and over the coalitions of a size without the token, of
-    what the token adds. Both (coalitions, tokens).
+    A Shapley value is the marginal contribution of a token, averaged over the coalitions of each size
+    without the token and then over sizes. Both arrays have shape (coalitions, tokens).
     """
     numbers = np.arange(2**num_tokens)
     masks = (numbers[:, None] >> np.arange(num_tokens)) & 1 == 1
     size = masks.sum(1)[:, None]
-    # Tokens of the coalition beside the token itself, and how many coalitions have as many of them.
+    # Number of other tokens in the coalition, and the number of coalitions with as many other tokens.
     others = size - masks
     log = gammaln(others + 1) + gammaln(num_tokens - others) - gammaln(num_tokens + 1)
     weights = np.where(masks, 1.0, -1.0) * np.exp(log)

@@ -1,4 +1,4 @@
-"""Explain sequences with a classifier: the one entrance to attributions."""
+"""Explain sequences with a classifier: the single entry point to attributions."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ from dnasweep.tokens.corpus import Corpus
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
 SEQUENCES_AT_ONCE = 64
-"""Sequences of a block: enough to fill batches side by side, with little memory for their tables."""
+"""Sequences in a block: enough to fill batches together, with little memory for their tables."""
 
 
 class Explainer:
     """Attributions of a classifier's output to the tokens of sequences.
 
-    What is explained is the output for the strand given, also where the model calls by the mean of
-    both strands: tokens of the other strand are others, and have attributions of their own.
+    The output for the given strand is explained, even if the model's calls average both strands: the
+    other strand has different tokens with separate attributions.
 
     Parameters
     ----------
@@ -51,18 +51,18 @@ class Explainer:
     config
         What to explain and how.
     tokenizer
-        The model's; None loads the one in the directory.
+        Tokenizer of the model; None loads the one in the directory.
     batch_rows
-        Upper limit on the rows of a forward pass; None finds it. It never changes a value beyond
-        rounding.
+        Maximum number of rows in a forward pass; None determines it automatically. It changes values
+        only by rounding.
     device
         Device. Default: the GPU, if there is one.
 
     Raises
     ------
     InputError
-        When the directory has no classifier, the tokenizer no mask token, or the model no class of
-        the name given.
+        If the directory has no classifier, the tokenizer no mask token, or the model no class with
+        the given name.
     """
 
     def __init__(
@@ -102,8 +102,8 @@ class Explainer:
         Raises
         ------
         InputError
-            When a sequence has no token or more than fit the model (row counted from 1), the
-            budget is too small for the estimator, or a value or attribution is not a number.
+            If a sequence has no token or more tokens than the model allows (row counted from 1), if
+            the budget is too small for the estimator, or if a value or attribution is not finite.
         """
         encoded = self.tokenizer.encode(list(sequences))
         found: dict[int, Attribution] = {}
@@ -134,7 +134,7 @@ class Explainer:
         Raises
         ------
         InputError
-            As :meth:`explain`.
+            As in :meth:`explain`.
         """
         encoded = self.tokenizer.encode(list(sequences))
         found: dict[int, NDArray[np.float64]] = {}
@@ -148,7 +148,7 @@ class Explainer:
         return [found[row] for row in range(len(sequences))]
 
     def _blocks(self, encoded: Corpus) -> Iterator[NDArray[np.int64]]:
-        """Yield rows with the same number of tokens, as many as make a block, once all are checked."""
+        """Check all rows, then yield blocks of rows with the same number of tokens."""
         counts = np.diff(encoded.offsets)
         for wrong, reason, remedy in (
             (counts > self.capacity, f"more tokens than the model's {self.capacity}",
@@ -184,7 +184,7 @@ class Explainer:
             if self.config.interactions:
                 generators = [self._generator(sequence, "interactions") for sequence in sequences]
                 pairs = pair_interactions(block, self.config, generators)
-        # The model's own call of each sequence, as predictions have it.
+        # The model's own call of each sequence, as in predictions.
         probabilities = predict_probabilities(
             self.model.classifier,
             self.tokenizer,
@@ -213,7 +213,7 @@ class Explainer:
         ]
 
     def _spans(self, encoded: Corpus, rows: NDArray[np.int64]) -> Spans | None:
-        """Return the bases of the tokens of rows with one number of tokens, where the model is of bases."""
+        """Return the bases of tokens if the model predicts bases; all rows have equally many tokens."""
         if not self.model.of_places:
             return None
         count = int(encoded.num_tokens(rows[:1])[0])
@@ -239,19 +239,19 @@ class Explainer:
         return Block.of(self.model, ids, shuffled_references(ids, copies), spans)
 
     def _generator(self, sequence: str, purpose: str) -> np.random.Generator:
-        """Return the generator that belongs to a sequence, wherever and whenever it is explained."""
+        """Return the random generator of a sequence, the same wherever and whenever it is explained."""
         digest = hashlib.blake2b(f"{purpose}:{sequence}".encode(), digest_size=16).digest()
         return np.random.default_rng([self.config.seed, *np.frombuffer(digest, np.uint32)])
 
     def _settle_precision(self, device: torch.device) -> Precision:
-        """Return bf16 where it is wanted and stays within its bound on sequences drawn for the purpose.
+        """Return bf16 if it is allowed and stays within its error bound on random sequences.
 
-        They depend on the model alone, so every worker of a job decides alike.
+        The sequences depend only on the model, so all workers of a job make the same choice.
         """
         wanted = precision_on_device(self.config.precision, device)
         if wanted == "fp32" or self.config.precision == "bf16":
             return wanted
-        # The sequences drawn need not have the base that is explained.
+        # The random sequences need not contain the base that is explained.
         if self.model.of_places or not self.tokenizer.has_mask:
             return "fp32"
         rng = np.random.default_rng(0)
@@ -271,5 +271,5 @@ class Explainer:
 
 
 def _by_token(array: NDArray, encoded: Corpus, rows: NDArray[np.int64]) -> NDArray:
-    """Return the part of a flat array that belongs to some rows of one token count, (rows, tokens)."""
+    """Return the part of a flat array for some rows with equal token counts, (rows, tokens)."""
     return np.stack([array[encoded.offsets[row] : encoded.offsets[row + 1]] for row in rows])

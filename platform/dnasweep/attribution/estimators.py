@@ -1,4 +1,4 @@
-"""The estimators by name: from a block of sequences to attributions, their errors and their cost.
+"""The estimators by name: each maps a block of sequences to attributions, errors and costs.
 
 | name | estimates | cost in evaluations | error estimate |
 |---|---|---|---|
@@ -12,11 +12,11 @@
 | lime | a linear model nearby | max_evals, 1000 or 10 per token | of the weighted fit |
 | anchors | gain in precision | what it takes, about max_evals at most | of the draws |
 
-Every estimator takes a block of sequences with one number of tokens, the settings, and one generator of
-random draws per sequence, which some do not use; it returns :class:`~dnasweep.attribution.block.Estimates`.
+Every estimator takes a block of sequences with equally many tokens, the settings, and one random generator
+per sequence, which some do not use; it returns :class:`~dnasweep.attribution.block.Estimates`.
 
-Nothing is drawn at random where `max_evals` covers all coalitions: then values are exact. Standard
-errors are such that 1.96 of them to either side make an interval of 95 %, see
+If `max_evals` covers all coalitions, nothing is sampled and values are exact. Standard errors are scaled
+such that the value +/- 1.96 of them is a 95 % interval, see
 :func:`dnasweep.attribution.intervals.widening`.
 
 In-silico mutagenesis, which mutates bases and not tokens, is in

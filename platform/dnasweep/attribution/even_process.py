@@ -7,10 +7,10 @@ coefficient c(T) times the product of the signs in T. The Shapley interaction in
     I(i, j) = 4 * sum over T with i and j, of even size, of c(T) / (|T| - 1),
 
 since the sizes of coalitions without i and j are all equally likely, and the mean of a product of m signs is
-1 / (m + 1) for even m and 0 for odd. Only the half-sums of a coalition and its complement matter, as only
-half-differences do for Shapley values (:mod:`dnasweep.attribution.odd_process`). All sets of 0, 2 and 4
-tokens have a prior as there: normal, with a variance proportional to the product of the relevances of their
-tokens, which are those of largest posterior density.
+1 / (m + 1) for even m and 0 for odd. Only the half-sums of a coalition and its complement matter, just as
+only half-differences matter for Shapley values (:mod:`dnasweep.attribution.odd_process`). As in that module,
+the coefficients of all sets of 0, 2 and 4 tokens have a normal prior with a variance proportional to the
+product of the relevances of their tokens, and relevances maximise the posterior density.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ of the half-sums about their mean, for relevances that sum to 1."""
 TIGHT, LOOSE = 0.5, 0.04
 """Precision of the prior of the logarithm of a relevance, and of a share."""
 FITTED_PAIRS, STEPS = 300, 30
-"""Relevances are fitted to this many pairs, in this many steps. All pairs count for the interactions."""
+"""Relevances are fitted to this many pairs, in this many steps. Interactions use all pairs."""
 JITTER = 1e-6
 ROUNDING = 1e-8
 DOUBT = 2.0
@@ -43,13 +43,13 @@ class EvenProcess(NamedTuple):
     signs: Floats
     """+1 for tokens kept, (pairs + 1, tokens); row 0 is the full coalition."""
     relevance: Floats
-    """(tokens,)."""
+    """Relevance of each token, (tokens,)."""
     shares: Floats
     """Variances of sets of 0, 2 and 4 tokens, and of the noise, (4,)."""
     scale: float
     """Root mean square of the half-sums about their mean."""
     inverse: Floats
-    """Of the covariance of all rows, (pairs + 1, pairs + 1)."""
+    """Inverse of the covariance of all rows, (pairs + 1, pairs + 1)."""
     answer: Floats
     """Inverse covariance times the half-sums, (pairs + 1,)."""
 
@@ -61,7 +61,7 @@ class EvenProcess(NamedTuple):
         first = products.sum(1)
         second = (first**2 - (relevance**2).sum()) / 2
         plain = self.signs.T @ (weight * self.signs)
-        # Elementary symmetric polynomials of order 2 over all tokens but i and j, summed over rows.
+        # Elementary symmetric polynomials of order 2 over all tokens except i and j, summed over rows.
         by_first = self.signs.T @ (self.answer * first)
         crossed = np.outer(relevance, by_first)
         squares = relevance[:, None] ** 2 + relevance**2
@@ -80,9 +80,9 @@ class EvenProcess(NamedTuple):
     def errors(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> Floats:
         """Return the standard errors of the interactions of some pairs, (pairs,).
 
-        They are posterior standard deviations, times the root mean square of the standardised errors with
-        which the process predicts each row from all others (Sundararajan & Keerthi 2001), and more
-        where there are few rows per token.
+        They are posterior standard deviations, multiplied by the root mean square of the standardised
+        leave-one-out errors of the process (Sundararajan & Keerthi 2001), and increased further if there
+        are few rows per token.
 
         Parameters
         ----------
@@ -117,9 +117,9 @@ def fit_even_process(coalitions: NDArray[np.bool_], sums: Floats, ends: float) -
     coalitions
         One coalition of each pair, shape (pairs, tokens).
     sums
-        Half the output on it plus half that on its complement, (pairs,).
+        Half the sum of the outputs on the coalition and on its complement, (pairs,).
     ends
-        The same of the full and the empty coalition.
+        The same for the full and the empty coalition.
     """
     tokens = coalitions.shape[1]
     signs = np.concatenate([np.ones((1, tokens)), 2.0 * coalitions - 1])
@@ -145,7 +145,7 @@ def fit_even_process(coalitions: NDArray[np.bool_], sums: Floats, ends: float) -
 
 
 def _polynomials(signs: Floats, relevance: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return the elementary symmetric polynomials of order 1 to 4 for all rows, (rows, rows) each."""
+    """Return the elementary symmetric polynomials of orders 1 to 4 for all pairs of rows, (rows, rows)."""
     one = (signs * relevance) @ signs.T
     third = (signs * relevance**3) @ signs.T
     # Products of signs are +1 or -1, so even powers are the same for all pairs.
@@ -161,7 +161,7 @@ def _covariance(orders: tuple[Floats, ...], shares: Floats) -> Floats:
     found = shares[0] + shares[1] * two + shares[2] * four
     diagonal = np.einsum("ii->i", found)
     scale = 1 + diagonal[0]
-    # The full coalition is met exactly.
+    # The full coalition is fitted exactly.
     diagonal[1:] += shares[3]
     diagonal += JITTER * scale
     return found
@@ -179,7 +179,7 @@ def _inverse(matrix: Floats) -> tuple[Floats, float]:
 
 
 def _loss(found: Floats, start: Floats, signs: Floats, values: Floats) -> tuple[float, Floats]:
-    """Return the negative logarithm of the posterior density of relevances and shares, and its slopes."""
+    """Return the negative logarithm of the posterior density of relevances and shares, and its gradient."""
     tokens = signs.shape[1]
     relevance, shares = np.exp(found[:tokens]), np.exp(found[tokens:])
     orders = _polynomials(signs, relevance)
@@ -189,12 +189,12 @@ def _loss(found: Floats, start: Floats, signs: Floats, values: Floats) -> tuple[
         return 1e10, np.zeros(len(found))
     answer = slope @ values
     loss = values @ answer / 2 + half
-    # Of the loss by the covariance, times two.
+    # Gradient of the loss with respect to the covariance, times two.
     slope -= np.outer(answer, answer)
     one, two, three, four = orders
     by_order = [slope.sum(), np.vdot(slope, two), np.vdot(slope, four)]
     first, third = ((((slope * order) @ signs) * signs).sum(0) for order in (one, three))
-    # Of a polynomial by a token's product: that of one order less over all other tokens.
+    # Derivative of a polynomial by a token's product: the polynomial of one order less over all others.
     by_two = first - relevance * by_order[0]
     by_four = third - relevance * by_order[1] + relevance**2 * by_two
     by_token = shares[1] * by_two + shares[2] * by_four
