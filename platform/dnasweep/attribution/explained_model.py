@@ -1,4 +1,4 @@
-"""A classifier seen through one number: its output for the class explained, computed in batches."""
+"""A classifier reduced to one number: its output for the explained class, computed in batches."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from dnasweep.tasks.registry import task_of_classes, task_of_model
 from dnasweep.tasks.task import Task
 
 Logits = Tensor | Places
-"""Of rows, (rows, classes), or of each of their bases or bins."""
+"""Logits of rows, (rows, classes), or of each base or bin of the rows."""
 Readout = Callable[[Any], Tensor]
-"""What is kept of logits: one number per row, or several."""
+"""Function from logits to one or several numbers per row."""
 
 MAX_ROWS = 8192
-"""Most rows of a forward pass on an accelerator; more make it no faster."""
+"""Maximum number of rows in a forward pass on an accelerator; more rows do not make it faster."""
 
 
 class NotFiniteError(InputError):
@@ -39,7 +39,7 @@ class NotFiniteError(InputError):
     Parameters
     ----------
     row
-        The first row, from 0, for which it is not.
+        First row with an output that is not a number, from 0.
     """
 
     def __init__(self, row: int) -> None:
@@ -75,12 +75,13 @@ class ExplainedModel:
     target, value
         Class and output explained, see :meth:`dnasweep.tasks.task.Task.explained`.
     against
-        Class to compare it with; None: all others.
+        Class to compare the target with; None for all others.
     place
-        Base or bin whose output it is, of a model of them; None: all of a row together.
+        Base or bin whose output is explained, if the model predicts bases or bins; None for all of a
+        row together.
     batch_rows
-        Rows of a forward pass; None finds the number from the caches or the free memory of the
-        accelerator. It is halved for good whenever that runs out of memory.
+        Rows in a forward pass; None derives the number from the CPU caches or the free memory of the
+        accelerator. It is halved permanently whenever the memory is exhausted.
     """
 
     def __init__(
@@ -105,11 +106,11 @@ class ExplainedModel:
 
     @property
     def device(self) -> torch.device:
-        """Where the model is."""
+        """Device of the model."""
         return self.classifier.device
 
     def batch_size(self, num_tokens: int) -> int:
-        """Return how many rows of `num_tokens` tokens one forward pass takes."""
+        """Return the number of rows of `num_tokens` tokens in one forward pass."""
         if self._batch_rows is not None:
             rows: float = self._batch_rows
         elif is_accelerator(self.device):
@@ -121,7 +122,7 @@ class ExplainedModel:
 
     @property
     def of_places(self) -> bool:
-        """Whether it has logits of bases or bins, which depend on which bases a token has."""
+        """Whether the model has logits for bases or bins, which depend on the bases of each token."""
         return bool(self.task.place)
 
     def logits_of(self, ids: Tensor, spans: Spans | None) -> Logits:
@@ -132,7 +133,7 @@ class ExplainedModel:
         ids
             Token ids, (rows, tokens), on the model's device.
         spans
-            The bases of the tokens, for a model of bases.
+            Bases of the tokens, for a model that predicts bases.
         """
         if spans is None:
             return class_logits(self.classifier, ids, None)
@@ -151,8 +152,8 @@ class ExplainedModel:
         Parameters
         ----------
         predicted
-            Probabilities of the classes, (rows, classes), or what is predicted of the places of a
-            row, (rows, places x outputs).
+            Probabilities of the classes, (rows, classes), or predictions for the places of each row,
+            (rows, places x outputs).
         """
         if self.place is not None:
             outputs = self.task.num_outputs
@@ -166,7 +167,7 @@ class ExplainedModel:
         logits: Callable[[slice], Logits],
         readout: Readout | None = None,
     ) -> NDArray[np.float64]:
-        """Return what `readout` keeps of the logits of rows 0 to `rows`, (rows, ...).
+        """Return the readout of the logits of rows 0 to `rows`, (rows, ...).
 
         Parameters
         ----------
@@ -182,7 +183,7 @@ class ExplainedModel:
         Raises
         ------
         NotFiniteError
-            When one of the numbers is not finite.
+            If one of the numbers is not finite.
         """
         parts: list[Tensor] = []
 
@@ -190,7 +191,7 @@ class ExplainedModel:
             parts.append((readout or self.value_of)(logits(part)))
 
         self.run_in_batches(rows, num_tokens, compute)
-        # Read once: an accelerator computes one batch while the host prepares the next.
+        # Read once, at the end: an accelerator computes one batch while the host prepares the next.
         found = torch.cat(parts).cpu().numpy()
         if not np.isfinite(found).all():
             raise NotFiniteError(int(np.argmin(np.isfinite(found).reshape(rows, -1).all(1))))
@@ -213,9 +214,9 @@ class ExplainedModel:
         num_tokens
             Number of tokens in each row.
         compute
-            Runs the model over the rows of a slice.
+            Runs the model on the rows of a slice.
         max_rows
-            Upper limit on the rows of a slice.
+            Maximum number of rows in a slice.
         """
         done = 0
         while done < rows:
@@ -229,7 +230,7 @@ class ExplainedModel:
             except torch.OutOfMemoryError:
                 if size == 1:
                     raise
-                # Half of what did not fit, even where that was below the usual size.
+                # Half of the size that did not fit, even if it was below the usual size.
                 self._share *= size / (2 * self.batch_size(num_tokens))
                 release_memory(self.device)
                 continue

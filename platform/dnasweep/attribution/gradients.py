@@ -25,21 +25,21 @@ from dnasweep.models.encoder.capacity import tokens_at_once
 from dnasweep.models.encoder.precision import autocast
 
 DEFAULT_POINTS = 16
-"""Of the path, to begin with, where no number of evaluations is given."""
+"""Initial number of points on the path, if no number of evaluations is given."""
 MAX_POINTS = 256
-"""Of the path, where fewer leave a larger error."""
+"""Maximum number of points on the path, used if fewer leave too large an error."""
 COMPLETENESS = 0.05
-"""Largest error that is left, as a part of the change between the ends of the path."""
+"""Largest accepted completeness error, as a fraction of the change between the ends of the path."""
 
 
 def integrated_gradients(block: Block, config: ExplainConfig, generators: Generators) -> Estimates:
     """Return integrated gradients (Sundararajan et al. 2017), averaged over several references.
 
-    The integral is taken by Gauss-Legendre quadrature. The error
+    The integral is computed by Gauss-Legendre quadrature. The error
     estimate is the difference from the sum over the same points with the weights of the
-    trapezoidal rule: rough, but it shows when there are too few points. Unless the number of
-    evaluations is given, points are doubled for the sequences whose values do not add up to the change
-    of the output, up to `MAX_POINTS`.
+    trapezoidal rule: a rough estimate, but it shows when there are too few points. Unless the number of
+    evaluations is given, the number of points is doubled, up to `MAX_POINTS`, for sequences whose values
+    do not add up to the change of the output.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def integrated_gradients(block: Block, config: ExplainConfig, generators: Genera
 def _integrate(
     block: Block, rows: NDArray[np.int64], num: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the integrals by some points of some sequences, and their errors, each (rows, tokens)."""
+    """Return the integrals over `num` points for some sequences, and errors, each (rows, tokens)."""
     points, weights = np.polynomial.legendre.leggauss(num)
     points, weights = (points + 1) / 2, weights / 2
     edges = np.concatenate([[0], (points[1:] + points[:-1]) / 2, [1]])
@@ -137,14 +137,14 @@ def _gradient_dots(
     )
     weight = embeddings.weight
     assert isinstance(weight, torch.Tensor)
-    # How far each token has come from its reference. The derivative with respect to it is the dot
-    # product of the change of the token's embedding and the gradient there.
+    # Fraction of the path from the reference for each token. The derivative with respect to it is the
+    # dot product of the change of the token's embedding and the gradient at this point.
     share = to_device(torch.from_numpy(points).to(weight.dtype), model.device)[:, None]
     share = share.repeat(1, ids.shape[1]).requires_grad_()
     with torch.enable_grad(), autocast(model.device, model.precision):
         inputs = _between(classifier, embeddings, there, away, share)
-        # The model gets the tokens themselves, so that it assigns positions as always, and only the
-        # embeddings that it looks up for them are replaced.
+        # The model gets the tokens themselves and assigns positions as usual; only the embeddings that
+        # it looks up for the tokens are replaced.
         hook = embeddings.register_forward_hook(lambda *_: inputs)
         try:
             logits = classifier(input_ids=there).logits
@@ -161,11 +161,11 @@ def _gradient_dots(
 def _between(
     classifier: Any, embeddings: Any, there: Tensor, away: Tensor, share: Tensor
 ) -> Tensor:
-    """Return word embeddings on the way from reference to sequence, (rows, tokens, hidden).
+    """Return word embeddings on the path from reference to sequence, (rows, tokens, hidden).
 
-    An ESM with token dropout leaves out the embeddings of mask tokens and makes the others larger
-    for it, by the share of mask tokens among those that it is given: here those of the sequence,
-    which has none. So the part of the row that is masked on the way is taken into account here.
+    An ESM with token dropout zeroes the embeddings of mask tokens and scales up the others according to
+    the fraction of mask tokens in its input. The input here is the sequence, which has none, so this
+    function accounts for the fraction of the row that is masked along the path.
     """
     end, start = embeddings(there).detach(), embeddings(away).detach()
     config = classifier.config
@@ -173,7 +173,7 @@ def _between(
         return start + share[..., None] * (end - start)
     masked = away == config.mask_token_id
     start = start.masked_fill(masked[..., None], 0.0)
-    # A place at the end of rows that have no token there holds padding, which is not read.
+    # If rows have no special token at the end, this position contains padding, which is not read.
     tokens = (there != config.pad_token_id).sum(-1)
     left = 1 - ((1 - share) * masked).sum(-1) / tokens
     return (start + share[..., None] * (end - start)) / left[:, None, None]

@@ -1,4 +1,4 @@
-"""Interactions as a table: a row for each pair of tokens, beside the tables of tokens and sequences."""
+"""Interactions as a table: one row per pair of tokens, beside the tables of tokens and sequences."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ INTERACTIONS = pa.schema(
         pa.field("first_end", pa.int32(), nullable=False),
         pa.field("second_start", pa.int32(), nullable=False),
         pa.field("second_end", pa.int32(), nullable=False),
-        # Shapley interaction index, the strongest of a sequence first.
+        # Shapley interaction index; the strongest pair of a sequence comes first.
         pa.field("interaction", pa.float64(), nullable=False),
-        # 0 where it is exact.
+        # Standard error of the interaction; 0 if it is exact.
         pa.field("standard_error", pa.float64(), nullable=False),
     ]
 )

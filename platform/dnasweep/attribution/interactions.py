@@ -1,10 +1,10 @@
-"""Which tokens of a sequence work together: the Shapley interaction index of pairs.
+"""Interactions of the tokens of a sequence: the Shapley interaction index of pairs.
 
-The index of tokens i and j (Grabisch & Roubens 1999) is what both add beyond the sum of what each adds, the
-mean over coalitions of the others, all sizes alike. Where all coalitions fit the budget it is exact;
-otherwise a Gaussian process is fitted to pairs of complementary coalitions
-(:mod:`dnasweep.attribution.even_process`). Main effects, phi less half of all interactions of a token, and
-interactions together add up to the output less that without any token (Bordt & von Luxburg 2023).
+The index of tokens i and j (Grabisch & Roubens 1999) is their joint contribution beyond the sum of their
+separate contributions, averaged over coalitions of the other tokens with equal weight for every size. If all
+coalitions fit the budget, it is exact; otherwise a Gaussian process is fitted to pairs of complementary
+coalitions (:mod:`dnasweep.attribution.even_process`). Main effects (phi minus half of all interactions of a
+token) and interactions sum to the output minus the output without any token (Bordt & von Luxburg 2023).
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from dnasweep.attribution.settings import ExplainConfig
 Floats = NDArray[np.float64]
 
 MIN_EVALS, EVALS_PER_TOKEN = 500, 10
-"""Evaluations of a sequence where no number is asked for."""
+"""Default number of evaluations per sequence, and per token if that is more."""
 EXACT_EVALS = 4096
-"""All coalitions are evaluated up to this many: those of 12 tokens."""
+"""All coalitions are evaluated if there are at most this many: those of 12 tokens."""
 MOST_PAIRS = 1500
-"""Pairs of coalitions that the process is fitted to, whose cost grows with the cube of their number."""
+"""Maximum number of pairs in the fit of the process; its cost grows with the cube of this number."""
 
 
 def pair_interactions(
@@ -77,12 +77,12 @@ def exact_interactions(outputs: Floats) -> Floats:
     Parameters
     ----------
     outputs
-        On all coalitions, (2^tokens,): token i is kept in number m where bit i of m is set.
+        Outputs on all coalitions, (2^tokens,): coalition m keeps token i if bit i of m is set.
     """
     tokens = len(outputs).bit_length() - 1
     numbers = np.arange(len(outputs))
     sizes = all_masks(tokens).sum(1)
-    # 1 over the number of coalitions of a size without two tokens, and over the number of sizes.
+    # 1 / (number of coalitions of a size without the two tokens) / (number of sizes).
     weights = np.array([1 / comb(tokens - 2, size) for size in range(tokens - 1)]) / (tokens - 1)
     found = np.zeros((tokens, tokens))
     for i in range(tokens):

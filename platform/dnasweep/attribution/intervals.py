@@ -1,4 +1,4 @@
-"""95 % intervals of means and of values from few draws."""
+"""95 % intervals of means, and of values estimated from few draws."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from scipy import stats
 Floats = NDArray[np.float64]
 
 NORMAL = float(stats.norm.ppf(0.975))
-"""Standard errors on either side of a value that make its 95 % interval."""
+"""Half-width of a 95 % interval in standard errors."""
 RESAMPLES = 2_000
-"""Resamples of a bootstrap."""
+"""Number of bootstrap resamples."""
 FEW, MANY = 5, 500
-"""Below `FEW` values, a sample says nothing about the shape of its distribution; from `MANY` on, the mean
-is as good as normal whatever the shape. Between them the shape counts and is taken from the sample."""
+"""Fewer than `FEW` values say nothing about the shape of their distribution; the mean of at least `MANY`
+is practically normal for any shape. Between these numbers the shape matters and is taken from the sample."""
 
 
 def widening(freedom: NDArray[np.float64] | float) -> NDArray[np.float64]:
-    """Return the factor for a standard error from few draws, so that `NORMAL` of them fit it.
+    """Return the factor that widens a standard error from few draws.
 
-    The interval of a mean has as many standard errors to either side as Student's distribution says:
-    12.7 with one degree of freedom, 2.3 with nine, 1.96 with very many. Standard errors are given
-    multiplied by this factor, so that 1.96 of them make an interval of 95 % wherever they come from.
+    The half-width of the 95 % interval of a mean follows Student's distribution: 12.7 standard errors with
+    one degree of freedom, 2.3 with nine, 1.96 with very many. All reported standard errors are multiplied
+    by this factor, so the value +/- 1.96 of them is always a 95 % interval.
 
     Parameters
     ----------
     freedom
-        Degrees of freedom; without any the factor is nan.
+        Degrees of freedom; with none the factor is nan.
     """
     found: NDArray[np.float64] = stats.t.ppf(0.975, np.asarray(freedom, float)) / NORMAL
     return found
@@ -39,13 +39,13 @@ class Mean(NamedTuple):
     """A mean over sequences."""
 
     num: int
-    """Sequences that have a value."""
+    """Number of sequences with a value."""
     mean: float
-    """nan without any."""
+    """Mean value; nan without any sequence."""
     low: float
-    """Lower end of its 95 % interval; nan for fewer than two, and where all values are equal."""
+    """Lower end of the 95 % interval; nan for fewer than two values, and if all values are equal."""
     high: float
-    """Upper end."""
+    """Upper end of the 95 % interval."""
 
     def columns(self, name: str, short: str | None = None) -> dict[str, float]:
         """Return mean and interval as columns `name`, `short_low` and `short_high`."""
@@ -56,16 +56,16 @@ class Mean(NamedTuple):
 def mean_over(values: Floats, *, resamples: int = RESAMPLES, seed: int = 0) -> Mean:
     """Return the mean of the values that are not nan, with its 95 % interval.
 
-    Sequences are independent of one another, bases are not. The interval is Student's; from `FEW` to
-    `MANY` values, either end is moved out to the quantile of resampled t statistics where that lies
-    further out (the studentised bootstrap, Efron and Tibshirani 1993, chapter 12.5), which follows
-    skewed distributions such as that of shares near 1. Equal values have a spread of 0, which says
-    no more than that they are few, so they get no interval.
+    Sequences are independent of each other, bases are not. The interval is Student's. For `FEW` to `MANY`
+    values, either end is extended to the quantile of resampled t statistics if that is further out (the
+    studentised bootstrap, Efron and Tibshirani 1993, chapter 12.5), to account for skewed distributions
+    such as that of proportions near 1. Equal values have a spread of 0, which is no evidence of certainty,
+    so they get no interval.
 
     Parameters
     ----------
     values
-        One per sequence, nan where it has none.
+        One value per sequence, nan if it has none.
     resamples, seed
         Number of resamples of the bootstrap, and its seed.
     """
@@ -90,14 +90,14 @@ def mean_over(values: Floats, *, resamples: int = RESAMPLES, seed: int = 0) -> M
 def _resampled_t(values: Floats, resamples: int, seed: int) -> tuple[float, float]:
     """Return the 2.5 and 97.5 % quantiles of the t statistic over resamples of the values.
 
-    A quantile is 0 where it falls on resamples that repeat one value, which have no statistic.
+    A quantile is 0 if it falls on resamples that consist of one repeated value, for which t is undefined.
     """
     num = len(values)
     rng = np.random.default_rng(seed)
     drawn = (values - values.mean())[rng.integers(num, size=(resamples, num))]
     mean = drawn.mean(axis=1)
     error = drawn.std(axis=1, ddof=1) / num**0.5
-    # What repeats one value has a spread of rounding alone, not of 0.
+    # The spread of one repeated value is not exactly 0, because of rounding.
     spread = error > 1e-9 * values.std()
     t = np.sort(np.divide(mean, error, out=np.copysign(np.inf, mean), where=spread))
     ends = t[int(0.025 * resamples)], t[-1 - int(0.025 * resamples)]

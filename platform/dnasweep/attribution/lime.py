@@ -1,9 +1,9 @@
 """LIME: a linear model of the outputs near a sequence (Ribeiro, Singh & Guestrin 2016).
 
-As the lime library explains texts (`lime_text` 0.2): first the number of tokens to leave out is
-drawn, then which ones; each perturbed sequence is weighted by its cosine distance d from the whole
-one, by sqrt(exp(-(100 d)^2 / width^2)); and a ridge regression of penalty 1 gives every token a
-coefficient. The library shows its users the ten largest alone.
+The method is that of the lime library for texts (`lime_text` 0.2): first the number of tokens to leave out
+is drawn, then the tokens; each perturbed sequence has the weight sqrt(exp(-(100 d)^2 / width^2)), where d is
+its cosine distance from the whole sequence; and a ridge regression with penalty 1 gives every token a
+coefficient. The library shows only the ten largest coefficients.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ Booleans = NDArray[np.bool_]
 DEFAULT_NEIGHBOURS = 1000
 NEIGHBOURS_PER_TOKEN = 10
 PENALTY = 1.0
-"""On the squared coefficients, as in the lime library."""
+"""Penalty on the squared coefficients, as in the lime library."""
 MIN_FREEDOM = 0.05
-"""Lower limit on the part of a residual that has not gone into its own fitted value."""
+"""Lower limit on 1 - leverage of a row, by which its residual is divided."""
 PERCENT = 100
 """Distances are in hundredths, as in the lime library."""
 
@@ -34,18 +34,18 @@ class LocalModel(NamedTuple):
     """A linear model near one sequence."""
 
     coefficients: Floats
-    """(tokens,)."""
+    """Coefficient of each token, (tokens,)."""
     errors: Floats
-    """(tokens,) standard errors by the sandwich estimator, which holds also where outputs are not
-    linear. Residuals are what they would be had their row not been fitted (HC3, MacKinnon & White
-    1985). Errors are widened by Student's distribution for the number of rows that the weights amount
-    to; nan where it does not exceed the parameters of the fit."""
+    """Standard errors, (tokens,), by the sandwich estimator, which is valid even if outputs are not linear.
+    Residuals are leave-one-out residuals (HC3, MacKinnon & White 1985). Errors are widened by Student's
+    distribution for the effective number of rows given the weights; nan if this does not exceed the
+    number of parameters of the fit."""
 
 
 def draw_masks(num_tokens: int, num: int, rng: np.random.Generator) -> Booleans:
-    """Return tokens kept, (num, tokens); row 0 keeps all, every other leaves out one or more.
+    """Return kept tokens, (num, tokens); row 0 keeps all, every other row leaves out at least one.
 
-    The number left out is uniform from 1 to all tokens, and so is the choice of which ones.
+    The number of tokens left out is uniform from 1 to all, and the tokens are chosen uniformly.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def draw_masks(num_tokens: int, num: int, rng: np.random.Generator) -> Booleans:
 
 
 def distances(masks: Booleans) -> Floats:
-    """Return the cosine distance of each row from all tokens, in hundredths; 100 of no token."""
+    """Return the cosine distance of each row from the full row, in hundredths; 100 for an empty row."""
     return PERCENT * (1 - np.sqrt(masks.mean(axis=1)))
 
 
@@ -82,9 +82,9 @@ def weights(distance: Floats, width: float) -> Floats:
 
 
 def fit_local(masks: Booleans, outputs: Floats, weight: Floats) -> LocalModel:
-    """Return the weighted ridge regression of outputs on tokens kept, the intercept free.
+    """Return the weighted ridge regression of outputs on kept tokens; the intercept is not penalised.
 
-    The same as `lime.lime_base.LimeBase.explain_instance_with_data` with all features.
+    Equal to `lime.lime_base.LimeBase.explain_instance_with_data` with all features.
 
     Parameters
     ----------

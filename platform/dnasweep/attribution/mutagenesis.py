@@ -1,7 +1,7 @@
 """In-silico mutagenesis: every base of a sequence is mutated to each of the other three.
 
-A mutated sequence is tokenised anew. Where a tokenizer's tokens depend on their context, the whole
-sequence may come out in other tokens, as it would in a mutated genome.
+A mutated sequence is tokenised again. If tokens depend on their context, a mutation may change the tokens of
+the whole sequence, as it would in a mutated genome.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from dnasweep.tokens.tokenizers import DnaTokenizer
 
 LETTERS = "ACGT"
 BASES_AT_ONCE = 1 << 21
-"""Bases of mutated sequences in memory at once."""
+"""Maximum number of bases of mutated sequences in memory at once."""
 
 
 def in_silico_mutagenesis(
@@ -63,7 +63,7 @@ def in_silico_mutagenesis(
 def _effects(
     model: ExplainedModel, tokenizer: DnaTokenizer, sequence: str
 ) -> tuple[float, NDArray[np.float64]]:
-    """Return the output for a sequence, and what mutations change, as `Attribution.effects`."""
+    """Return the output for a sequence, and the effects of mutations as in `Attribution.effects`."""
     codes = encode(sequence)
     effects = np.full((len(sequence), len(LETTERS)), np.nan)
     known = codes != UNKNOWN
@@ -84,7 +84,7 @@ def _effects(
 def _outputs(
     model: ExplainedModel, tokenizer: DnaTokenizer, sequences: Sequence[str]
 ) -> NDArray[np.float64]:
-    """Return the outputs for whole sequences, (sequences,), those of one token count together."""
+    """Return the outputs for whole sequences, (sequences,); equal token counts are computed together."""
     encoded = tokenizer.encode(list(sequences))
     counts = np.diff(encoded.offsets)
     limit = capacity(model.classifier.config.to_dict())

@@ -1,13 +1,13 @@
 """A Gaussian process over odd functions of coalitions, whose Shapley values have a closed form.
 
 Written as signs, +1 for tokens kept, any function of coalitions is a sum over sets T of tokens of a
-coefficient times the product of the signs in T. Shapley values depend on the sets of odd size alone, and
-share the coefficient of each equally among its tokens (Fumagalli et al. 2026, OddSHAP). Instead of
-choosing a few sets, all sets of 1, 3 and 5 tokens have a prior: the coefficient of T is normal with a
-variance proportional to the product of the relevances of its tokens. Relevances are those of largest
-posterior density (automatic relevance determination, MacKay 1992), so interactions are looked for among
-the tokens that matter. The covariance of two coalitions is a polynomial in sums over tokens, by Newton's
-identities, so no set is ever listed.
+coefficient times the product of the signs in T. Shapley values depend only on the sets of odd size, and
+divide the coefficient of each equally among its tokens (Fumagalli et al. 2026, OddSHAP). Instead of
+selecting a few sets, all sets of 1, 3 and 5 tokens have a prior: the coefficient of T is normal with a
+variance proportional to the product of the relevances of its tokens. Relevances maximise the posterior
+density (automatic relevance determination, MacKay 1992), which concentrates interactions on the tokens that
+matter. By Newton's identities, the covariance of two coalitions is a polynomial in sums over tokens, so sets
+are never enumerated.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ square of the differences, for relevances that sum to 1."""
 TIGHT, LOOSE = 0.5, 0.04
 """Precision of the prior of the logarithm of a relevance, and of a share."""
 FIRST_PAIRS, FIRST_STEPS = 200, 15
-"""Relevances are fitted to this many pairs, in this many steps,"""
+"""Relevances are first fitted to this many pairs, in this many steps."""
 MORE_PAIRS, MORE_STEPS = 500, 4
-"""and then to this many where there are so many. All pairs count for the values."""
+"""If there are more pairs, relevances are refined on this many, in this many steps. Values use all pairs."""
 JITTER = 1e-6
 ROUNDING = 1e-8
-"""Part of a variance beforehand that rounding leaves of it at least."""
+"""Minimum posterior variance as a fraction of the prior variance, because of rounding."""
 ROWS_AT_ONCE = 32
 DOUBT = 2.0
 """Squared errors grow by this for each parameter per pair, since these are fitted to the same pairs. With it, intervals cover 94 to 98 % on five trained models (`benchmarks/shap_fidelity.py`)."""
@@ -44,7 +44,7 @@ class OddProcess(NamedTuple):
     signs: Floats
     """+1 for tokens kept, (pairs + 1, tokens); row 0 is the full coalition."""
     relevance: Floats
-    """(tokens,)."""
+    """Relevance of each token, (tokens,)."""
     shares: Floats
     """Variances of sets of 1, 3 and 5 tokens, and of the noise, (4,)."""
     scale: float
@@ -52,7 +52,7 @@ class OddProcess(NamedTuple):
     noise: Floats
     """Inverse weight of each pair, 0 for the full coalition, (pairs + 1,)."""
     inverse: Floats
-    """Of the covariance of all pairs, (pairs + 1, pairs + 1)."""
+    """Inverse of the covariance of all pairs, (pairs + 1, pairs + 1)."""
     answer: Floats
     """Inverse covariance times the differences, (pairs + 1,)."""
     span: float
@@ -70,9 +70,9 @@ class OddProcess(NamedTuple):
     def shapley(self) -> tuple[Floats, Floats]:
         """Return Shapley values, which sum to the span, and their standard errors, each (tokens,).
 
-        Errors are the posterior standard deviations, times the root mean square of the standardised
-        errors with which the process predicts each pair from all others (Sundararajan & Keerthi 2001),
-        and more where there are few pairs per token.
+        Errors are posterior standard deviations, multiplied by the root mean square of the standardised
+        leave-one-out errors of the process (Sundararajan & Keerthi 2001), and increased further if there
+        are few pairs per token.
         """
         tokens = len(self.relevance)
         single, triple, quintuple, noise = self.shares
@@ -84,7 +84,7 @@ class OddProcess(NamedTuple):
         prior = 4 * self.relevance * (single + triple / 9 * pairs + quintuple / 25 * quadruples)[0]
         gain = self.inverse @ covariance
         variance = prior - (gain * covariance).sum(0)
-        # Weights serve the values to converge; noise itself is about the same for all pairs.
+        # Weights make the values converge; the noise itself is about the same for all pairs.
         variance += np.clip(noise * (1 - self.noise[1:]) @ gain[1:] ** 2, 0, None)
         missed = np.mean((self.answer**2 / np.diag(self.inverse))[1:])
         missed *= 1 + DOUBT * (tokens + len(SHARES)) / (len(self.signs) - 1)
@@ -105,9 +105,9 @@ def fit_odd_process(
     coalitions
         One coalition of each pair, shape (pairs, tokens).
     differences
-        Half the output on it minus half that on its complement, (pairs,).
+        Half the difference between the outputs on the coalition and on its complement, (pairs,).
     span
-        Output on the full coalition minus that on the empty one; it is met exactly.
+        Output on the full coalition minus that on the empty one; it is fitted exactly.
     weights
         Inverse of the noise of each pair, relative to the mean, (pairs,).
     """
@@ -149,9 +149,9 @@ class _Data(NamedTuple):
 
 
 def _polynomials(signs: Floats, others: Floats, relevance: Floats) -> tuple[Floats, ...]:
-    """Return the elementary symmetric polynomials of order 1 to 5, each (rows, others).
+    """Return the elementary symmetric polynomials of orders 1 to 5, each (rows, others).
 
-    They are those of the products of two coalitions' signs with the relevances.
+    Their variables are, per token, the product of the signs of two coalitions and the relevance.
     """
     one, third, fifth = ((signs * relevance**k) @ others.T for k in (1, 3, 5))
     # Products of signs are +1 or -1, so even powers are the same for all pairs.
@@ -173,7 +173,7 @@ def _covariance(signs: Floats, others: Floats, relevance: Floats, shares: Floats
 
 
 def _parts(number: int) -> list[slice]:
-    """Return rows that are taken together: few enough to stay in a core's cache."""
+    """Return slices of rows that are computed together: few enough to stay in a core's cache."""
     return [slice(i, i + ROWS_AT_ONCE) for i in range(0, number, ROWS_AT_ONCE)]
 
 
@@ -195,7 +195,7 @@ def _inverse(matrix: Floats) -> tuple[Floats, float]:
 
 
 def _loss(found: Floats, start: Floats, data: _Data) -> tuple[float, Floats]:
-    """Return the negative logarithm of the posterior density of relevances and shares, and its slopes."""
+    """Return the negative logarithm of the posterior density of relevances and shares, and its gradient."""
     signs, values, noise = data
     tokens = signs.shape[1]
     relevance, shares = np.exp(found[:tokens]), np.exp(found[tokens:])
@@ -206,7 +206,7 @@ def _loss(found: Floats, start: Floats, data: _Data) -> tuple[float, Floats]:
         return 1e10, np.zeros(len(found))
     answer = slope @ values
     loss = values @ answer / 2 + half
-    # Of the loss by the covariance, times two.
+    # Gradient of the loss with respect to the covariance, times two.
     slope -= np.outer(answer, answer)
 
     by_share = np.zeros(3)
@@ -218,7 +218,7 @@ def _loss(found: Floats, start: Floats, data: _Data) -> tuple[float, Floats]:
         plain += ((part @ signs) * own).sum(0)
         second += (((part * two) @ signs) * own).sum(0)
         fourth += (((part * four) @ signs) * own).sum(0)
-    # Of a polynomial by a token's product: that of one order less over all other tokens.
+    # Derivative of a polynomial by a token's product: the polynomial of one order less over all others.
     by_three = second - relevance * by_share[0] + relevance**2 * plain
     by_five = fourth - relevance * by_share[1] + relevance**2 * by_three
     by_token = shares[0] * plain + shares[1] * by_three + shares[2] * by_five
@@ -229,7 +229,7 @@ def _loss(found: Floats, start: Floats, data: _Data) -> tuple[float, Floats]:
 
 
 def _sums_without_each(products: Floats) -> tuple[Floats, Floats]:
-    """Return the elementary symmetric polynomials of order 2 and 4 over all tokens but each.
+    """Return, for each token, the elementary symmetric polynomials of orders 2 and 4 over all others.
 
     Parameters
     ----------

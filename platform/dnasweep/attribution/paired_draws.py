@@ -1,8 +1,8 @@
 """Pairs of complementary coalitions, drawn without replacement, and their weights in least squares.
 
 Shapley values depend on the outputs only through the differences between coalitions and their
-complements. Of each pair the smaller coalition is held; of two equally large ones, that with the first
-token.
+complements. Each pair is represented by its smaller coalition, or by the one with the first token if both
+have the same size.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 Masks = NDArray[np.bool_]
 
 MAX_LISTED = 100_000
-"""Pairs of one size that are listed to choose among them; of more, some are drawn."""
+"""Up to this many pairs of one size are enumerated to choose among them; of more, some are drawn."""
 MANY = 10**9
 """More pairs than are ever drawn."""
 
@@ -28,17 +28,17 @@ def draw_pairs(
 ) -> Masks:
     """Return different pairs in random order, (pairs, tokens): `num_pairs`, or all if there are fewer.
 
-    Sizes are drawn with equal probability, as by leverage scores (Musco & Witter 2025), and
-    systematically: each gets its share but for rounding. Where a size has fewer pairs than its share,
-    all of them are taken and the others get more. The members of coalitions of one size are drawn
-    without replacement as long as there are tokens.
+    Sizes are drawn with equal probability, as with leverage scores (Musco & Witter 2025), and
+    systematically: each size gets its share up to rounding. If a size has fewer pairs than its share, all
+    of them are taken and the other sizes get more. The members of coalitions of one size are drawn
+    without replacement until all tokens have been used.
 
     Parameters
     ----------
     num_tokens
         Tokens of the sequence without special tokens, at least 2.
     num_pairs
-        Pairs asked for; each costs two evaluations.
+        Requested number of pairs; each costs two evaluations.
     rng
         Random generator.
     seen
@@ -60,10 +60,10 @@ def draw_pairs(
 
 
 def kernel_weights(pairs: Masks) -> Floats:
-    """Return the weights with which least squares gives Shapley values, (pairs,); their mean is 1.
+    """Return the least-squares weights that give Shapley values, (pairs,); their mean is 1.
 
-    A size's weight is its share under the Shapley kernel, 1 / (k (tokens - k)), over its share of the
-    draws (Lundberg & Lee 2017).
+    The weight of a size is its share under the Shapley kernel, 1 / (k (tokens - k)), divided by its share
+    of the draws (Lundberg & Lee 2017).
 
     Parameters
     ----------
@@ -76,22 +76,22 @@ def kernel_weights(pairs: Masks) -> Floats:
 
 
 def weights_beside(pairs: Masks, others: Masks) -> tuple[Floats, Floats, Floats]:
-    """Return weights in least squares where some pairs stand for themselves, others for all the rest.
+    """Return least-squares weights if some pairs represent themselves and others all remaining pairs.
 
-    When all pairs there are have been drawn, all weigh the same within their size and there is nothing
-    left that they stand for.
+    If all existing pairs have been drawn, pairs of one size have equal weights and represent no pairs
+    that have not been drawn.
 
     Parameters
     ----------
     pairs
-        Those that stand for themselves, (pairs, tokens).
+        Pairs that represent themselves, (pairs, tokens).
     others
-        Those that stand for all that `pairs` does not have, (others, tokens).
+        Pairs that represent all pairs not in `pairs`, (others, tokens).
 
     Returns
     -------
-    Weights of either, the mean of the latter being 1, and for each of the latter the part of what it
-    stands for that has not been drawn.
+    Weights of `pairs` and of `others`, the latter with mean 1, and for each of `others` the fraction of the
+    pairs it represents that have not been drawn.
     """
     tokens = pairs.shape[1]
     totals = np.append(1, _totals(tokens)).astype(float)
@@ -129,7 +129,7 @@ def _counts(
     num_pairs = min(num_pairs, int(left.sum()))
     odds = np.ones(len(left))
     if num_tokens % 2 == 0:
-        # Both halves of a pair of the middle size are of it.
+        # Both coalitions of a pair of the middle size have this size.
         odds[-1] = 0.5
     share = np.zeros(len(left))
     free = left > 0
@@ -160,7 +160,7 @@ def _of_size(
     source = _shuffled(num_tokens, size, count, rng)
     if total <= min(MAX_LISTED, 4 * (count + len(known))):
         members = np.array(list(itertools.combinations(range(num_tokens), size)))
-        # Those with the first token come first.
+        # Pairs with the first token come first.
         source = iter([_masks(num_tokens, members[:total])[rng.permutation(total)]])
     found: list[NDArray[np.bool_]] = []
     for masks in source:
@@ -174,7 +174,7 @@ def _of_size(
 
 
 def _shuffled(num_tokens: int, size: int, count: int, rng: np.random.Generator) -> Iterator[Masks]:
-    """Yield pairs of one size without end, about `count` at a time."""
+    """Yield pairs of one size indefinitely, about `count` at a time."""
     at_once = num_tokens // size
     while True:
         shuffles = rng.random((-(-count // at_once), num_tokens)).argsort(1)

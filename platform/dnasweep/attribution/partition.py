@@ -1,16 +1,16 @@
-"""Owen values, those of the shap library's `PartitionExplainer` (shap 0.51).
+"""Owen values, as in the shap library's `PartitionExplainer` (shap 0.51).
 
 The tokens of a sequence form a binary hierarchy, the one that the library builds for a text that is
-one long word (`shap.maskers.Text`): neighbouring groups are merged, the smallest together first and
-the leftmost among equals, where joining [CLS] or [SEP] costs as much as 20 more tokens. It depends on
-the number of tokens alone. The credit of a node is split between its children (Owen 1977).
+one long word (`shap.maskers.Text`): neighbouring groups are merged, the pair with the smallest total size
+first and the leftmost of equals; joining [CLS] or [SEP] costs as much as 20 more tokens. The hierarchy
+depends only on the number of tokens. The credit of a node is split between its children (Owen 1977).
 
-With a budget, the node of the largest credit is split first, and when the budget is spent, what is
-left on a node is shared among the tokens under it. Which node comes next depends on the outputs, so
-each sequence takes its own way; run side by side, their evaluations still fill batches. Values equal
-the library's for the same `max_evals` and `batch_size`, up to rounding. The library treats [CLS] and
-[SEP] as tokens to be masked, though they never are. So it asks for most masks four times; those count
-towards `max_evals` here too, but each mask is evaluated once.
+With a budget, the node with the largest credit is split first, and when the budget is spent, the
+remaining credit of a node is shared among the tokens under it. The order of nodes depends on the outputs
+and thus differs between sequences; the sequences run in parallel, so evaluations still fill batches.
+Values equal the library's for the same `max_evals` and `batch_size`, up to rounding. The library treats
+[CLS] and [SEP] as tokens to be masked, although they never are, and therefore requests most masks four
+times. These requests count towards `max_evals` here too, but each mask is evaluated only once.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from dnasweep.attribution.coalitions import EMPTY, FULL, MaskPlan, plan_of_diffe
 from dnasweep.attribution.settings import ExplainConfig
 
 _OUTSIDE = 20
-"""Tokens that joining [CLS] or [SEP] to the word costs."""
+"""Cost of joining [CLS] or [SEP] to the word, in tokens."""
 
 Bits = list[int]
 """Masks as integers, bit i for token i."""
@@ -54,12 +54,12 @@ class Hierarchy(NamedTuple):
 
     @property
     def num_leaves(self) -> int:
-        """Leaves, special tokens counted."""
+        """Number of leaves, special tokens included."""
         return len(self.tokens)
 
     @property
     def root(self) -> int:
-        """The node above all."""
+        """Root of the tree."""
         return len(self.sizes) - 1
 
     def masks(self) -> NDArray[np.bool_]:
@@ -81,8 +81,8 @@ def hierarchy(num_tokens: int, *, special: bool = False) -> Hierarchy:
     num_tokens
         Tokens of the sequence without special tokens, at least 1.
     special
-        With [CLS] and [SEP] as leaves that never change anything, as in the shap library. Without
-        them the groups of tokens are the same.
+        Include [CLS] and [SEP] as leaves that never change anything, as in the shap library. The groups
+        of tokens are the same without them.
     """
     if num_tokens < 1:
         raise ValueError(f"num_tokens is {num_tokens}, use at least 1")
@@ -90,7 +90,7 @@ def hierarchy(num_tokens: int, *, special: bool = False) -> Hierarchy:
     merges: list[tuple[int, int]] = []
     groups = np.arange(leaves)
     sizes = np.ones(leaves, np.int64)
-    # What joining a group to its left neighbour costs beside their sizes: within the word nothing.
+    # Additional cost of joining a group to its left neighbour; 0 within the word.
     extra = np.where((groups < 2) | (groups == leaves - 1), _OUTSIDE, 0)
     while len(groups) > 1:
         i = int(np.argmin(sizes[:-1] + sizes[1:] + extra[1:]))
@@ -112,7 +112,7 @@ def hierarchy(num_tokens: int, *, special: bool = False) -> Hierarchy:
 
 
 def _without_special(merges: list[tuple[int, int]], num_tokens: int) -> list[tuple[int, int]]:
-    """Return the merges that are left when [CLS] and [SEP] are not there."""
+    """Return the merges that remain without [CLS] and [SEP]."""
     name: dict[int, int | None] = {i + 1: i for i in range(num_tokens)}
     name |= {0: None, num_tokens + 1: None}
     kept: list[tuple[int, int]] = []
@@ -131,7 +131,7 @@ def partition_plan(num_tokens: int) -> MaskPlan:
 
     A node's credit is split between its children once with the sibling left out and once with it
     kept, each with half the weight (Owen 1977; Lundberg & Lee 2017, hierarchical expectation).
-    About 0.7 tokens^2 distinct masks.
+    The plan has about 0.7 tokens^2 distinct masks.
     """
     tree = hierarchy(num_tokens)
     under = tree.masks()
@@ -168,11 +168,11 @@ class Expansion(NamedTuple):
     """Owen values of one sequence under a budget."""
 
     phi: NDArray[np.float64]
-    """(tokens,)."""
+    """Owen value of each token, (tokens,)."""
     unsplit: NDArray[np.float64]
-    """Size of each token's share of credit that was not split down to it, (tokens,)."""
+    """Absolute share of each token in credit that was not split down to tokens, (tokens,)."""
     num_evals: int
-    """Different masks evaluated, the empty and the full one included."""
+    """Number of distinct masks evaluated, including the empty and the full one."""
 
 
 def _expand(
@@ -230,7 +230,7 @@ def _expand(
 
 
 def _shared_out(tree: Hierarchy, credit: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Share each node's credit equally among its leaves; return that of the tokens, (tokens,)."""
+    """Share the credit of each node equally among its leaves; return the credit of tokens, (tokens,)."""
     credit = credit.copy()
     for merge in range(len(tree.children) - 1, -1, -1):
         node = tree.num_leaves + merge

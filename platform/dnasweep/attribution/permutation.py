@@ -1,8 +1,8 @@
 """Shapley values from antithetic permutations: walks from no token to all tokens and back.
 
-A permutation adds the tokens one by one; each token is credited with what its arrival changes. Walked
-in reverse order as well, the pair costs 2 (tokens - 1) evaluations beside the two ends, and its errors
-largely cancel (Castro et al. 2009; Mitchell et al. 2022).
+A permutation adds the tokens one by one; each token is credited with the change of output when it is added.
+Each permutation is also used in reverse order: the pair costs 2 (tokens - 1) evaluations in addition to the
+two ends, and the errors of the two largely cancel (Castro et al. 2009; Mitchell et al. 2022).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from dnasweep.attribution.settings import ExplainConfig
 DEFAULT_PAIRS = 2
 MAX_PAIRS = 10_000
 MIN_PAIRS = 10
-"""Pairs of permutations from which on their spread tells how certain their mean is."""
+"""Minimum number of pairs of permutations for an error estimate from their spread."""
 
 
 def permutation_plan(num_tokens: int, num_pairs: int, rng: np.random.Generator) -> MaskPlan:
@@ -38,13 +38,13 @@ def permutation_plan(num_tokens: int, num_pairs: int, rng: np.random.Generator) 
     num_tokens
         Number of tokens in the sequence, without special tokens.
     num_pairs
-        Permutations, each walked in both directions.
+        Number of permutations, each used in both directions.
     rng
         Random generator for the permutations.
     """
     orders = np.argsort(rng.random((num_pairs, num_tokens)), axis=1)
     ranks = np.argsort(orders, axis=1)
-    # Tokens kept after s arrivals, for both directions: (pairs, 2, tokens + 1, tokens).
+    # Tokens kept after s additions, for both directions: (pairs, 2, tokens + 1, tokens).
     arrival = np.stack([ranks, num_tokens - 1 - ranks], axis=1)
     kept = arrival[:, :, None, :] < np.arange(num_tokens + 1)[:, None]
     walk = np.arange(num_pairs * 2).reshape(num_pairs, 2, 1) * (num_tokens + 1)
@@ -61,10 +61,9 @@ def permutation_plan(num_tokens: int, num_pairs: int, rng: np.random.Generator) 
 
 
 def permutation(block: Block, config: ExplainConfig, generators: Generators) -> Estimates:
-    """Draw pairs until each sequence has its number, or its standard error.
+    """Draw pairs until each sequence reaches its number of pairs or its standard error.
 
-    Whether a sequence has reached it is checked after `MIN_PAIRS` and whenever their number has
-    doubled.
+    The standard error is checked after `MIN_PAIRS` pairs and whenever the number of pairs has doubled.
 
     Parameters
     ----------
@@ -113,7 +112,7 @@ def permutation(block: Block, config: ExplainConfig, generators: Generators) -> 
 def _standard_error(
     total: NDArray[np.float64], squares: NDArray[np.float64], count: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Return the widened standard error of the mean of `count` replicates; nan for too few."""
+    """Return the widened standard error of the mean of `count` replicates; nan if there are too few."""
     n = count[:, None].astype(float)
     with np.errstate(invalid="ignore", divide="ignore"):
         variance = np.clip(squares / n - (total / n) ** 2, 0, None) * n / (n - 1)
