@@ -1,1 +1,1 @@
-"""Why a model calls a sequence as it does: the estimators, and the engine that makes them fast."""
+"""Explanations of a model's calls: the estimators, and the engine that makes them fast."""

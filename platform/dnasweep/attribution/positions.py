@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 _UNALIGNED = "positions count from the first base"
 
 _CHUNK = 1 << 22
-"""Bases in memory at once, which bounds the memory that overlapping tokens take."""
+"""Maximum number of bases in memory at once, to bound the memory for overlapping tokens."""
 _NEEDED = {
     "tokens": ("sequence_id", "token", "start", "end", "phi"),
     "sequences": ("sequence_id", "species", "label", "sequence", "probability", "called"),
@@ -30,35 +30,35 @@ _NEEDED = {
 TSS_INDEX = {70: 33, 300: 249, 401: 200, 600: 300, 601: 300}
 """Index of base +1, counted from 0, by the length of a window in bases.
 
-401 and 601 bases are -200..+200 and -300..+300 of EPDnew, 600 the latter without its last base, 300
-bases -249..+50 as DeePromoter and DNABERT cut them. In all of these the A of the initiator, which
-is at +1, peaks at this index. The 70 bases of the core promoters of GUE are called -34..+35 but begin
-216 bases into its windows of 300: their +1 is at index 33, not 34."""
+Windows of 401 and 601 bases are -200..+200 and -300..+300 of EPDnew, 600 bases the latter without the last
+base, and 300 bases -249..+50 as cut by DeePromoter and DNABERT. In all of these the A of the initiator,
+which is at +1, peaks at this index. The 70 bases of the core promoters of GUE are described as -34..+35 but
+begin at index 216 of its windows of 300: their +1 is at index 33, not 34."""
 
 
 class TssPositions(NamedTuple):
-    """Where transcription starts in each sequence."""
+    """Position of the transcription start in each sequence."""
 
     at: NDArray[np.int64]
-    """(n,) 0-based index of base +1; -1 where it is unknown."""
+    """0-based index of base +1, (n,); -1 if it is unknown."""
     statement: str
-    """What was assumed, as a sentence for readers."""
+    """Sentence for readers that states the assumption."""
 
     @property
     def known(self) -> bool:
-        """Whether it is known for any sequence."""
+        """Whether the transcription start is known for any sequence."""
         return bool((self.at >= 0).any())
 
 
 def tss_positions(lengths: NDArray[np.int64], tss_index: int | None = None) -> TssPositions:
-    """Return where transcription starts in sequences of these lengths.
+    """Return the transcription starts in sequences of these lengths.
 
     Parameters
     ----------
     lengths
         Bases of each sequence, (n,).
     tss_index
-        0-based index of base +1 in all of them. Default: by their length, from `TSS_INDEX`.
+        0-based index of base +1 in all sequences. Default: by length, from `TSS_INDEX`.
 
     Raises
     ------
@@ -103,19 +103,19 @@ class BaseAttributions:
     """One value per base, one row per sequence, aligned at the transcription start."""
 
     values: Floats
-    """(n, width) attribution of each base; nan where there is no base, or no token covers it."""
+    """Attribution of each base, (n, width); nan if there is no base, or no token covers it."""
     codes: Codes
-    """(n, width) bases in the codes of `formats.bases`, `UNKNOWN` where there is none."""
+    """Bases as codes of `formats.bases`, (n, width); `UNKNOWN` if there is no base."""
     first: int
     """Position of column 0."""
     sequences: pd.DataFrame
-    """Their n rows of the table of sequences."""
+    """Rows of the table of sequences, n."""
     tss: TssPositions
-    """Where transcription starts. Where it is unknown for all, positions count from base 0."""
+    """Transcription starts. If unknown for all sequences, positions count from base 0."""
 
     @property
     def positions(self) -> NDArray[np.int64]:
-        """(width,) position of each column."""
+        """Position of each column, (width,)."""
         return np.arange(self.first, self.first + self.values.shape[1])
 
 
@@ -138,7 +138,7 @@ def rows_of_tokens(tables: AttributionTables) -> NDArray[np.int64]:
     Raises
     ------
     InputError
-        For a token of a sequence that is not there, or a token outside of its sequence.
+        For a token of a missing sequence, or a token outside its sequence.
     """
     check_tables(tables)
     codes, ids = pd.factorize(tables.tokens["sequence_id"])
@@ -167,8 +167,8 @@ def per_base(
 ) -> BaseAttributions:
     """Return the attribution of every base.
 
-    A token's phi is shared equally by its bases; where single bases were mutated, each has its own
-    value.
+    The phi of a token is shared equally among its bases; if single bases were mutated, each base has its
+    own value.
 
     Parameters
     ----------
@@ -177,17 +177,17 @@ def per_base(
     tss_index
         See :func:`tss_positions`.
     combine
-        Where tokens overlap, a base gets the `mean` of the shares of the tokens that cover it, or
-        their `sum`. Without overlap these are the same; with it only sums add up to the same total
-        as the tokens.
+        If tokens overlap, a base gets the `mean` or the `sum` of the shares of the tokens that cover it.
+        Without overlap these are equal; with overlap only the sums add up to the same total as the
+        tokens.
     aligned
-        Whether positions count from the transcription start where that is known. Otherwise all
-        sequences are returned, from their first base on.
+        Whether positions count from the transcription start if it is known. Otherwise all sequences are
+        returned, starting with their first base.
 
     Raises
     ------
     InputError
-        For tables that do not fit each other, or an index outside of every sequence.
+        For inconsistent tables, or an index outside every sequence.
     """
     rows, sequences = rows_of_tokens(tables), tables.sequences.reset_index(drop=True)
     flat = encode_flat(sequences["sequence"].tolist())

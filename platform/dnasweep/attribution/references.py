@@ -1,4 +1,4 @@
-"""What replaces the tokens of a sequence: the mask token, or those of shuffled copies."""
+"""Replacements for the tokens of a sequence: the mask token, or the tokens of shuffled copies."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 def mask_references(ids: NDArray[np.int64], mask_id: int) -> NDArray[np.int64]:
-    """Return mask tokens for every token but [CLS] and [SEP], (sequences, 1, tokens)."""
+    """Return mask tokens in place of all tokens except [CLS] and [SEP], (sequences, 1, tokens)."""
     references = np.full((len(ids), 1, ids.shape[1]), mask_id, np.int64)
     references[:, :, [0, -1]] = ids[:, None, [0, -1]]
     return references
@@ -25,8 +25,8 @@ def shuffled_references(
     ids
         Token ids with [CLS] and [SEP], (sequences, tokens).
     copies
-        For each sequence the token ids of its shuffled copies, without special tokens and of any
-        number; a copy with fewer tokens is repeated from its start.
+        For each sequence the token ids of its shuffled copies, of any length and without special tokens;
+        a copy with fewer tokens is repeated from its start.
     """
     references = np.repeat(ids[:, None], len(copies[0]), axis=1)
     for row, tokens in enumerate(copies):

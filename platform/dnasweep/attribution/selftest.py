@@ -19,24 +19,24 @@ from dnasweep.tasks.last_layer import last_layer
 from dnasweep.tasks.registry import BASES_PER_TOKEN
 
 TOLERANCE = 1e-3
-"""Largest deviation in fp32, as a part of the span of outputs."""
+"""Largest accepted deviation in fp32, as a fraction of the span of outputs."""
 ROUNDING = 16 * float(np.finfo(np.float32).eps)
-"""Largest deviation by rounding, as a part of the output itself."""
+"""Largest accepted deviation by rounding, as a fraction of the output."""
 GRADIENT_GAP = 0.2
-"""Largest completeness error of gradients along a path, as a part of the span of outputs."""
+"""Largest accepted completeness error of integrated gradients, as a fraction of the span of outputs."""
 
 
 def self_test(explainer: Explainer, sequence: str) -> None:
     """Check class, sign and completeness on one sequence.
 
-    The prediction must be the output of the model's own forward pass for the class named; with the
-    classes exchanged in the model's last layer, every attribution must be that of the other class;
-    and the attributions must sum to prediction - base value.
+    The prediction must equal the output of the model's own forward pass for the named class; if the
+    classes are exchanged in the model's last layer, every attribution must become that of the other
+    class; and the attributions must sum to prediction - base value.
 
     Raises
     ------
     InputError
-        When one of these does not hold: then the attributions could not be trusted.
+        If one of these checks fails, because the attributions could then not be trusted.
     """
     found = explainer.explain([sequence])[0]
     sums = explainer.config.sums
@@ -46,7 +46,7 @@ def self_test(explainer: Explainer, sequence: str) -> None:
         TOLERANCE if explainer.model.precision == "fp32" else 10 * explainer.config.precision_bound
     )
     plain = _plain_value(explainer, sequence)
-    # Numbers far from 0 are rounded to so many digits, whatever the tokens make of them.
+    # Outputs far from 0 have an absolute rounding error, however little the tokens change them.
     rounding = ROUNDING * abs(plain)
     if abs(plain - found.prediction) > loose * max(scale, abs(plain)):
         raise _failed(
@@ -86,7 +86,7 @@ def _remedy_of_sums(explainer: Explainer, found: Attribution) -> str:
             "permutation."
         )
     if config.estimator == "partition" and config.max_evals is not None:
-        # As in the shap library, [CLS] and [SEP] get a share of what was not split down to tokens.
+        # As in the shap library, [CLS] and [SEP] get a share of the credit not split down to tokens.
         return f"Give more evaluations than --max-evals {config.max_evals}, or none for all there are."
     return "The model does not give the same output twice: use another one."
 
@@ -98,7 +98,7 @@ def _plain_value(explainer: Explainer, sequence: str) -> float:
     against = explainer.config.against
     with torch.inference_mode():
         there = torch.from_numpy(encoded.ids[None].astype(np.int64)).to(model.device)
-        # A model that reads windows has no forward pass of its own for a sequence this long.
+        # A model that reads windows has no single forward pass for a sequence this long.
         windowed = pool_of(model) is not None
         logits = class_logits(model, there, None) if windowed else model(there).logits
         if of.of_places:
@@ -118,23 +118,23 @@ def _plain_value(explainer: Explainer, sequence: str) -> float:
 def _explain_flipped(explainer: Explainer, sequence: str) -> tuple[int, Attribution]:
     """Return the attribution by a model whose classes are in reverse order, and the sign to expect.
 
-    With two classes the same class's log odds and probability flip their sign; otherwise the class
-    that takes the target's place has the target's attribution.
+    With two classes, the attributions of log odds and probability of the same class change their sign;
+    otherwise the class that takes the target's place has the target's attribution.
     """
     model = copy.deepcopy(explainer.model.classifier)
     num = len(explainer.names)
-    # A model of bases has logits for each place in a token.
+    # A model that predicts bases has logits for each position in a token.
     last = last_layer(model, num * (getattr(model.config, BASES_PER_TOKEN, None) or 1))
     with torch.no_grad():
         last.weight.copy_(last.weight.unflatten(0, (-1, num)).flip(1).flatten(0, 1))
         if last.bias is not None:
             last.bias.copy_(last.bias.unflatten(0, (-1, num)).flip(1).flatten())
     if len(explainer.names) == 2:
-        # What is called the second class is called the first one by the other model.
+        # Rows called the second class are called the first class by the flipped model.
         setattr(model.config, DECISION_THRESHOLD, 1 - explainer.model.threshold)
     if thresholds := getattr(model.config, DECISION_THRESHOLDS, None):
         setattr(model.config, DECISION_THRESHOLDS, thresholds[::-1])
-    # Labels of which a row may have several do not exclude one another.
+    # Several labels of one row do not exclude each other.
     two = len(explainer.names) == 2 and explainer.model.task.has_classes
     mirrors = two and explainer.model.value != "logit"
     names = explainer.names if mirrors else explainer.names[::-1]

@@ -39,21 +39,21 @@ REMOVED_ESTIMATORS = {
     "tree_permutation": "partition",
     "gradient_shap": "integrated_gradients",
 }
-"""Estimators of earlier versions, each with one whose values correlate at least as well (Pearson) with
-the Shapley values at no more evaluations."""
+"""Estimators of earlier versions and their replacements, whose values correlate at least as well (Pearson)
+with the Shapley values at no more evaluations."""
 SAMPLING_ESTIMATORS = ("adjusted_kernel", "permutation")
 GRADIENT_ESTIMATORS = ("integrated_gradients",)
 ESTIMATORS_WITHOUT_REFERENCE = ("attention", "in_silico_mutagenesis")
-"""They leave no token out and have no error estimate."""
+"""Estimators that leave no token out and have no error estimate."""
 ESTIMATORS_WITHOUT_SUM = (*ESTIMATORS_WITHOUT_REFERENCE, "lime", "anchors")
-"""Their values need not add up to anything."""
+"""Estimators whose values need not sum to prediction - base value."""
 _OF_SOME = {
     "attention_layers": ("attention",),
     "kernel_width": ("lime",),
     "anchor_threshold": ("anchors",),
     "anchor_tokens": ("anchors",),
 }
-"""Fields that single estimators read: no other accepts them or has them among its settings."""
+"""Fields that only certain estimators read: others refuse them and do not store them in their settings."""
 _OF_A_REFERENCE = (
     *("reference", "max_evals", "standard_error"),
     *("num_shuffles", "shap_batch_size", "seed"),
@@ -61,37 +61,37 @@ _OF_A_REFERENCE = (
 
 
 FIRST_LOOK = 128
-"""Draws before the first look at a candidate for an anchor."""
+"""Number of draws before the first look at an anchor candidate."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AnchorConfig(Checked):
-    """What an anchor has to fulfil, and how it is searched for."""
+    """Requirements on an anchor, and settings of the search."""
 
     threshold: Between = 0.95
     """Lower limit on the precision of an anchor."""
     delta: Between = 0.05
-    """Probability with which an anchor that is declared found may fall short of it."""
+    """Maximum probability that the precision of an accepted anchor is below the threshold."""
     tolerance: Between = 0.15
-    """How much worse the precision of a set that is extended may be than that of one that is not."""
+    """Maximum deficit in precision of an extended set compared with a set that is not extended."""
     beam: Count = 4
-    """Sets of one size that are extended."""
+    """Number of sets of each size that are extended."""
     max_tokens: Count = 8
-    """Upper limit on the tokens of an anchor."""
+    """Maximum number of tokens in an anchor."""
     keep: Between = 0.5
-    """Probability with which a token outside the anchor is kept."""
+    """Probability of keeping a token outside the anchor."""
     draws: Count = 256
-    """Draws for each set that is extended."""
+    """Number of draws for each extended set."""
     rounds: Count = 12
-    """Rounds of KL-LUCB per size, each of twice `batch` draws; fewer where the tolerance is met."""
+    """Maximum rounds of KL-LUCB per size, each with twice `batch` draws; they end at the tolerance."""
     batch: Count = 32
-    """Draws for a set in a round."""
+    """Number of draws for a set in a round."""
     max_draws: Count = 10_000
-    """Upper limit on all draws. Some of the last are reserved for measuring the best set found."""
+    """Maximum number of draws. Some of the last are reserved for measuring the best set found."""
 
     @property
     def max_search_draws(self) -> int:
-        """Draws after which no other size is tried."""
+        """Number of draws after which no further size is tried."""
         return self.max_draws - min(FIRST_LOOK, self.max_draws // 2)
 
 
@@ -100,48 +100,48 @@ class ExplainConfig(Config):
     """Attribution of a classifier's output to the tokens of a sequence."""
 
     target: str | None = None
-    """Class explained, by its name in the model; of a model of bases or bins also that of one of them,
-    from 0: `donor@120`. Default: the second of two, the positive one."""
+    """Explained class, by its name in the model; if the model predicts bases or bins, optionally followed
+    by the number of one of them, from 0: `donor@120`. Default: the second of two, the positive one."""
     against: str | None = None
-    """Class that it is compared with, such as acceptor with donor. Default: all others together."""
+    """Class to compare the target with, such as acceptor with donor. Default: all others together."""
     value: Value = "log_odds"
     """Output explained: log odds of the class against all others (nats), its logit, or its
-    probability. Probabilities near 0 or 1 hide what the model saw; log odds do not."""
+    probability. Probabilities near 0 or 1 saturate and hide effects; log odds do not."""
     reference: Reference = "mask"
-    """What replaces a token that is left out: the mask token, nothing (the rest moves together), or
-    tokens of the sequence shuffled with its dinucleotides kept."""
+    """Replacement for a token that is left out: the mask token, nothing (the remaining tokens move
+    together), or tokens of a shuffle of the sequence that preserves dinucleotide counts."""
     estimator: Estimator = "adjusted_kernel"
-    """Estimator of the Shapley (or, for partition, Owen) values; or of something else: the attention of
-    the first token, the mean loss of the output where a base is mutated, coefficients of a local
-    linear model (lime), or what a token adds to the precision of an anchor."""
+    """Estimator of Shapley values (partition: Owen values), or of other attributions: the attention of the
+    first token, the mean loss of output when a base is mutated, coefficients of a local linear model
+    (lime), or the gain in precision of an anchor."""
     attention_layers: AttentionLayers = "last"
-    """For attention: that of the last layer, the mean over layers, or followed through all of them."""
+    """For attention: the last layer, the mean over layers, or the rollout through all layers."""
     kernel_width: Positive = 25.0
-    """For lime: how fast weights fall with the cosine distance, in hundredths, from the sequence."""
+    """For lime: kernel width, in hundredths of the cosine distance from the sequence."""
     anchor_threshold: Between = 0.95
     """For anchors: precision that an anchor must have, with 95 % confidence."""
     anchor_tokens: Count = 8
-    """For anchors: upper limit on the tokens of one."""
+    """For anchors: maximum number of tokens in an anchor."""
     max_evals: Annotated[int, Range(4, MANY)] | None = None
-    """Model evaluations per sequence. Default: the estimator's own; for partition all there are."""
+    """Model evaluations per sequence. Default: depends on the estimator; for partition, no limit."""
     standard_error: Positive | None = None
-    """Go on sampling until the mean standard error of the tokens is this small, in units of the
-    output explained; for estimators that sample. `max_evals` is then an upper limit. Few tokens have
-    few coalitions: where all are evaluated, values are exact and the standard error is 0."""
+    """Sample until the mean standard error of the tokens is this small, in units of the output explained;
+    for estimators that sample. `max_evals` is then an upper limit. Few tokens have few coalitions: if all
+    are evaluated, values are exact and the standard error is 0."""
     interactions: Whole = 0
-    """Pairs of tokens of a sequence whose interaction is kept, the strongest; 0 estimates none. They take
-    evaluations of their own: `max_evals`, or 500 or 10 per token; all coalitions of up to 12 tokens."""
+    """Number of strongest token pairs per sequence whose interaction is stored; 0 estimates none. They need
+    additional evaluations: `max_evals`, or 500 or 10 per token; all coalitions of up to 12 tokens."""
     num_shuffles: Count = 4
     """Shuffled copies per sequence, for the reference `shuffle`."""
     shap_batch_size: Count = 5
-    """For partition with `max_evals`: evaluations between two choices of what to split next. The
-    values depend on it; 5 is what the shap library does with text."""
+    """For partition with `max_evals`: evaluations between two choices of the next node to split. The
+    values depend on it; the shap library uses 5 for text."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """`auto` is bf16 on GPUs that have it, if it keeps the values within `precision_bound`."""
+    """`auto` is bf16 on GPUs that support it, if the values stay within `precision_bound`."""
     precision_bound: Positive = 0.02
-    """Largest error of bf16, as a share of the span of outputs over coalitions."""
+    """Largest accepted error of bf16, as a fraction of the span of outputs over coalitions."""
     seed: Seed = 0
-    """Seed of sampled masks and shuffled copies; the draws belong to the sequence, not to its batch."""
+    """Seed of sampled masks and shuffled copies; the draws depend on the sequence, not on its batch."""
 
     def __post_init__(self) -> None:
         check_estimator(self.estimator)
@@ -190,7 +190,7 @@ class ExplainConfig(Config):
         self.anchor_config()
 
     def anchor_config(self) -> AnchorConfig:
-        """Return what an anchor has to fulfil, and how it is searched for."""
+        """Return the requirements on an anchor and the settings of the search."""
         usual = AnchorConfig.max_draws
         return AnchorConfig(
             threshold=self.anchor_threshold,
@@ -201,11 +201,11 @@ class ExplainConfig(Config):
 
     @property
     def sums(self) -> bool:
-        """Whether values add up to prediction - base value, so that a completeness error exists."""
+        """Whether values sum to prediction - base value, which defines a completeness error."""
         return sums(self.estimator)
 
     def to_settings(self) -> dict[str, Any]:
-        """Return what determines the values, JSON-able: the fields that this estimator reads."""
+        """Return the settings that determine the values, JSON-able: the fields that this estimator reads."""
         unread = {name for name, readers in _OF_SOME.items() if self.estimator not in readers}
         if self.against is None:
             # Keys from before there was a choice stay as they are.
@@ -220,7 +220,7 @@ class ExplainConfig(Config):
 
 
 def check_estimator(name: str) -> None:
-    """Raise `InputError` unless there is an estimator of this name; name the successor of an old one."""
+    """Raise `InputError` unless an estimator has this name; for an old name, suggest its replacement."""
     if name in REMOVED_ESTIMATORS:
         raise InputError(
             f"there is no estimator {name} any more",
@@ -234,12 +234,12 @@ def check_estimator(name: str) -> None:
 
 
 def sums(estimator: str) -> bool:
-    """Return whether an estimator's values add up to prediction - base value."""
+    """Return whether the values of an estimator sum to prediction - base value."""
     return estimator not in ESTIMATORS_WITHOUT_SUM
 
 
 def probability_of(value: float, kind: Value) -> float:
-    """Return the probability that an output stands for; nan for a logit, which does not say."""
+    """Return the probability that corresponds to an output; nan for a logit, which does not determine it."""
     if kind == "probability":
         return value
     if kind == "log_odds":

@@ -27,9 +27,9 @@ def text_explanation(
 ) -> shap.Explanation:
     """Return the tokens of sequences, each with its value, as the library explains texts.
 
-    For `shap.plots.text` over all or one of them, `shap.plots.bar`, `waterfall` and `force` over one,
-    such as `text_explanation(tables)[0]`, and `shap.plots.bar` over means such as
-    `text_explanation(tables).mean(0)`, by token. Base values and values add up to the model's output.
+    Use it with `shap.plots.text` for one or all sequences, with `shap.plots.bar`, `waterfall` and `force` for
+    one sequence, such as `text_explanation(tables)[0]`, and with `shap.plots.bar` for means by token, such as
+    `text_explanation(tables).mean(0)`. Base value and values sum to the model's output.
 
     Parameters
     ----------
@@ -57,8 +57,8 @@ def text_explanation(
         values=values,
         base_values=sequences["empty"].to_numpy(),
         data=texts,
-        # Names by row, as in the library's own text explanations: then its means over sequences are
-        # taken by token.
+        # Names by row, as in the library's own text explanations, so that its means over sequences are
+        # computed by token.
         feature_names=list(texts),
         output_names=_explained(tables, target),
     )
@@ -73,10 +73,10 @@ def base_explanation(
 ) -> shap.Explanation:
     """Return a value for every base at every position, for sequences of one length.
 
-    For `shap.plots.heatmap`, `bar` and `beeswarm`: a feature is a position relative to the
-    transcription start, its data the base as a number (A 0, C 1, G 2, T 3, N 4), its display data
-    the letter. A token's value is shared by its bases and shares are summed where tokens overlap,
-    so that base values and values add up to the model's output.
+    Use it with `shap.plots.heatmap`, `bar` and `beeswarm`: a feature is a position relative to the
+    transcription start, its data the base as a number (A 0, C 1, G 2, T 3, N 4), and its display data
+    the letter. The value of a token is shared among its bases, and the shares of overlapping tokens are
+    summed, so base value and values sum to the model's output.
 
     Parameters
     ----------
@@ -121,9 +121,9 @@ def token_explanation(
 ) -> shap.Explanation:
     """Return one value per token of the vocabulary and sequence: the sum over its occurrences.
 
-    For `shap.plots.beeswarm`, `bar`, `heatmap` and `scatter`: a feature is a token, its data the
-    number of occurrences. The tokens with the largest sum of absolute values have a feature of
-    their own; all others share the last one, so that values still add up.
+    Use it with `shap.plots.beeswarm`, `bar`, `heatmap` and `scatter`: a feature is a token, and its data the
+    number of occurrences. The tokens with the largest sums of absolute values have separate features; all
+    others share the last feature, so values still sum to the output.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def token_explanation(
     ids
         Ids of the sequences to return, in this order. Default: all.
     num_tokens
-        Tokens with a feature of their own.
+        Number of tokens with a separate feature.
     target
         Name of the explained class for plots. Default: the name in the job.
 
@@ -164,12 +164,12 @@ def token_explanation(
 
 
 def _explained(tables: AttributionTables, target: str | None) -> str:
-    """Return the name of the class explained; of tables that do not say it, promoter."""
+    """Return the name of the explained class; `promoter` if the tables do not name it."""
     return target or str(getattr(tables, "settings", {}).get("target") or "promoter")
 
 
 def _chosen(tables: AttributionTables, ids: Sequence[str] | None) -> StoredAttributions:
-    """Return the tables of some sequences of a job, without what mutations of bases change."""
+    """Return the tables of some sequences of a job, without the effects of mutations."""
     # The base value is stored under the name `empty`.
     if tables.sequences["empty"].isna().any():
         raise InputError(

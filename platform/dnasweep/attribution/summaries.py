@@ -1,4 +1,4 @@
-"""Attributions summed up over sequences: by position, and by token."""
+"""Attributions summarised over sequences, by position and by token."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ALL = "all"
 def groups(sequences: pd.DataFrame) -> list[tuple[str, int, NDArray[np.bool_]]]:
     """Return (species, label, members) of each label over all species, then within each species.
 
-    Species without a name, and a single species, make no groups of their own.
+    Unnamed species, and a single species, do not form separate groups.
     """
     labels, species = sequences["label"].to_numpy(), sequences["species"].to_numpy(str)
     names = [name for name in dict.fromkeys(species.tolist()) if name]
@@ -38,9 +38,9 @@ def profile(
     Returns
     -------
     profile
-        One row per group and position: species (`all`: of any species), label, position, num
-        (sequences with a value there), mean, sd (of the sequences; nan for one), standard_error
-        (of the mean), low, median, high (percentiles of the sequences).
+        One row per group and position: species (`all` for any species), label, position, num
+        (sequences with a value at the position), mean, sd (over sequences; nan for one),
+        standard_error (of the mean), low, median, high (percentiles over sequences).
     """
     parts = []
     for species, label, members in groups(bases.sequences):
@@ -48,7 +48,7 @@ def profile(
         num = np.count_nonzero(~np.isnan(values), axis=0)
         there = num > 0
         values, num = values[:, there], num[there]
-        # nan-aware percentiles go column by column, which is slow where nothing is missing.
+        # nan-aware percentiles are computed column by column, which is slow and needless without nan.
         whole = not np.isnan(values).any()
         quantiles = (np.percentile if whole else np.nanpercentile)(
             values, [percentiles[0], 50.0, percentiles[1]], axis=0
@@ -85,18 +85,18 @@ class TokenRanking(NamedTuple):
 
 
 def token_table(tables: AttributionTables) -> pd.DataFrame:
-    """Return every token with its attributions summed up, the largest sum first.
+    """Return every token with a summary of its attributions, sorted by decreasing sum.
 
     Returns
     -------
     tokens
-        One row per token: token, count (occurrences), num_sequences (that have it), mean_phi,
-        standard_error (of the mean for other sequences; nan where one sequence has them all), sum_phi.
+        One row per token: token, count (occurrences), num_sequences (with the token), mean_phi,
+        standard_error (of the mean, over sequences; nan if all occurrences are in one sequence), sum_phi.
 
     Notes
     -----
-    Occurrences within a sequence are not independent of one another: a sequence of which the model
-    is certain has large values throughout. So the error is that of a ratio of sums over sequences,
+    Occurrences within a sequence are not independent: if the model is certain about a sequence, all of its
+    values are large. The error is therefore that of a ratio of sums over sequences,
     (n / (n - 1)) sum of (sum_i - mean count_i)^2 / count^2 (Cochran, Sampling Techniques, 1977).
     """
     codes, texts = pd.factorize(tables.tokens["token"])
@@ -139,12 +139,12 @@ def rank_tokens(
     table
         Table returned by :func:`token_table`.
     by
-        Column to rank by. Only tokens with a positive number are among the positive ones, and only
-        tokens with a negative number among the negative ones.
+        Column to rank by. The positive end contains only tokens with positive numbers, the negative
+        end only tokens with negative numbers.
     num
-        Upper limit on the tokens of either end.
+        Maximum number of tokens at either end.
     min_count
-        Tokens with fewer occurrences are left out: the mean of a few is chance.
+        Tokens with fewer occurrences are left out, because the mean of a few is mostly chance.
     """
     often = table[table["count"] >= min_count]
     ends = []

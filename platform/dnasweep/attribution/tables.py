@@ -1,9 +1,9 @@
-"""Attributions as tables: one row per token, one row per sequence, in a schema with a version.
+"""Attributions as tables: one row per token and one row per sequence, in a versioned schema.
 
-`tokens` has the value of each token and its bases, `sequences` the numbers of a whole sequence.
-Values and errors are in the unit of the output explained: nats for log odds. Where single bases were
-mutated, `bases` has what every mutation changed; where anchors were searched for, `anchors` has them,
-and a value is what a token adds to the precision. All tables carry the version of the schema and the
+`tokens` contains the value and the bases of each token, `sequences` the results for whole sequences.
+Values and errors are in the unit of the output explained: nats for log odds. If single bases were
+mutated, `bases` contains the effect of every mutation; if anchors were searched for, `anchors` contains
+them, and a value is the gain in precision by a token. All tables carry the version of the schema and the
 settings of the job in their metadata.
 """
 
@@ -48,21 +48,21 @@ SEQUENCES = pa.schema(
         # Row of the input, from 0.
         pa.field("row", pa.int64(), nullable=False),
         pa.field("species", pa.string(), nullable=False),
-        # -1 where unknown.
+        # -1 if unknown.
         pa.field("label", pa.int8(), nullable=False),
         pa.field("sequence", pa.string(), nullable=False),
         pa.field("num_tokens", pa.int32(), nullable=False),
-        # Stored names: prediction (output with all tokens), base value (with none; nan where values
-        # need not add up to it) and completeness error, |sum of phi - (full - empty)|, nan with it.
+        # Prediction (output with all tokens), base value (output without tokens; nan if values need not
+        # sum to full - empty) and completeness error, |sum of phi - (full - empty)|, or nan.
         pa.field("full", pa.float64(), nullable=False),
         pa.field("empty", pa.float64(), nullable=False),
         pa.field("gap", pa.float64(), nullable=False),
         pa.field("num_evals", pa.int32(), nullable=False),
         pa.field("mean_standard_error", pa.float64(), nullable=False),
-        # Of the class explained; nan where the output is a logit, which does not say.
+        # Probability of the explained class; nan if the output is a logit, which does not determine it.
         pa.field("probability", pa.float64(), nullable=False),
-        # Whether the model calls the sequence this class: by its own threshold, which need not be
-        # 1/2, and by both strands where it calls by both.
+        # Whether the model calls the sequence the explained class: by its own threshold, which may
+        # differ from 1/2, and from both strands if it averages them.
         pa.field("called", pa.bool_(), nullable=False),
     ]
 )
@@ -74,7 +74,7 @@ BASES = pa.schema(
         pa.field("position", pa.int32(), nullable=False),
         # Mean loss over the three mutations; 0 for letters other than A, C, G and T.
         pa.field("phi", pa.float64(), nullable=False),
-        # Output with that base minus the prediction; 0 for the base that is there, nan for others.
+        # Output with this base minus the prediction; 0 for the observed base, nan if that is unknown.
         *(pa.field(name, pa.float64(), nullable=False) for name in EFFECTS),
     ]
 )
@@ -86,7 +86,7 @@ WORK_COLUMNS = ("row", "id", "species", "label", "sequence")
 
 
 def schemas_of(settings: Mapping[str, Any]) -> dict[str, pa.Schema]:
-    """Return name and schema of each table of a job."""
+    """Return the schema of each table of a job, by the name of the table."""
     mutated = settings.get("estimator") == "in_silico_mutagenesis"
     anchored = settings.get("estimator") == "anchors"
     return {
@@ -98,26 +98,26 @@ def schemas_of(settings: Mapping[str, Any]) -> dict[str, pa.Schema]:
 
 
 class StoredAttributions(NamedTuple):
-    """What an attribution job has written."""
+    """Tables written by an attribution job."""
 
     tokens: pd.DataFrame
-    """Columns of `TOKENS`, tokens of a sequence together and in order."""
+    """Columns of `TOKENS`; tokens of a sequence are adjacent and in order."""
     sequences: pd.DataFrame
     """Columns of `SEQUENCES`, in the order of the input."""
     settings: dict[str, Any]
-    """What was explained, and how."""
+    """Settings of the job."""
     bases: pd.DataFrame | None = None
-    """Columns of `BASES`, sequences as in `sequences`, where single bases were mutated."""
+    """Columns of `BASES`, in the order of `sequences`, if single bases were mutated."""
     anchors: pd.DataFrame | None = None
-    """Columns of `ANCHORS`, one row per sequence in their order, where anchors were searched for."""
+    """Columns of `ANCHORS`, one row per sequence in the same order, if anchors were searched for."""
     interactions: pd.DataFrame | None = None
-    """Columns of `INTERACTIONS`, sequences as in `sequences`, where pairs were asked for."""
+    """Columns of `INTERACTIONS`, in the order of `sequences`, if interactions were requested."""
 
 
 def work_list(table: pd.DataFrame, token_counts: np.ndarray) -> pa.Table:
-    """Return the work list of a table of sequences, those with the most tokens first.
+    """Return the work list of a table of sequences, sorted by decreasing number of tokens.
 
-    Sequences with the same number of tokens are computed together, and the longest are begun first.
+    Sequences with the same number of tokens are computed together, and the longest are started first.
     """
     order = np.argsort(-token_counts, kind="stable")
     listed = table.assign(row=np.arange(len(table)))[list(WORK_COLUMNS)].iloc[order]
@@ -149,7 +149,7 @@ def to_tables(
     vocabulary
         Token texts by id.
     settings
-        The job's; its `value` says how a probability follows from the output.
+        Settings of the job; `value` determines how a probability is derived from the output.
     """
     if len(rows) != len(attributions):
         raise ValueError(f"{len(attributions)} attributions for {len(rows)} rows")
@@ -220,20 +220,20 @@ def _bases(ids: pa.Array, attributions: Sequence[Attribution]) -> dict[str, Any]
 def read_attributions(
     directory: str | Path, *, max_sequences: int | None = None
 ) -> StoredAttributions:
-    """Read what an attribution job has written.
+    """Read the tables of an attribution job.
 
     Parameters
     ----------
     directory
         Folder of the job, `<storage>/attributions/<key>`.
     max_sequences
-        Read only as many whole shards, evenly spread over the job, as have about this many sequences;
-        None reads everything into memory.
+        Read only some complete shards, evenly spread over the job, with about this many sequences in
+        total; None reads everything into memory.
 
     Raises
     ------
     InputError
-        Where there are none, or they have another version of the schema.
+        If there are no tables, or they have another version of the schema.
     """
     directory = Path(directory)
     shards = sorted(
@@ -263,7 +263,7 @@ def read_attributions(
 
     def ordered(name: str) -> pd.DataFrame:
         table = read(name).to_pandas()
-        # Rows of a sequence are together and in order already, and a stable sort keeps that.
+        # Rows of a sequence are already adjacent and in order, and a stable sort preserves this.
         order = np.argsort(table["sequence_id"].map(rank).to_numpy(), kind="stable")
         return table.iloc[order].reset_index(drop=True)
 
@@ -277,7 +277,7 @@ def read_settings(schema: pa.Schema, *, file: str | Path | None = None) -> dict[
     Raises
     ------
     InputError
-        When the table has another version of the schema, or is not of an attribution job at all.
+        If the table has another version of the schema, or is not from an attribution job.
     """
     version = (metadata := schema.metadata or {}).get(VERSION_KEY, b"").decode()
     if version != versions.ATTRIBUTION_TABLE:

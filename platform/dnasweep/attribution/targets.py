@@ -1,4 +1,4 @@
-"""What is explained, by its name: a class or output of a model, or that of one base or bin of a row."""
+"""Names of explained outputs: a class or output of a model, for the whole row or one base or bin of it."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from dnasweep.tasks.registry import task_of_classes
 from dnasweep.tasks.task import Task
 
 AT = "@"
-"""What stands between a class or track and the base or bin of a row whose output is explained."""
+"""Separator between a class or track and the base or bin whose output is explained."""
 
 
 class Target(NamedTuple):
-    """What is explained of a row."""
+    """Explained output of a row."""
 
     output: int
     """Number of the class or output."""
     place: int | None = None
-    """The base or bin whose output it is, from 0; None: the row as a whole."""
+    """Base or bin whose output is explained, from 0; None for the row as a whole."""
 
     def name(self, names: Sequence[str]) -> str:
-        """Return what it is called where the outputs have these names."""
+        """Return the name of the target, given the names of the outputs."""
         return names[self.output] + self.suffix
 
     @property
     def suffix(self) -> str:
-        """What follows the name of the output."""
+        """Part of the name that follows the name of the output."""
         return "" if self.place is None else f"{AT}{self.place}"
 
     def least_bases(self, task: Task) -> int:
-        """Return the fewest bases of a sequence that has it."""
+        """Return the minimum length in bases of a sequence that contains the target."""
         return task.places if task.places > 1 else 1 + (self.place or 0)
 
 
 def output_of(target: str, names: Sequence[str]) -> int:
-    """Return the number of the output that a target is of, as :meth:`Target.name` writes it.
+    """Return the number of the output in the name of a target, as written by :meth:`Target.name`.
 
     Examples
     --------
@@ -55,16 +55,16 @@ def class_names(
     Parameters
     ----------
     id2label
-        Of the model's configuration: number of the class to its name.
+        Class names by number, from the model's configuration.
     file
-        File that it was read from, for the message.
+        File of the configuration, for the message.
     least
-        Fewest names: 2 classes, or 1 output.
+        Minimum number of names: 2 classes, or 1 output.
 
     Raises
     ------
     InputError
-        When it names fewer, or their numbers do not count from 0.
+        If there are fewer names, or their numbers do not count from 0.
     """
     labels = {int(i): str(name) for i, name in (id2label or {}).items()}
     if sorted(labels) != list(range(len(labels))) or len(labels) < least:
@@ -90,16 +90,16 @@ def target_index(
     names
         Classes of the model.
     target
-        One of them; None: the second of two, or the only output.
+        Name of a class; None for the second of two, or the only output.
     file
-        File that they were read from, for the message.
+        File that the names were read from, for the message.
     task
         Task that the model was trained for. Default: classification.
 
     Raises
     ------
     InputError
-        When there is no such class, or none is named and there are not two.
+        If there is no such class, or none is named and there are not exactly two.
     """
     usual = (task or task_of_classes(names)).usual_target
     if target is None and usual is not None:
@@ -122,19 +122,19 @@ def target_index(
 def read_target(
     names: list[str], text: str | None, *, file: str | Path | None = None, task: Task
 ) -> Target:
-    """Return what is explained: a class or output or, of a model of bases or bins, that of one of them.
+    """Return the target: a class or output, or that of one base or bin if the model predicts these.
 
     Parameters
     ----------
     names, file, task
-        As of :func:`target_index`.
+        As in :func:`target_index`.
     text
         Name of the class; for a single base or bin, followed by its number from 0: `donor@120`.
 
     Raises
     ------
     InputError
-        As :func:`target_index`, and for a number that is no base or bin.
+        As in :func:`target_index`, and for a number that does not refer to a base or bin.
     """
     if text is None or text in names or AT not in text or not task.place:
         return Target(target_index(names, text, file=file, task=task))
@@ -157,7 +157,7 @@ def read_target(
 
 
 def against_index(names: list[str], target: int, against: str) -> int:
-    """Return the number of the class that another one is compared with.
+    """Return the number of the class that the target is compared with.
 
     Parameters
     ----------
@@ -166,12 +166,12 @@ def against_index(names: list[str], target: int, against: str) -> int:
     target
         Number of the class explained.
     against
-        Name of the other one.
+        Name of the class to compare with.
 
     Raises
     ------
     InputError
-        When there is no such class, or it is the one explained.
+        If there is no such class, or it is the explained class.
     """
     others = [name for name in names if name != names[target]]
     if against not in others:

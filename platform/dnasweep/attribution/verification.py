@@ -18,7 +18,7 @@ from dnasweep.errors import InputError
 
 Floats = NDArray[np.float64]
 RECOUNT = 1e-9
-"""How far a stored sum may be from the one computed again, relative to the values summed."""
+"""Maximum deviation of a stored sum from the recomputed one, relative to the summed values."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class Bounds:
     absolute: float = 1e-3
     """In units of the output explained."""
     relative: float = 1e-3
-    """As a part of |prediction - base value|."""
+    """As a fraction of |prediction - base value|."""
 
     def __post_init__(self) -> None:
         for flag, bound in (("max-gap", self.absolute), ("max-relative-gap", self.relative)):
@@ -40,12 +40,12 @@ class Bounds:
 
 
 class Problem(NamedTuple):
-    """Something that is wrong."""
+    """A problem found in the tables."""
 
     place: str
-    """Shard or sequence."""
+    """Table, shard or sequence with the problem."""
     what: str
-    """What is wrong there."""
+    """Description of the problem."""
 
 
 def check_shard(
@@ -55,13 +55,13 @@ def check_shard(
     bounds: Bounds | None,
     overlapping: bool,
 ) -> Iterator[Problem]:
-    """Yield what is wrong with the tables of one shard.
+    """Yield the problems in the tables of one shard.
 
-    Checked are: the schema; every row of the work list once and no other, unchanged; token indices
-    from 0 on; spans that cover every base of the sequence, each once unless tokens overlap; finite
-    values; the stored completeness error (`gap`), computed again from the tokens and within bounds;
-    where single bases were mutated, every base once, and the tokens' values summed from them; anchors
-    that fit the tokens.
+    The checks are: the schema; exactly the rows of the work list, unchanged; token indices counted
+    from 0; spans that cover every base of the sequence, each once unless tokens overlap; finite
+    values; the stored completeness error (`gap`), which must equal the recomputed one and be within
+    bounds; if single bases were mutated, every base once, and token values that are sums over their
+    bases; and anchors consistent with the tokens.
 
     Parameters
     ----------
@@ -70,8 +70,8 @@ def check_shard(
     tables
         Tables by name.
     bounds
-        Limit on the completeness error; None where values need not add up to anything: then the error
-        and the base value must be nan.
+        Limit on the completeness error; None if values need not sum to prediction - base value: the error
+        and the base value must then be nan.
     overlapping
         Whether tokens of this tokenizer share bases.
     """
@@ -164,7 +164,7 @@ def _untiled(
 def _check_bases(
     tables: dict[str, pa.Table], ids: NDArray[np.object_], counts: NDArray[np.int64]
 ) -> Iterator[Problem]:
-    """Yield what is wrong with the effects of mutations."""
+    """Yield the problems in the effects of mutations."""
     bases, tokens = tables["bases"], tables["tokens"]
     letters = [
         np.frombuffer(s.encode(), np.uint8) for s in tables["sequences"]["sequence"].to_pylist()

@@ -1,4 +1,4 @@
-"""What an attribution job does with one shard of its work list."""
+"""Computation of one shard of the work list of an attribution job."""
 
 from __future__ import annotations
 
@@ -22,23 +22,24 @@ from dnasweep.storage import Storage
 
 
 class ExplainerWorker:
-    """What computes a shard with one model, which is loaded once.
+    """Base class of workers that compute shards with one model, which is loaded once.
 
     Parameters
     ----------
     storage, kind, key
-        Storage, and kind and key of the model as an artefact in it.
+        Storage, and kind and key of the model's artefact in it.
     settings
         Settings of the job: the fields of :class:`~dnasweep.attribution.settings.ExplainConfig`, and others.
     batch_rows
-        Upper limit on the rows of a forward pass; None finds it. Changes no value beyond rounding.
+        Maximum number of rows in a forward pass; None determines it automatically. It changes values only
+        by rounding.
     device
         `cpu` or `cuda`.
 
     Raises
     ------
     InputError
-        Where the model is not there.
+        If the model does not exist.
     """
 
     def __init__(
@@ -60,12 +61,12 @@ class ExplainerWorker:
         )
 
 
-# Jobs that explain one model by several methods follow each other; more may not fit the memory.
+# Successive jobs may explain one model by several methods; more than one model may not fit in memory.
 _load = functools.lru_cache(maxsize=1)(open_classifier)
 
 
 class AttributionWorker(ExplainerWorker):
-    """Explains the sequences of a shard; parameters as of :class:`ExplainerWorker`."""
+    """Explains the sequences of a shard; parameters as in :class:`ExplainerWorker`."""
 
     def smoke_test(self, rows: pa.Table) -> None:
         """Check class, sign and completeness on the first sequence."""
@@ -74,7 +75,7 @@ class AttributionWorker(ExplainerWorker):
     def compute(
         self, rows: pa.Table, progress: Callable[[int], None]
     ) -> tuple[dict[str, pa.Table], dict[str, Any]]:
-        """Return the tables of a shard, and its counts and sums."""
+        """Return the tables of a shard, and its counts and sums, see :func:`facts_of`."""
         sequences = rows["sequence"].to_pylist()
         # Sequences with the same number of tokens are computed together, so they stay together.
         order = np.argsort(-count_tokens(sequences, self.explainer.tokenizer), kind="stable")
@@ -103,7 +104,7 @@ class AttributionWorker(ExplainerWorker):
 
 
 def facts_of(tables: Mapping[str, pa.Table]) -> dict[str, Any]:
-    """Return counts and sums of a shard, which add up over shards (`max_` by their maximum)."""
+    """Return counts and sums of a shard, to be added over shards (`max_`: the maximum is taken)."""
     sequences = tables["sequences"]
     completeness, errors = (sequences[name].to_numpy() for name in ("gap", "mean_standard_error"))
     spans = np.abs(sequences["full"].to_numpy() - sequences["empty"].to_numpy())
@@ -116,7 +117,7 @@ def facts_of(tables: Mapping[str, pa.Table]) -> dict[str, Any]:
     return {
         "num_tokens": len(tables["tokens"]),
         "num_evals": int(sequences["num_evals"].to_numpy().sum(dtype=np.int64)),
-        # Without a base value there is nothing that values have to add up to.
+        # Without a base value there is no completeness error.
         **({} if np.isnan(spans).all() and len(spans) else summed),
         "sum_standard_error": float(known.sum()),
         "num_standard_errors": len(known),

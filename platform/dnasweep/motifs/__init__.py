@@ -1,1 +1,1 @@
-"""Motifs in sequences and in attributions: scanning, enrichment, discovery, promoter elements."""
+"""Motifs in sequences and attributions: scanning, enrichment, discovery, promoter elements."""

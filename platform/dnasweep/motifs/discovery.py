@@ -31,11 +31,11 @@ class DiscoveredMotifs(NamedTuple):
     """Motifs, their tests and their matches."""
 
     patterns: list[Pattern]
-    """The motifs, those of most instances first."""
+    """The motifs, sorted by decreasing number of instances."""
     validations: list[Validation]
-    """Tests of each in the held-out set."""
+    """Tests of each motif in the held-out set."""
     matches: pd.DataFrame
-    """Known motifs; see :func:`dnasweep.motifs.tomtom.match`."""
+    """Matching known motifs; see :func:`dnasweep.motifs.tomtom.match`."""
     data: MotifData
     """The sequences."""
 
@@ -80,18 +80,18 @@ class DiscoveredMotifs(NamedTuple):
 def discover(
     data: MotifData, config: MotifConfig, known: Sequence[Motif], *, signed: bool
 ) -> DiscoveredMotifs:
-    """Find motifs in the discovery set, test them in the held-out set, and look them up.
+    """Find motifs in the discovery set, test them in the held-out set, and compare them with known ones.
 
     Parameters
     ----------
     data
         Sequences and values.
     config
-        How motifs are found and tested.
+        Settings of discovery and tests.
     known
         The motifs to compare with.
     signed
-        Whether the values have a sign; attention has none.
+        Whether values can be negative; attention cannot.
     """
     find = find_modisco if config.method == "modisco" else find_enriched
     patterns = find(data, config, signed=signed)

@@ -1,8 +1,8 @@
 """Enrichment of an element's hits among high attributions, against two backgrounds.
 
-A hit's attribution is the sum over its bases. Its rank is the share of all starts in the same sequence
-with an attribution at least as high. A hit is *top* when the attribution is positive and its rank at
-most a chosen share: a definition of what earlier studies left open as an "accurate" hit.
+The attribution of a hit is the sum over its bases. Its rank is the fraction of all starts in the same
+sequence with an attribution at least as high. A hit is *top* if its attribution is positive and its rank is
+at most a given fraction: this defines the "accurate" hits that earlier studies did not define.
 """
 
 from __future__ import annotations
@@ -44,37 +44,37 @@ COLUMNS = (
 """Columns of the tests, before the adjusted p-values."""
 
 ADJUSTED = ("p_difference", "p_enrichment", "p_word")
-"""P-values that have an adjusted one beside them, `<name>_adjusted`."""
+"""P-values with an additional adjusted column, `<name>_adjusted`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ElementEnrichmentConfig(Checked):
-    """How hits are ranked and tested."""
+    """Settings of the ranking and tests of hits."""
 
     top: NotNone = 0.05
-    """A hit is top when positive and at most this share of its sequence's starts are as high."""
+    """A hit is top if it is positive and at most this fraction of the starts in its sequence are as high."""
     permutations: Count = 9_999
-    """Shuffles of every test; the least p-value is 1 / (permutations + 1)."""
+    """Number of shuffles in every test; the smallest p-value is 1 / (permutations + 1)."""
     seed: Seed = 0
     """Seed of the shuffles."""
 
 
 class ElementEnrichment(NamedTuple):
-    """Hits and tests of some sites."""
+    """Hits and tests of sites."""
 
     hits: pd.DataFrame
     """One row per hit, at most one per sequence and site; see
     :func:`~dnasweep.motifs.element_hits.hit_table`."""
     tests: pd.DataFrame
-    """One row per site, label and species (`all`: of any species). element, definition, window,
-    species, label, num_sequences; of the hits num_hits, num_positive, num_top, mean_phi.
+    """One row per site, label and species (`all` for any species). element, definition, window,
+    species, label, num_sequences; for the hits num_hits, num_positive, num_top, mean_phi.
 
     Against the same positions in sequences without a hit: place_phi (mean there, with positions
     weighted as the hits are), difference, p_difference (two-sided), odds_ratio of being top
     (Mantel-Haenszel over species and position), p_enrichment (one-sided). Against the same k-mers
     elsewhere: num_elsewhere, word_difference, word_odds_ratio, p_word (one-sided). P-values are by
-    permutation. Beside each is one adjusted over single species and their labels
-    (Benjamini-Hochberg); for all species together it is the same. nan where there is nothing to
+    permutation. Each has an additional column, adjusted over the single species and their labels
+    (Benjamini-Hochberg); for all species together the two are equal. nan if there is nothing to
     compare."""
 
 
@@ -90,9 +90,9 @@ def enrichment_of_elements(
     bases
         Attribution of each base.
     sites
-        Elements to look for, and their positions.
+        Elements to find, and their positions.
     config
-        How hits are ranked and tested. Default: the usual settings.
+        Settings of the ranking and tests of hits.
     """
     config = config or ElementEnrichmentConfig()
     found = [find_element_hits(bases, site, top=config.top) for site in sites]
@@ -166,7 +166,7 @@ def _against_positions(strata: list[PositionStratum]) -> dict[str, Any]:
     num = sum(s.num_hits for s in strata)
     top = sum(s.top for s in strata)
     phi = sum(s.phi for s in strata)
-    # A stratum whose every sequence has a hit has nothing to be compared with.
+    # A stratum in which every sequence has a hit cannot be compared.
     compared = [s for s in strata if s.num_hits and np.isfinite(s.background)]
     num_compared = sum(s.num_hits for s in compared)
     background = sum(s.background for s in compared)

@@ -16,26 +16,26 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
 
-# Values of a block of rows compared at once; bounds the memory of ranks.
+# Number of values compared at once, to bound the memory for ranks.
 _BLOCK = 1 << 22
 
 
 @dataclass(frozen=True, kw_only=True)
 class ElementSite:
-    """An element and the positions where it has to start."""
+    """An element and the positions where it must start."""
 
     element: str
     """Name of the element."""
     motif: ScoringMatrix
-    """Scanner of its hits."""
+    """Scanner for hits of the element."""
     first: int
-    """Least position of its first base, relative to the transcription start."""
+    """Smallest position of the first base, relative to the transcription start."""
     last: int
-    """Greatest position of its first base."""
+    """Largest position of the first base."""
 
     @property
     def window(self) -> str:
-        """The positions as written."""
+        """The positions as text."""
         return f"{self.first}..{self.last}" if self.first < self.last else f"{self.first}"
 
 
@@ -43,63 +43,63 @@ class OtherHits(NamedTuple):
     """Every hit of a motif that does not overlap the positions of its site."""
 
     row: Integers
-    """(hits,) its sequence."""
+    """Row of the sequence of each hit, (hits,)."""
     column: Integers
-    """(hits,) the column of its first base."""
+    """Column of the first base of each hit, (hits,)."""
     top: Booleans
-    """(hits,) whether it is top."""
+    """Whether each hit is top, (hits,)."""
 
 
 class ElementHits(NamedTuple):
     """The hits of a site in the n sequences that cover its positions."""
 
     site: ElementSite
-    """The site, its positions limited to those the sequences have."""
+    """The site, with positions limited to those that occur in the sequences."""
     sequences: pd.DataFrame
-    """(n rows) the sequences."""
+    """The sequences, n rows."""
     starts: Integers
-    """(positions,) columns where a hit may start."""
+    """Columns where a hit may start, (positions,)."""
     position: Integers
-    """(n,) index into `starts` of the sequence's hit; -1 without one."""
+    """Index into `starts` of the hit of each sequence, (n,); -1 without a hit."""
     score: Floats
-    """(n,) score of the hit; nan without one."""
+    """Score of the hit, (n,); nan without a hit."""
     kmer: Integers
-    """(n, columns) number of the k-mer at every column."""
+    """Number of the k-mer at every column, (n, columns)."""
     sums: Floats
-    """(n, columns) attribution of a hit at every column: the sum over its bases."""
+    """Attribution of a hit at every column, (n, columns): the sum over its bases."""
     rank: Floats
-    """(n, positions) rank of the sums in `starts`."""
+    """Rank of the sums in `starts`, (n, positions)."""
     top: Booleans
-    """(n, positions) whether they are top."""
+    """Whether the sums in `starts` are top, (n, positions)."""
     elsewhere: OtherHits
-    """The hits outside these positions."""
+    """Hits outside these positions."""
 
     @property
     def phi(self) -> Floats:
-        """(n, positions) attribution of a hit in `starts`."""
+        """Attribution of a hit in `starts`, (n, positions)."""
         return self.sums[:, self.starts]
 
 
 def find_element_hits(bases: BaseAttributions, site: ElementSite, *, top: float) -> ElementHits:
-    """Find the hits of a site and look up their attributions.
+    """Find the hits of a site and their attributions.
 
-    Sequences that do not cover the positions of the site, or with bases there that no token covers,
-    are left out.
+    Sequences are left out if they do not cover the positions of the site, or if no token covers some of
+    the bases there.
 
     Parameters
     ----------
     bases
         Attribution of each base.
     site
-        Element to look for, and its position.
+        Element to find, and its positions.
     top
-        A sum is *top* when it is positive and its rank is at most this.
+        A sum is *top* if it is positive and its rank is at most this.
     """
     width = site.motif.width
     sums = window_sums(bases.values, width)
     starts = np.arange(site.first, site.last + 1) - bases.first
     starts = starts[(starts >= 0) & (starts < sums.shape[1])]
-    # A window of 70 bases begins at -33: positions that no sequence has are left out.
+    # A window of 70 bases begins at -33: positions that occur in no sequence are left out.
     starts = starts[~np.isnan(sums[:, starts]).all(axis=0)]
     kept = np.flatnonzero(~np.isnan(sums[:, starts]).any(axis=1) & bool(len(starts)))
     sums, codes = sums[kept], bases.codes[kept]
@@ -157,7 +157,7 @@ def hit_table(hits: ElementHits) -> pd.DataFrame:
 
 
 def window_sums(values: Floats, width: int) -> Floats:
-    """Return sums over `width` bases from every start, (n, columns - width + 1); nan if any is."""
+    """Return sums over `width` bases from every start, (n, columns - width + 1); nan if any base is nan."""
     columns = max(values.shape[1] - width + 1, 0)
     total = np.zeros((values.shape[0], columns))
     for offset in range(width):
@@ -166,20 +166,20 @@ def window_sums(values: Floats, width: int) -> Floats:
 
 
 def ranks(sums: Floats, rows: Integers, columns: Integers) -> Floats:
-    """Return the rank of some sums, each among all of its row.
+    """Return the ranks of some sums, each among all sums in its row.
 
     Parameters
     ----------
     sums
-        (n, columns), nan where there is none.
+        Sums, (n, columns); nan if there is none.
     rows, columns
-        (k,) which ones.
+        Rows and columns of the sums to rank, (k,).
 
     Returns
     -------
     ranks
-        (k,) share of the row's sums that are at least as high, itself counted: 1 / columns for the
-        highest alone, 1 for the lowest and where all are equal; nan for nan.
+        Fraction of the sums in the row that are at least as high, including itself, (k,): 1 / columns
+        for a unique maximum, 1 for the minimum and if all are equal; nan for nan.
 
     Examples
     --------
@@ -188,7 +188,7 @@ def ranks(sums: Floats, rows: Integers, columns: Integers) -> Floats:
     """
     num = np.count_nonzero(~np.isnan(sums), axis=1)
     value = sums[rows, columns]
-    # Sums that differ by rounding alone are equal: bases of one token make many ties.
+    # Sums that differ only by rounding are equal: bases of one token cause many ties.
     least = value - 1e-12 * np.abs(value)
     at_least = np.zeros(len(rows), np.int64)
     block = max(1, _BLOCK // max(1, sums.shape[1]))

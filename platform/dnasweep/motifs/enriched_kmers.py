@@ -1,8 +1,8 @@
-"""Motif discovery as DNABERT does it (`find_motifs`, Ji et al. 2021).
+"""Motif discovery by DNABERT's method (`find_motifs`, Ji et al. 2021).
 
-Regions of high attention give k-mers; those that are enriched in the class are kept, merged by
-alignment without gaps, and their instances trimmed or widened to one width. Other than in DNABERT,
-all of it sees only the discovery set, so that the filter of enriched k-mers is no test of the motifs.
+Regions of high attention give k-mers; k-mers enriched in the class are kept and merged by
+alignment without gaps, and their instances are trimmed or widened to one width. Unlike in DNABERT,
+all of this uses only the discovery set: the filter for enriched k-mers is not a test of the motifs.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from dnasweep.motifs.motif_data import MotifConfig, MotifData
 from dnasweep.motifs.patterns import Pattern, matrix_of
 
 TIMES_MINIMUM = 10.0
-"""Attention is high where it exceeds this many times the minimum of its sequence."""
+"""Attention is high if it exceeds this multiple of the minimum in its sequence."""
 DEVIATIONS = 1.0
-"""Signed values are high this many standard deviations above the mean of their sequence."""
+"""Signed values are high if they are this many standard deviations above the mean of their sequence."""
 
 
 def find_enriched(data: MotifData, config: MotifConfig, *, signed: bool) -> list[Pattern]:
-    """Return the motifs of the discovery set, those of most instances first.
+    """Return the motifs of the discovery set, sorted by decreasing number of instances.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def find_enriched(data: MotifData, config: MotifConfig, *, signed: bool) -> list
     config
         Settings of motif discovery.
     signed
-        Whether values have a sign; see :func:`high_bases`.
+        Whether values can be negative; see :func:`high_bases`.
     """
     rows = data.rows(discovery=True, positive=True)
     codes = data.bases.codes
@@ -46,7 +46,7 @@ def find_enriched(data: MotifData, config: MotifConfig, *, signed: bool) -> list
         kmer = texts[region.row][region.start : region.end]
         regions[kmer].append(region._replace(row=int(rows[region.row])))
     kmers = _enriched(list(regions), data, config)
-    # The more frequent ones come first among k-mers of one length, and so name the motifs.
+    # Among k-mers of equal length, the more frequent come first and name the motifs.
     kmers.sort(key=lambda kmer: (-len(regions[kmer]), kmer))
     found = []
     for key, members in merge(kmers, min_length=config.min_length).items():
@@ -65,11 +65,11 @@ class HighRegion(NamedTuple):
     """A run of high values."""
 
     row: int
-    """Its sequence."""
+    """Row of the sequence."""
     start: int
-    """Column of its first base."""
+    """Column of the first base."""
     end: int
-    """One past the column of its last base."""
+    """One past the column of the last base."""
 
 
 def high_bases(values: NDArray[np.float64], *, signed: bool) -> NDArray[np.bool_]:
@@ -78,11 +78,11 @@ def high_bases(values: NDArray[np.float64], *, signed: bool) -> NDArray[np.bool_
     Parameters
     ----------
     values
-        (n, width); nan where there is no base.
+        Values, (n, width); nan if there is no base.
     signed
-        Attention (False) is high above the mean of its sequence and above 10 times its minimum,
-        which is DNABERT's rule. The minimum of signed values is negative and means nothing: these
-        are high where positive and a standard deviation above the mean.
+        Attention (False) is high if it is above the mean of its sequence and above 10 times the
+        minimum, which is DNABERT's rule. The minimum of signed values is negative and has no such
+        meaning: they are high if positive and at least a standard deviation above the mean.
     """
     mean = np.nanmean(values, axis=1, keepdims=True)
     if signed:
@@ -127,22 +127,22 @@ class Member(NamedTuple):
 
     kmer: str
     offset: int
-    """Where it begins, counted from the first base of the group's first k-mer; may be negative."""
+    """Start of the k-mer relative to the first base of the group's first k-mer; may be negative."""
 
 
 def merge(kmers: Sequence[str], *, min_length: int) -> dict[str, list[Member]]:
     """Group similar k-mers under their first one, as DNABERT's `merge_motifs` does.
 
-    Shortest k-mers first. A k-mer joins the group whose first k-mer it agrees with in most bases,
-    all such groups where several are as good, if these are at least `min_length` - 1 and half of the
-    shorter k-mer; otherwise it begins a group.
+    K-mers are processed from the shortest to the longest. A k-mer joins the group (or all groups in case of
+    ties) with the most bases in agreement with the first k-mer of the group, if these are at least
+    `min_length` - 1 and half of the shorter k-mer; otherwise it starts a new group.
 
     Parameters
     ----------
     kmers
-        Different k-mers, in the order that breaks ties of length.
+        Distinct k-mers; their order breaks ties of length.
     min_length
-        Length of the shortest.
+        Length of the shortest k-mer.
 
     Examples
     --------
@@ -169,15 +169,15 @@ def merge(kmers: Sequence[str], *, min_length: int) -> dict[str, list[Member]]:
 
 
 def align(firsts: Sequence[str], kmer: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Align a k-mer to each of several others of one length, without gaps and with free ends.
+    """Align a k-mer to each of several k-mers of equal length, without gaps and with free ends.
 
     Returns
     -------
     scores
-        (firsts,) bases that agree in the best alignment. Of equally good ones that of the smallest
-        shift is taken, then the one to the left.
+        Number of matching bases in the best alignment, (firsts,). Ties are broken by the smallest
+        shift, then by the shift to the left.
     offsets
-        (firsts,) where `kmer` begins, counted from the first base of the other; may be negative.
+        Start of `kmer` relative to the first base of the other k-mer, (firsts,); may be negative.
     """
     others = np.frombuffer("".join(firsts).encode(), np.uint8).reshape(len(firsts), -1)
     letters = np.frombuffer(kmer.encode(), np.uint8)
@@ -198,10 +198,10 @@ def _pattern(
     data: MotifData,
     width: int,
 ) -> Pattern:
-    """Return a motif of windows (row, start, bases), each trimmed or widened to `width` bases.
+    """Return the motif of windows (row, start, bases), each trimmed or widened to `width` bases.
 
-    The windows are centred, an odd base goes to the right; those not within their sequence are left
-    out, and of windows at the same position one is kept.
+    The windows are centred, and an odd base goes to the right. Windows that are not within their sequence
+    are left out, and windows at the same position are counted once.
     """
     codes = data.bases.codes
     kept = sorted({(row, start - (width - bases) // 2) for row, start, bases in windows})

@@ -1,4 +1,4 @@
-"""Whether k-mers or motifs occur in more sequences of a class than chance gives, with p and q values."""
+"""Enrichment of k-mers or motifs among the sequences of a class, with p and q values."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from dnasweep.tasks.multiple_tests import benjamini_hochberg
 
 
 class Enrichment(NamedTuple):
-    """How much more often sequences of the class have each k-mer or motif."""
+    """Tests of whether sequences of the class have each k-mer or motif more often."""
 
     p_values: NDArray[np.float64]
-    """Hypergeometric, one-sided: of at least as many sequences of the class among those that have it."""
+    """One-sided hypergeometric p-value of at least as many sequences of the class among those with it."""
     q_values: NDArray[np.float64]
-    """Adjusted (Benjamini-Hochberg)."""
+    """Adjusted p-values (Benjamini-Hochberg)."""
 
 
 def enrichment(
@@ -32,7 +32,7 @@ def enrichment(
     positives_with_it
         Number of sequences of the class among them, shape (k,).
     num, num_positive
-        Number of all sequences, and of those of the class.
+        Number of all sequences, and of sequences of the class.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""Thresholds of position weight matrices by the share of k-mers that reach them.
+"""Thresholds of position weight matrices, defined by the fraction of k-mers that reach them.
 
-There are three definitions, which let slightly different k-mers through: exact by listing all k-mers
-(:func:`listed_threshold`), by convolution for motifs of any width (:func:`convolved_threshold`), and
-the one of MEME (:meth:`dnasweep.motifs.scanner.ScoringMatrix.threshold_at`).
+There are three definitions, which accept slightly different k-mers: exact, by enumerating all k-mers
+(:func:`listed_threshold`); by convolution, for motifs of any width (:func:`convolved_threshold`); and
+the definition of MEME (:meth:`dnasweep.motifs.scanner.ScoringMatrix.threshold_at`).
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ def kmer_scores(scores: Rows) -> Floats:
 
 
 def listed_threshold(scores: Rows, p_value: float) -> float:
-    """Return the lowest threshold that at most a share `p_value` of all k-mers reaches.
+    """Return the lowest threshold that at most a fraction `p_value` of all k-mers reaches.
 
-    Exact: all k-mers are listed, and those of equal score are hits together or not at all. Raises
-    ValueError where no k-mer is so rare, and for motifs of more than ten bases.
+    This is exact: all k-mers are enumerated, and k-mers with equal scores are either all hits or none.
+    Raises ValueError if no threshold is so rare, and for motifs of more than ten bases.
     """
     listed = np.sort(kmer_scores(scores))[::-1]
     allowed = int(p_value * listed.size)
     if allowed < 1:
         raise ValueError(f"no k-mer is as rare as {p_value:g}")
-    # Scores that differ by rounding alone are equal.
+    # Scores that differ only by rounding are equal.
     distinct = np.flatnonzero(-np.diff(listed) > 1e-9) + 1
     fitting = distinct[distinct <= allowed]
     if not fitting.size:
@@ -53,11 +53,11 @@ def listed_threshold(scores: Rows, p_value: float) -> float:
 
 
 def convolved_threshold(scores: Floats, p_value: float) -> float:
-    """Return the least score that k-mers of random DNA reach with at most this probability.
+    """Return the lowest score that k-mers of random DNA reach with at most this probability.
 
-    For motifs of any width: the distribution of scores under equal base frequencies is convolved
-    column by column, in steps of 1 / `STEPS_PER_BIT`. Scores are rounded down, so a few more k-mers
-    than this may reach it. Infinite where not even the best k-mer is so rare.
+    For motifs of any width, the distribution of scores under equal base frequencies is convolved
+    column by column, in steps of 1 / `STEPS_PER_BIT`. Scores are rounded down, so slightly more k-mers
+    may reach the threshold. The threshold is infinite if even the best k-mer is not rare enough.
 
     Parameters
     ----------

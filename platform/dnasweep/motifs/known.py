@@ -1,7 +1,7 @@
-"""A small set of known motifs to compare with where no file of motifs is given.
+"""A small set of known motifs for comparison if no file of motifs is given.
 
-Core-promoter elements and the binding sites that occur most in promoters, written from published
-consensus sequences; for names of factors beyond these give a file such as JASPAR's.
+It contains core-promoter elements and the most frequent binding sites in promoters, from published
+consensus sequences; for other factors give a file such as JASPAR's.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dnasweep.formats.motifs import Motif
 from dnasweep.motifs.promoter_elements import TBP_COUNTS
 
 JASPAR = "https://jaspar.elixir.no/downloads"
-"""Where the file of all of JASPAR's motifs is: CORE, non-redundant, in MEME format."""
+"""Download page of all JASPAR motifs: CORE, non-redundant, in MEME format."""
 
 _CONSENSUS = {
     # Core promoter. BREu: Lagrange et al. 1998 (Genes Dev. 12:34); BREd: Deng and Roberts 2005
@@ -51,13 +51,13 @@ _CONSENSUS = {
     "GATA": "WGATAR",
     "NF-kB": "GGGRNWYYCC",
 }
-"""Name of a motif, to its consensus in IUPAC letters."""
+"""Consensus in IUPAC letters by the name of the motif."""
 
 
 def built_in_motifs() -> list[Motif]:
     """Return the built-in motifs: the TATA box from counts, all others from a consensus.
 
-    A base agrees with its letter with probability .97, as in simulated data.
+    A base agrees with its letter with probability 0.97, as in simulated data.
     """
     counts = np.array(TBP_COUNTS, float)
     found = [Motif("MA0108.3", "TATA box (TBP)", counts / counts.sum(axis=1, keepdims=True))]

@@ -11,18 +11,18 @@ from dnasweep.attribution.positions import BaseAttributions
 from dnasweep.motifs.element_hits import ElementHits, Floats, Integers
 
 SAMPLE = 20_000
-"""Maximum number of values of the same positions that are kept for the figure."""
+"""Maximum number of same-position values kept for the figure."""
 
 
 class Samples(NamedTuple):
     """Attributions of the hits of one label, and of both backgrounds."""
 
     hits: Floats
-    """The hits."""
+    """Attributions of the hits."""
     same_position: Floats
-    """The same positions in sequences of the same species without a hit; at most `SAMPLE`."""
+    """Attributions at the same positions in sequences of the same species without a hit; at most `SAMPLE`."""
     same_kmer: Floats
-    """The same k-mers elsewhere, in sequences of the same species."""
+    """Attributions of the same k-mers elsewhere, in sequences of the same species."""
 
 
 def metaprofile_at_hits(
@@ -33,20 +33,20 @@ def metaprofile_at_hits(
     Parameters
     ----------
     bases
-        The attributions that the hits were found in.
+        Attributions in which the hits were found.
     hits
         The hits.
     label
-        The label of the sequences that count.
+        Label of the sequences to use.
     flank
-        Bases before the first and after the last base of a hit.
+        Number of bases before the first and after the last base of a hit.
 
     Returns
     -------
     means
         One row per offset: offset (from the hit's first base), num_hits, mean, standard_error, and
         place_mean, the mean at the same positions in sequences of the same species without a hit,
-        with positions weighted as the hits are. Offsets beyond the shortest sequence
+        with positions weighted like the hits. Offsets beyond the shortest sequence
         have fewer hits.
     """
     offsets = np.arange(-flank, hits.site.motif.width + flank)
@@ -114,7 +114,7 @@ def _strata(hits: ElementHits, label: int) -> list[Integers]:
 
 
 def _at(values: Floats, rows: Integers, starts: Integers, offsets: Integers) -> Floats:
-    """Return (rows, offsets) values from each row's start, nan beyond the ends."""
+    """Return values at offsets from the start in each row, (rows, offsets); nan beyond the ends."""
     columns = starts[:, None] + offsets
     inside = (columns >= 0) & (columns < values.shape[1])
     out = values[rows[:, None], np.clip(columns, 0, values.shape[1] - 1)]

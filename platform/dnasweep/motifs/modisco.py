@@ -1,4 +1,4 @@
-"""Motifs by TF-MoDISco (Shrikumar et al. 2018), as modisco-lite computes them.
+"""Motifs by TF-MoDISco (Shrikumar et al. 2018), computed by modisco-lite.
 
 Its input depends on the attributions. From single mutations, the hypothetical contribution of a base
 is its effect minus the mean of the four, so seqlets are compared by all four bases. Any other
@@ -18,11 +18,11 @@ from dnasweep.motifs.motif_data import MotifConfig, MotifData
 from dnasweep.motifs.patterns import Pattern, matrix_of
 
 MIN_SEQLETS = 30
-"""Seqlets of one sign that are needed to look for patterns; the library's own 100 are for genomes."""
+"""Minimum number of seqlets of one sign to search for patterns; the library's default of 100 is for genomes."""
 
 
 def hypothetical(data: MotifData, rows: NDArray[np.int64], *, signed: bool) -> NDArray[np.float64]:
-    """Return hypothetical contributions, (rows, width, 4), 0 where there is no value.
+    """Return hypothetical contributions, (rows, width, 4); 0 if there is no value.
 
     Values without a sign, such as attention, are taken relative to the mean of their sequence.
 
@@ -46,7 +46,7 @@ def hypothetical(data: MotifData, rows: NDArray[np.int64], *, signed: bool) -> N
 
 
 def find_modisco(data: MotifData, config: MotifConfig, *, signed: bool) -> list[Pattern]:
-    """Return the patterns that contribute to the class, those of most seqlets first.
+    """Return the patterns that contribute to the class, sorted by decreasing number of seqlets.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def find_modisco(data: MotifData, config: MotifConfig, *, signed: bool) -> list[
     Raises
     ------
     InputError
-        Where modisco-lite is not installed.
+        If modisco-lite is not installed.
     """
     library = _library()
     rows = data.rows(discovery=True, positive=True)

@@ -1,6 +1,6 @@
 """Input of motif discovery: settings, and attributions per base split into two sets of sequences.
 
-A motif that is tested on the sequences it was found in looks better than it is. So motifs are found
+A motif tested on the sequences in which it was found looks better than it is. Motifs are therefore found
 in the discovery set and tested in the held-out set; similar sequences are never in both.
 """
 
@@ -21,7 +21,7 @@ from dnasweep.data.clustering import cluster_rows, similar_pairs
 from dnasweep.errors import InputError
 
 MIN_SEQUENCES = 10
-"""Sequences of either class that either set needs."""
+"""Minimum number of sequences of either class in either set."""
 Method = Literal["enrichment", "modisco"]
 Contrast = Literal["labels", "output"]
 _SAME = ("model", "target", "value", "estimator", "attention_layers", "classes")
@@ -34,15 +34,14 @@ class MotifConfig(Checked):
     method: Method = "enrichment"
     """DNABERT's enriched k-mers of high attention, or TF-MoDISco."""
     min_length: Annotated[int, Range(2, MANY)] = 5
-    """Bases that a region of high values has at least."""
+    """Minimum length in bases of a region of high values."""
     discovery_q: NotNone = 0.005
-    """k-mers are kept whose enrichment in the discovery set has at most this adjusted p-value. The
-    default is DNABERT's, for thousands of sequences; of hundreds few k-mers reach it, and 1 keeps
-    all."""
+    """Maximum adjusted p-value of the enrichment of a k-mer in the discovery set. The default is
+    DNABERT's, for thousands of sequences; with hundreds, few k-mers reach it, and 1 keeps all."""
     window: Annotated[int, Range(8, MANY)] = 24
-    """Bases that instances are trimmed or widened to."""
+    """Length in bases to which instances are trimmed or widened."""
     min_instances: Annotated[int, Range(2, MANY)] = 3
-    """Motifs of fewer instances are left out."""
+    """Motifs with fewer instances are left out."""
     hit_p: Between = 1e-4
     """p-value of a hit: the probability that a k-mer of random DNA scores as high."""
     seed: Seed = 0
@@ -54,22 +53,22 @@ class MotifData:
     """Labelled sequences with one value per base, in two sets."""
 
     bases: BaseAttributions
-    """Values and bases, aligned at the transcription start where it is known."""
+    """Values and bases, aligned at the transcription start if it is known."""
     effects: NDArray[np.float64] | None
-    """(n, width, 4) effect of mutating each base to A, C, G and T, in the same columns; nan where
-    there is no base. None where only the bases that are present have attributions."""
+    """Effect of mutating each base to A, C, G and T, (n, width, 4), in the same columns; nan if there is
+    no base. None if only the observed bases have attributions."""
     positive: NDArray[np.bool_]
-    """(n,) whether the sequence is of the class explained; where sequences have no class, whether it is of
-    the half whose output is higher."""
+    """Whether each sequence is of the explained class, (n,); if sequences have no classes, whether it is in
+    the half with the higher output."""
     discovery: NDArray[np.bool_]
-    """(n,) whether the sequence is in the discovery set; the others are held out."""
+    """Whether each sequence is in the discovery set, (n,); the others are held out."""
     num_clusters: int
-    """Clusters of similar sequences, none of which is in both sets."""
+    """Number of clusters of similar sequences; no cluster is in both sets."""
     contrast: Contrast = "labels"
-    """Whether `positive` is by labels, or by what the model says of the sequences."""
+    """Whether `positive` is defined by labels or by the model's output."""
 
     def rows(self, *, discovery: bool, positive: bool | None = None) -> NDArray[np.int64]:
-        """Return the rows of the discovery or held-out set, all of them or those of one class."""
+        """Return the rows of the discovery or held-out set, for both classes or one of them."""
         chosen = self.discovery == discovery
         if positive is not None:
             chosen = chosen & (self.positive == positive)
@@ -87,29 +86,29 @@ def load_motif_data(
 ) -> MotifData:
     """Join the attributions of jobs and split their sequences.
 
-    Motifs are those of some sequences against others: by labels, of the class explained against the
-    other classes; by output, of the half of which the model says more against the half of which it
-    says less.
+    Motifs distinguish two groups of sequences: by labels, the explained class and the other classes; by
+    output, the half with the higher and the half with the lower model output.
 
     Parameters
     ----------
     jobs
-        Attributions of one model by one estimator, to one class.
+        Attributions from one model, one estimator and one target.
     tss_index
         See :func:`dnasweep.attribution.positions.tss_positions`.
     share
-        Share of the sequences in the discovery set.
+        Fraction of the sequences in the discovery set.
     identity
-        Sequences of at least this identity, directly or through others, stay in one set.
+        Sequences with at least this identity, directly or through others, are kept in one set.
     seed
         Seed of the split.
     contrast
-        What divides the sequences into two groups: labels or the output. None: labels, or the output if labels are not classes of sequences.
+        Whether the two groups are defined by labels or by the output. None: by labels, or by the output
+        if labels are not classes of sequences.
 
     Raises
     ------
     InputError
-        For attributions that do not go together, have no labels, or are too few.
+        If attributions are inconsistent, have no labels, or are too few.
     """
     settings = jobs[0].settings
     for job in jobs[1:]:
@@ -154,7 +153,7 @@ def load_motif_data(
 
 
 def _of_the_class(bases: BaseAttributions, settings: Mapping[str, Any]) -> NDArray[np.bool_]:
-    """Return whether each sequence is of the class explained, by its label."""
+    """Return whether each sequence is of the explained class, by its label."""
     labels = bases.sequences["label"].to_numpy()
     if (labels < 0).any():
         raise InputError(
@@ -172,17 +171,17 @@ def split_clusters(
 ) -> NDArray[np.bool_]:
     """Return which rows are in the discovery set, (n,): whole clusters, with both classes balanced.
 
-    Clusters are assigned from the largest to the smallest, in random order among those of one size,
-    each to the set that lacks most sequences of its classes.
+    Clusters are assigned from the largest to the smallest, in random order for equal sizes, each to the
+    set that lacks most sequences of its classes.
 
     Parameters
     ----------
     clusters
-        (n,) cluster of each row.
+        Cluster of each row, (n,).
     positive
-        (n,) whether the row is of the class explained.
+        Whether each row is of the explained class, (n,).
     share
-        Share of the sequences in the discovery set.
+        Fraction of the sequences in the discovery set.
     seed
         Seed of the order.
     """
@@ -215,7 +214,7 @@ def _join(jobs: Sequence[StoredAttributions]) -> StoredAttributions:
 def _aligned_effects(bases: BaseAttributions, table: pd.DataFrame) -> NDArray[np.float64]:
     effects = np.full((*bases.values.shape, len(EFFECTS)), np.nan)
     rows = pd.Index(bases.sequences["sequence_id"]).get_indexer(pd.Index(table["sequence_id"]))
-    # Column of each sequence's first base.
+    # Column of the first base of each sequence.
     begins = (~np.isnan(bases.values)).argmax(axis=1)
     there = rows >= 0
     columns = begins[rows[there]] + table["position"].to_numpy(np.int64)[there]

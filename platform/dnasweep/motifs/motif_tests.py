@@ -1,4 +1,4 @@
-"""Motifs tested in held-out sequences: their enrichment in the class, and their preferred position."""
+"""Tests of motifs in held-out sequences: enrichment in the class, and preferred position."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ Floats = NDArray[np.float64]
 Interval = tuple[int, int]
 
 INTERVAL_BASES = 21
-"""Bases of the interval that a motif may prefer."""
+"""Width in bases of the preferred interval of a motif."""
 
 
 class Validation(NamedTuple):
     """Tests of a motif in the held-out set."""
 
     num_positive: int
-    """Sequences of the class with a hit."""
+    """Number of sequences of the class with a hit."""
     num_negative: int
-    """Other sequences with a hit."""
+    """Number of other sequences with a hit."""
     p_value: float
-    """Hypergeometric, of enrichment among sequences of the class; 1 without any hit."""
+    """Hypergeometric p-value of enrichment among sequences of the class; 1 without any hit."""
     q_value: float
-    """Adjusted over the motifs (Benjamini-Hochberg)."""
+    """P-value adjusted over the motifs (Benjamini-Hochberg)."""
     interval: Interval
     """First and last position of the interval with most centres of instances in the discovery set,
-    counted from the transcription start, or from base 0 where it is not known."""
+    counted from the transcription start, or from base 0 if it is not known."""
     num_in_interval: int
-    """Sequences of the class whose best hit has its centre in that interval."""
+    """Number of sequences of the class with the centre of the best hit in this interval."""
     p_interval: float
-    """Probability of as many, were the best hit as likely at every start: each sequence has its own
-    chance, by how many starts it has and how many of them are in the interval (Poisson binomial). 1
-    without any hit."""
+    """Probability of at least as many if the best hit is equally likely at every start: the probability
+    of each sequence is the fraction of its starts that are in the interval (Poisson binomial). 1 without
+    any hit."""
     q_interval: float
-    """Adjusted over the motifs."""
+    """`p_interval` adjusted over the motifs."""
     centres: NDArray[np.int64]
-    """Centres of the best hits of sequences of the class."""
+    """Centres of the best hits in sequences of the class."""
     negative_centres: NDArray[np.int64]
-    """Those of the other sequences."""
+    """Centres of the best hits in the other sequences."""
 
 
 def scanner_of(pattern: Pattern, p_value: float) -> ScoringMatrix:
@@ -70,9 +70,9 @@ def validate(patterns: Sequence[Pattern], data: MotifData, *, hit_p: float) -> l
     patterns
         The motifs.
     data
-        Sequences, of which the held-out ones are scanned.
+        Sequences; the held-out ones are scanned.
     hit_p
-        Largest p-value of a hit.
+        Maximum p-value of a hit.
     """
     rows = data.rows(discovery=False)
     positive, codes = data.positive[rows], data.bases.codes[rows]
@@ -117,14 +117,14 @@ class _Best(NamedTuple):
 def _best_centres(
     motif: ScoringMatrix, codes: NDArray[np.uint8], first: int, interval: Interval
 ) -> _Best:
-    """Return whether each sequence has a hit, the centre of its best, and the share of its starts
-    whose centre is in an interval."""
+    """Return whether each sequence has a hit, the centre of its best hit, and the fraction of its starts
+    with the centre in an interval."""
     scores = motif.score(codes)
     num = len(codes)
     if not scores.shape[1]:
         return _Best(np.zeros(num, bool), np.zeros(num, np.int64), np.zeros(num))
     highest = scores.max(axis=1, keepdims=True)
-    # Of equal scores a random one: the first would be too far upstream too often.
+    # Break ties at random: always taking the first would be biased upstream.
     random = np.random.default_rng(0).random(scores.shape)
     best = np.where(scores >= highest, random, -1.0).argmax(axis=1)
     centres = np.arange(scores.shape[1]) + motif.width // 2 + first
@@ -136,7 +136,7 @@ def _best_centres(
 
 
 def centres_of(pattern: Pattern, first: int) -> NDArray[np.int64]:
-    """Return the positions of the centres of a motif's core in its instances.
+    """Return the positions of the centre of a motif's core in its instances.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def _preferred_interval(pattern: Pattern, data: MotifData) -> Interval:
     centres = np.sort(centres_of(pattern, data.bases.first))
     last = np.searchsorted(centres, centres + INTERVAL_BASES)
     best = int(np.argmax(last - np.arange(len(centres))))
-    # Most often the centres span fewer bases: the interval is centred on them.
+    # The centres usually span fewer bases, and the interval is centred on them.
     span = int(centres[last[best] - 1] - centres[best])
     low = int(centres[best]) - (INTERVAL_BASES - 1 - span) // 2
     return low, low + INTERVAL_BASES - 1
@@ -172,14 +172,14 @@ def interval_p(centres: NDArray[np.int64], interval: Interval, chances: Floats) 
     Parameters
     ----------
     centres
-        (sequences,) centre of each best hit.
+        Centre of each best hit, (sequences,).
     interval
         First and last position.
     chances
-        (sequences,) probability of each centre to be in it, were no position preferred.
+        Probability of each centre to be in the interval if no position is preferred, (sequences,).
     """
     if not len(centres):
         return 1.0
-    # Summed from above: one less the lower tail would be rounded off from 1e-16 on.
+    # Sum the upper tail directly: 1 - lower tail would lose all precision below 1e-16.
     counts = np.arange(_inside(centres, interval).sum(), len(centres) + 1)
     return float(min(1.0, poisson_binom.pmf(counts, chances).sum()))

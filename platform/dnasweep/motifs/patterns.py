@@ -1,4 +1,4 @@
-"""A motif that was found: its instances in sequences, and the matrix they make."""
+"""A discovered motif: its instances in sequences, and their matrix."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from dnasweep.formats.bases import UNKNOWN, Codes
 Floats = NDArray[np.float64]
 
 PSEUDOCOUNT = 1.0
-"""Sites added to the counts of a column, shared by the four bases."""
+"""Number of sites added to the counts of a column, divided equally among the four bases."""
 MIN_BITS = 0.3
-"""Information that the columns at either end of a motif's core exceed in the mean."""
+"""Information in bits that is subtracted from every column to find the core of a motif."""
 MIN_WIDTH = 8
-"""Bases of a core at least, where the motif has them: hits of fewer are too often chance."""
+"""Minimum width of a core in bases, if the motif is wide enough: narrower cores have too many chance hits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,36 +27,36 @@ class Pattern:
     name: str
     """Name of the motif."""
     rows: NDArray[np.int64]
-    """(instances,) sequence of each."""
+    """Row of the sequence of each instance, (instances,)."""
     starts: NDArray[np.int64]
-    """(instances,) column of its first base, on the forward strand."""
+    """Column of the first base of each instance, on the forward strand, (instances,)."""
     reverse: NDArray[np.bool_]
-    """(instances,) whether it is on the reverse strand."""
+    """Whether each instance is on the reverse strand, (instances,)."""
     matrix: Floats
-    """(width, 4) share of A, C, G and T at each base, pseudocounts added."""
+    """Frequencies of A, C, G and T at each base, (width, 4), with pseudocounts."""
     contributions: Floats | None = None
-    """(width,) mean value of each base over the instances."""
+    """Mean value of each base over the instances, (width,)."""
     kmers: tuple[str, ...] = ()
-    """The k-mers it was merged from."""
+    """K-mers that were merged into the motif."""
     either_strand: bool = False
     """Whether hits on either strand count."""
 
     @property
     def width(self) -> int:
-        """Bases of an instance."""
+        """Length of an instance in bases."""
         return len(self.matrix)
 
     @cached_property
     def core(self) -> slice:
-        """The columns with most information beyond `MIN_BITS` each, widened to `MIN_WIDTH`.
+        """Run of columns with the most information beyond `MIN_BITS` each, widened to `MIN_WIDTH`.
 
-        The information that n instances have by chance, 3 / (2 ln 2 n) bits (Schneider et al. 1986),
+        The information expected by chance from n instances, 3 / (2 ln 2 n) bits (Schneider et al. 1986),
         is subtracted first.
         """
         bits = information(self.matrix)
         by_chance = 3 / (2 * np.log(2) * max(1, len(self.rows)))
         total = np.concatenate([[0.0], (bits - by_chance - MIN_BITS).cumsum()])
-        # The run of greatest sum ends where the running sum is furthest above its minimum.
+        # The run with the largest sum ends where the running sum is furthest above its minimum so far.
         end = int(np.argmax(total[1:] - np.minimum.accumulate(total)[:-1])) + 1
         first, last = int(np.argmin(total[:end])), end
         bits = np.pad(bits, 1, constant_values=-1)
@@ -70,7 +70,7 @@ class Pattern:
 
     @property
     def consensus(self) -> str:
-        """The likeliest base of each column of the core; n where none has a share of one half."""
+        """Most frequent base of each column of the core; n if no frequency reaches one half."""
         rows = self.matrix[self.core]
         return "".join("ACGT"[int(row.argmax())] if row.max() >= 0.5 else "n" for row in rows)
 
@@ -94,16 +94,16 @@ def matrix_of(
     reverse: NDArray[np.bool_],
     width: int,
 ) -> Floats:
-    """Return the shares of bases in windows of sequences, (width, 4), pseudocounts added.
+    """Return the frequencies of bases in windows of sequences, (width, 4), with pseudocounts.
 
     Parameters
     ----------
     codes
-        (n, columns) bases of all sequences.
+        Bases of all sequences, (n, columns).
     rows, starts
-        (windows,) sequence and first column of each window, which is within the columns.
+        Row and first column of each window, (windows,); windows must be within the columns.
     reverse
-        (windows,) whether its reverse complement is taken.
+        Whether to use the reverse complement of each window, (windows,).
     width
         Length of a window in bases.
     """

@@ -1,8 +1,8 @@
 """Permutation tests of an element's attributions against two backgrounds, and adjusted p-values.
 
-Both backgrounds are of the same species and label: the same positions in sequences without a hit,
-which separate the element from its position, and the same k-mers elsewhere, which separate its
-position from its k-mer.
+Both backgrounds have the same species and label. The same positions in sequences without a hit separate the
+effect of the element from that of its position; the same k-mers elsewhere separate the effect of the
+position from that of the k-mer.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
 
-# Elements of a block of shuffled rows; bounds the memory of a test.
+# Number of elements in a block of shuffled rows, to bound the memory of a test.
 _BLOCK = 1 << 22
 
 
@@ -29,18 +29,18 @@ class PositionStratum(NamedTuple):
     phi: float
     """Sum of the hits' attributions."""
     top: int
-    """Hits that are top."""
+    """Number of top hits."""
     positive: int
-    """Hits with a positive attribution."""
+    """Number of hits with a positive attribution."""
     background: float
-    """The sum expected from the mean of the sequences without a hit at each position; nan where every
+    """Sum expected from the mean of the sequences without a hit at each position; nan if every
     sequence has a hit."""
     tables: Integers
-    """(positions, 2, 2) sequences with and without a hit (rows), top or not (columns)."""
+    """Number of sequences with and without a hit (rows), top or not (columns), (positions, 2, 2)."""
     null_phi: Floats
-    """(permutations,) the sum after shuffling."""
+    """Sum of attributions after each shuffle, (permutations,)."""
     null_top: Integers
-    """(permutations,) the number of top hits after shuffling."""
+    """Number of top hits after each shuffle, (permutations,)."""
 
 
 def compare_same_position(
@@ -48,20 +48,20 @@ def compare_same_position(
 ) -> PositionStratum:
     """Compare hits with the same positions in sequences without a hit.
 
-    Under the null hypothesis which sequence has a hit, and where, is independent of the
-    attributions. So the list of hits (a position, or none) is shuffled over the sequences: every
-    position keeps its number of hits, and is compared with itself.
+    Under the null hypothesis, the presence and position of hits are independent of the attributions. The
+    list of hits (a position, or none) is therefore shuffled over the sequences: every position keeps its
+    number of hits and is compared with itself.
 
     Parameters
     ----------
     phi, top
-        (n, positions) attribution of a hit at each position of each sequence, and whether it is top.
+        Attribution of a hit at each position of each sequence, and whether it is top, (n, positions).
     hit
-        (n,) the position of the sequence's hit, -1 without one.
+        Position of the hit in each sequence, (n,); -1 without a hit.
     permutations
         Number of shuffles.
     seed, name
-        Seed of the shuffles; `name` makes those of different strata independent.
+        Seed of the shuffles; `name` makes the shuffles of different strata independent.
     """
     rows = np.flatnonzero(hit >= 0)
     positions = hit[rows]
@@ -77,8 +77,8 @@ def compare_same_position(
         block = max(1, _BLOCK // len(hit))
         for first in range(0, permutations, block):
             num = min(block, permutations - first)
-            # The sequences with the smallest keys get hits, in an order that is shuffled as well:
-            # several times faster than to shuffle all of them.
+            # The sequences with the smallest keys get hits, in an order that is also shuffled:
+            # several times faster than shuffling all of them.
             keys = rng.random((num, len(hit)))
             chosen = np.argpartition(keys, len(rows) - 1, axis=1)[:, : len(rows)]
             order = rng.permuted(np.tile(positions, (num, 1)), axis=1)
@@ -101,19 +101,19 @@ class KmerStratum(NamedTuple):
     """Hits in sequences of one species and label against the same k-mers elsewhere."""
 
     num: int
-    """Occurrences elsewhere of k-mers that some hit has."""
+    """Number of occurrences elsewhere of the k-mers of hits."""
     compared: int
-    """Hits whose k-mer occurs elsewhere."""
+    """Number of hits with a k-mer that occurs elsewhere."""
     phi: float
-    """Sum of their attributions."""
+    """Sum of the attributions of the compared hits."""
     background: float
-    """The sum expected from the mean of the same k-mer elsewhere."""
+    """Sum expected from the mean of the same k-mer elsewhere."""
     top: int
-    """How many of these hits are top."""
+    """Number of compared hits that are top."""
     tables: Integers
-    """(k-mers, 2, 2) hits and occurrences elsewhere (rows), top or not (columns)."""
+    """Number of hits and occurrences elsewhere (rows), top or not (columns), (k-mers, 2, 2)."""
     null_top: Integers
-    """(permutations,) the number of top hits after shuffling within each k-mer."""
+    """Number of top hits after each shuffle within each k-mer, (permutations,)."""
 
 
 def compare_same_kmer(
@@ -128,16 +128,16 @@ def compare_same_kmer(
 ) -> KmerStratum:
     """Compare hits with occurrences of the same k-mers elsewhere.
 
-    Shuffling within each k-mer which occurrences are in position makes its number of top hits
-    hypergeometric, from which it is drawn. Occurrences in one sequence are taken as independent,
-    which they are not quite.
+    Positions are shuffled among the occurrences of each k-mer. The number of top hits is then
+    hypergeometric and is drawn from this distribution. Occurrences in one sequence are treated as
+    independent, which is an approximation.
 
     Parameters
     ----------
     kmer, phi, top
-        (occurrences,) the k-mer as a number, its attribution, and whether that is top.
+        The k-mer as a number, its attribution, and whether it is top, (occurrences,).
     in_position
-        (occurrences,) whether it is a hit in position; all others are elsewhere.
+        Whether the occurrence is a hit in position, (occurrences,); all others are elsewhere.
     permutations, seed, name
         As in :func:`compare_same_position`.
     """
@@ -168,7 +168,7 @@ def compare_same_kmer(
 
 
 def pooled_odds_ratio(tables: Integers) -> float:
-    """Return the Mantel-Haenszel odds ratio of (strata, 2, 2) tables; nan where it is undefined.
+    """Return the Mantel-Haenszel odds ratio of (strata, 2, 2) tables; nan if it is undefined.
 
     Examples
     --------
@@ -183,9 +183,9 @@ def pooled_odds_ratio(tables: Integers) -> float:
 
 
 def p_at_least(observed: float, null: Floats | Integers) -> float:
-    """Return the one-sided permutation p-value: how often chance gives as much or more.
+    """Return the one-sided permutation p-value: how often chance gives at least the observed value.
 
-    One is added to both counts: the data as they are are one of the permutations (Phipson and Smyth
+    One is added to both counts because the observed data are one of the permutations (Phipson and Smyth
     2010, Stat. Appl. Genet. Mol. Biol. 9:39), as in `scipy.stats.permutation_test`.
 
     Examples

@@ -1,4 +1,4 @@
-"""Core-promoter elements to look for: the TATA box and others, and a naive count of TATA tokens."""
+"""Core-promoter elements: the TATA box and others, and a naive count of TATA tokens."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from dnasweep.motifs.element_hits import ElementSite
 from dnasweep.motifs.scanner import ScoringMatrix, from_consensus, from_counts
 
 STRICT, WIDE = (-35, -24), (-35, -20)
-"""Positions where a TATA box may start, relative to the transcription start: first and last."""
+"""First and last position where a TATA box may start, relative to the transcription start."""
 
 HIT_PROBABILITY = 0.001
-"""Share of all 7-mers that the matrix takes for a TATA box: 16 of 16,384."""
+"""Fraction of all 7-mers that the matrix accepts as a TATA box: 16 of 16,384."""
 
 TBP_COUNTS = (
     (16, 46, 18, 309),
@@ -38,22 +38,22 @@ _WRITTEN = {
 }
 
 TATA = "TATA"
-"""What a token has to contain to count in the naive count."""
+"""Bases that a token must contain for the naive count."""
 
 
 def tata_matrix(hit_probability: float = HIT_PROBABILITY) -> ScoringMatrix:
     """Return the TATA box as a matrix of log2 odds.
 
-    Hits are at most a share `hit_probability` of all 4^7 7-mers.
+    At most a fraction `hit_probability` of all 4^7 7-mers are hits.
     """
     return from_counts("TATA matrix", TBP_COUNTS, hit_probability=hit_probability)
 
 
 def tata_sites(hit_probability: float = HIT_PROBABILITY) -> list[ElementSite]:
-    """Return the sites of the TATA box: the matrix and TATAWA, each where it starts at -35 to -24.
+    """Return the sites of the TATA box: the matrix and TATAWA, each with starts at -35 to -24.
 
-    Both once more for starts at -35 to -20. TATAWA may have one mismatch, which makes 17 of 2,048
-    6-mers hits, eight times as many as the matrix. The first site is the one of the report's headline.
+    Both are repeated for starts at -35 to -20. TATAWA may have one mismatch, which makes 17 of 2,048
+    6-mers hits, eight times as many as the matrix. The first site is the one in the headline of the report.
     """
     matrix, consensus = tata_matrix(hit_probability), from_consensus("TATAWA", mismatches=1)
     return [
@@ -66,7 +66,7 @@ def tata_sites(hit_probability: float = HIT_PROBABILITY) -> list[ElementSite]:
 def core_promoter_sites() -> list[ElementSite]:
     """Return the other elements of :mod:`dnasweep.data.planted_elements` at their positions, by consensus.
 
-    A consensus of eight bases and more may have a mismatch; positions of one element are joined.
+    A consensus of at least eight bases may have one mismatch; the positions of one element are joined.
     """
     positions: dict[tuple[str, str, bool], list[int]] = {}
     for element in ELEMENTS:
@@ -89,8 +89,8 @@ def core_promoter_sites() -> list[ElementSite]:
 def naive_tata(tables: AttributionTables, *, tss_index: int | None = None) -> pd.DataFrame:
     """Count tokens that contain TATA by the sign of their attribution, at any position.
 
-    This is how an earlier study counted TATA boxes, kept for comparison. A TATA that is split over
-    two tokens is missed, overlapping tokens count one several times, and most of them are at
+    An earlier study counted TATA boxes in this way; it is kept for comparison. A TATA that is split over
+    two tokens is missed, overlapping tokens count the same TATA several times, and most of them are at
     positions where no TATA box can be.
 
     Returns

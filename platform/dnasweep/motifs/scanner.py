@@ -1,4 +1,4 @@
-"""The scanner of motifs: position weight matrices, the scores of k-mers, hits and p-values."""
+"""Scanner for motifs: position weight matrices, scores of k-mers, hits and p-values."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ from dnasweep.motifs.hit_thresholds import Rows, kmer_scores, listed_threshold
 Floats = NDArray[np.float64]
 
 COUNT_PSEUDOCOUNT = 1.0
-"""Sites added to each column of a count matrix, shared by the four bases."""
+"""Number of sites added to each column of a count matrix, divided equally among the four bases."""
 SITES, PSEUDOCOUNT = 20.0, 0.1
-"""A matrix of probabilities is taken for this many sites and gets this pseudocount, as FIMO does
-where a motif does not state its own."""
+"""A matrix of probabilities is assumed to come from this many sites and gets this pseudocount, as in FIMO
+if a motif does not state its own."""
 STEPS = 1000
-"""Steps between the lowest and the highest score in MEME's distribution."""
+"""Number of steps between the lowest and the highest score in MEME's distribution."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScoringMatrix:
-    """A position weight matrix, and the least score that is a hit."""
+    """A position weight matrix, and the minimum score of a hit."""
 
     name: str
     """Name for readers, such as TBP."""
     scores: Rows
-    """(width, 4) score of A, C, G and T at each base of the motif; the score of a k-mer is their
+    """Scores of A, C, G and T at each base of the motif, (width, 4); the score of a k-mer is their
     sum."""
     threshold: float
-    """Least score of a hit."""
+    """Minimum score of a hit."""
     either_strand: bool = False
-    """Whether a k-mer has the better of its own score and that of its reverse complement."""
+    """Whether the score of a k-mer is the maximum of its own and that of its reverse complement."""
     id: str = ""
     """Accession, such as MA0108.3."""
 
     @property
     def width(self) -> int:
-        """Bases it covers."""
+        """Width in bases."""
         return len(self.scores)
 
     @cached_property
     def hit_probability(self) -> float:
-        """The share of all k-mers of its width that are hits, found by listing them.
+        """Fraction of all k-mers of this width that are hits, by enumeration.
 
         Raises ValueError for motifs of more than ten bases.
         """
@@ -63,12 +63,12 @@ class ScoringMatrix:
         Parameters
         ----------
         codes
-            (n, columns) bases as :mod:`dnasweep.formats.bases` codes them.
+            Bases as codes of :mod:`dnasweep.formats.bases`, (n, columns).
 
         Returns
         -------
         scores
-            (n, columns - width + 1); -inf for k-mers with an unknown base.
+            Scores, (n, columns - width + 1); -inf for k-mers with an unknown base.
         """
         columns = max(codes.shape[1] - self.width + 1, 0)
         strands = [self.scores]
@@ -83,14 +83,14 @@ class ScoringMatrix:
         return best
 
     def hits(self, codes: Codes) -> NDArray[np.bool_]:
-        """Return where a hit starts, shaped as :meth:`score` returns."""
+        """Return whether a hit starts at each position, in the shape of :meth:`score`."""
         return self.score(codes) >= self.threshold
 
     @cached_property
     def _lightmotif(self) -> list[Any]:
         import lightmotif
 
-        # lightmotif's order of bases is A, C, T, G.
+        # lightmotif orders bases as A, C, T, G.
         columns = {
             base: [row[i] for row in self.scores]
             for base, i in zip("ACTG", (0, 1, 3, 2), strict=True)
@@ -101,7 +101,7 @@ class ScoringMatrix:
     def score_packed(self, packed: Any) -> NDArray[np.float32]:
         """Return the score at every start of one long sequence, in single precision.
 
-        Does what :meth:`score` does, by lightmotif's vector instructions: for hundreds of motifs.
+        Equivalent to :meth:`score`, with lightmotif's vector instructions, for hundreds of motifs.
 
         Parameters
         ----------
@@ -120,16 +120,16 @@ class ScoringMatrix:
     def p_value(self, score: float) -> float:
         """Return the probability that one position of random DNA, on one strand, scores as high.
 
-        By the distribution that MEME computes (lightmotif), under equal base frequencies.
+        The distribution of scores is computed as in MEME (by lightmotif), under equal base frequencies.
         """
         if score == float("-inf"):
             return 1.0
         low, high = self._range
-        # At a score itself the library returns how probable higher ones are: 0 for the best k-mer.
+        # For a score, the library returns the probability of higher scores: 0 for the best k-mer.
         return float(self._lightmotif[0].pvalue(score - (high - low) / STEPS))
 
     def threshold_at(self, p_value: float) -> float:
-        """Return the least score of at most this :meth:`p_value`; infinity where no k-mer has it."""
+        """Return the lowest score with at most this :meth:`p_value`; infinity if no k-mer reaches it."""
         low, highest = self._range
         if self.p_value(highest) > p_value:
             return float("inf")
@@ -141,7 +141,7 @@ class ScoringMatrix:
 
 
 def pack(text: str) -> Any:
-    """Return letters as lightmotif reads them, for :meth:`ScoringMatrix.score_packed`."""
+    """Return letters in lightmotif's encoding, for :meth:`ScoringMatrix.score_packed`."""
     import lightmotif
 
     return lightmotif.stripe(text)
@@ -151,22 +151,22 @@ class BestHits(NamedTuple):
     """The best hit of each sequence among given starts."""
 
     start: NDArray[np.int64]
-    """(n,) column where it starts; -1 without a hit."""
+    """Column where the hit starts, (n,); -1 without a hit."""
     score: Floats
-    """(n,) its score; nan without a hit."""
+    """Score of the hit, (n,); nan without a hit."""
 
 
 def best_hits(motif: ScoringMatrix, codes: Codes, starts: NDArray[np.int64]) -> BestHits:
     """Return the highest-scoring hit of each sequence that starts in one of these columns.
 
-    Of equal scores the leftmost is taken.
+    Of hits with equal scores, the leftmost is returned.
 
     Parameters
     ----------
     motif
-        Motif to look for.
+        Motif to find.
     codes
-        (n, columns) bases.
+        Bases, (n, columns).
     starts
         Columns where a hit may start, ascending.
     """
@@ -181,7 +181,7 @@ def best_hits(motif: ScoringMatrix, codes: Codes, starts: NDArray[np.int64]) -> 
 
 
 def kmer_codes(codes: Codes, width: int) -> NDArray[np.int64]:
-    """Return the k-mer at every start as a number in base 4, -1 where a base is unknown.
+    """Return the k-mer at every start as a number in base 4; -1 if a base is unknown.
 
     Shape (n, columns - width + 1).
 
@@ -210,9 +210,9 @@ def from_counts(
     name
         Name shown to readers.
     counts
-        (width, 4) sites with A, C, G and T.
+        Number of sites with A, C, G and T, (width, 4).
     hit_probability
-        Largest share of all k-mers that may be hits; see :func:`listed_threshold`.
+        Maximum fraction of all k-mers that may be hits; see :func:`listed_threshold`.
     """
     table = np.array(counts, float) + COUNT_PSEUDOCOUNT / 4
     scores = _rows(np.log2(table / table.sum(axis=1, keepdims=True) / 0.25))
@@ -233,7 +233,7 @@ def from_consensus(
     consensus
         IUPAC letters.
     mismatches
-        Bases in which a hit may disagree.
+        Number of mismatches allowed in a hit.
     either_strand
         Whether hits on either strand count.
     """
@@ -246,7 +246,7 @@ def from_consensus(
 
 
 def from_file(motif: Motif, *, p_value: float) -> ScoringMatrix:
-    """Return a motif of a file as log2 odds on either strand.
+    """Return a motif from a file as log2 odds on either strand.
 
     A hit has at most this p-value at its position; see :meth:`ScoringMatrix.threshold_at`.
     """

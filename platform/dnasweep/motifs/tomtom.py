@@ -1,4 +1,4 @@
-"""Motifs compared with known ones by Tomtom's method, as memelite computes it."""
+"""Comparison of motifs with known ones by Tomtom's method, computed by memelite."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dnasweep.formats.motifs import Motif
 from dnasweep.tasks.multiple_tests import benjamini_hochberg
 
 FEW_TARGETS = 50
-"""With fewer known motifs, p-values depend much on which they are (MEME's Tomtom says so too)."""
+"""With fewer known motifs, p-values depend strongly on the choice of motifs (MEME's Tomtom also warns of this)."""
 COLUMNS = ("motif", "match", "match_name", "p", "q", "offset", "overlap", "strand")
 
 
@@ -29,22 +29,22 @@ def match(
     Parameters
     ----------
     names, matrices
-        The motifs; each matrix is (width, 4).
+        The motifs; each matrix has shape (width, 4).
     known
-        The motifs that they are compared with.
+        Known motifs to compare with.
     most
-        Number of best matches of each motif that are returned.
+        Maximum number of best matches per motif.
 
     Returns
     -------
     matches
         One row per motif and match, best first, with the columns `COLUMNS`. p is Tomtom's for the
-        best alignment, q is adjusted over all known motifs (Benjamini-Hochberg); offset is where the
-        known motif begins, overlap how many bases they share, strand that of the known motif.
+        best alignment, q is adjusted over all known motifs (Benjamini-Hochberg); offset is the start of
+        the known motif, overlap the number of shared bases, strand the strand of the known motif.
     """
     if not names:
         return pd.DataFrame(columns=list(COLUMNS))
-    # Compiles on first use: only jobs with motifs wait for it.
+    # Compiled on first use, so only jobs with motifs wait for it.
     from memelite import tomtom
 
     with warnings.catch_warnings():
