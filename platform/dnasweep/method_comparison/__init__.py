@@ -1,1 +1,1 @@
-"""Do attribution methods agree, find what was planted, and depend on what the model has learned?"""
+"""Do attribution methods agree, recover planted elements, and depend on what the model has learned?"""

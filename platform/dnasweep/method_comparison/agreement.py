@@ -1,8 +1,8 @@
 """Do methods agree on which bases matter? Rank correlation and overlap of the top bases.
 
-Methods differ in units and in what their values sum to, so only ranks within a sequence are compared.
-Attention has no sign. So the *importance* of bases, the size of their attribution, is compared among
-all methods, and the signed attribution among those with a sign.
+Methods differ in units and in the sums of their values, so only ranks within a sequence are compared.
+Attention has no sign. Therefore the *importance* of bases, the absolute value of their attribution, is
+compared among all methods, and the signed attribution only among methods with signed values.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from dnasweep.attribution.intervals import mean_over
 Floats = NDArray[np.float64]
 
 TOP = 0.1
-"""Share of a sequence's bases that count as its top."""
+"""Fraction of the bases of a sequence that count as its top bases."""
 MEASURES = ("importance", "signed", "top")
-"""Spearman's correlation of sizes, that of signed values, and Jaccard's index of the top bases by size."""
+"""Spearman correlation of absolute values and of signed values, and Jaccard index of the most important bases."""
 
 
 def spearman(one: Floats, other: Floats) -> Floats:
-    """Return the rank correlation of each row, (n,); nan where a row is constant.
+    """Return the rank correlation of each row, (n,); nan if a row is constant.
 
     Parameters
     ----------
     one, other
-        (n, width), nan beyond the ends of a sequence.
+        Values, (n, width), nan beyond the ends of a sequence.
     """
     found = np.full(len(one), np.nan)
     for row in range(len(one)):
@@ -44,17 +44,17 @@ def spearman(one: Floats, other: Floats) -> Floats:
 
 
 def members(values: Floats, num: NDArray[np.int64]) -> Floats:
-    """Return to what degree each base belongs to the `num` highest of its row, (n, width), 0 to 1.
+    """Return the degree of membership, 0 to 1, of each base in the `num` highest of its row, (n, width).
 
-    Equal bases share what is left for them, so that neither order nor chance decides between the
-    bases of one token. nan counts as outside.
+    Ties share the remaining membership, so that neither order nor chance decides between the bases of one
+    token. nan has membership 0.
 
     Parameters
     ----------
     values
-        (n, width).
+        Values, (n, width).
     num
-        Number of bases of each row, (n,).
+        Number of top bases in each row, (n,).
     """
     found = np.zeros_like(values)
     for row, k in enumerate(num):
@@ -63,7 +63,7 @@ def members(values: Floats, num: NDArray[np.int64]) -> Floats:
         if k < 1:
             continue
         known = values[row][there]
-        # Sums that differ by rounding alone count as equal.
+        # Sums that differ only by rounding count as equal.
         lowest = np.sort(known)[-k]
         slack = 1e-12 * abs(lowest)
         above, equal = known > lowest + slack, np.abs(known - lowest) <= slack
@@ -73,7 +73,7 @@ def members(values: Floats, num: NDArray[np.int64]) -> Floats:
 
 
 def jaccard(one: Floats, other: Floats) -> Floats:
-    """Return the overlap of soft sets, row by row: sum of minima over sum of maxima."""
+    """Return the overlap of fuzzy sets, row by row: sum of minima over sum of maxima."""
     larger = np.maximum(one, other).sum(axis=1)
     overlap = np.minimum(one, other).sum(axis=1)
     return np.divide(overlap, larger, out=np.full(len(one), np.nan), where=larger > 0)
@@ -86,16 +86,16 @@ def agreement(
     top: float = TOP,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Return how well every two methods agree, as means over sequences.
+    """Return the agreement of every pair of methods, as means over sequences.
 
     Parameters
     ----------
     values
         Attribution of each base by method, (n, width), nan beyond the ends.
     unsigned
-        Methods whose values have no sign.
+        Methods with unsigned values.
     top
-        Share of the bases that count as the top.
+        Fraction of the bases that count as top bases.
     seed
         Seed of the bootstrap.
 
@@ -129,7 +129,7 @@ def agreement(
 
 
 def chance_overlap(top: float = TOP) -> float:
-    """Return the approximate Jaccard's index of two random choices of this share of the bases."""
+    """Return the approximate Jaccard index of two random choices of this fraction of the bases."""
     return top / (2 - top)
 
 

@@ -1,4 +1,4 @@
-"""Several explanations of one model, compared with each other and with what is known of the sequences."""
+"""Comparison of several explanations of one model with each other and with known elements."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ELEMENTS = ("TATA box", "initiator", "GC box", "CCAAT box", "DPE")
 
 @dataclass(frozen=True, kw_only=True)
 class Explanations:
-    """The explanations of one model that are compared."""
+    """Explanations of one model to compare."""
 
     name: str
     """Name of the model, for readers."""
@@ -41,15 +41,15 @@ class Explanations:
     methods: Mapping[str, StoredAttributions]
     """Attributions of the same sequences by method."""
     unsigned: tuple[str, ...]
-    """Methods whose values have no sign."""
+    """Methods with unsigned values."""
     flipped: Mapping[str, StoredAttributions]
-    """For the other class, of some of the sequences."""
+    """Attributions to the other class by method, for some of the sequences."""
     randomised: Mapping[str, Mapping[str, StoredAttributions]]
-    """For models with shuffled weights by the name of what was shuffled, of some of the sequences."""
+    """Attributions of models with shuffled weights, by the shuffled part and by method, for some sequences."""
     curves: pd.DataFrame
     """Points of deletion and insertion curves."""
     costs: Mapping[str, float]
-    """Seconds of one actor by method."""
+    """Computing time of one actor in seconds, by method."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,14 +63,14 @@ class MethodComparison:
     target: str
     """Class explained."""
     methods: tuple[str, ...]
-    """In the order given."""
+    """Methods, in the given order."""
     num_sequences: int
     """Number of sequences compared."""
     num_called: int | None
-    """How many of them the model calls the class explained; None where it calls none, but predicts
-    numbers."""
+    """Number of sequences that the model calls the explained class; None if it does not call classes but
+    predicts numbers."""
     of_output: bool
-    """Whether curves are of the output explained itself, and not of the probability of a class."""
+    """Whether curves show the explained output itself instead of the probability of a class."""
     agreement: pd.DataFrame
     """See :func:`~dnasweep.method_comparison.agreement.agreement`."""
     recovery: pd.DataFrame | None
@@ -92,7 +92,7 @@ class MethodComparison:
     """method, evaluations (mean per sequence), milliseconds (of one actor, per sequence)."""
 
     def tables(self) -> dict[str, pd.DataFrame]:
-        """Return the tables there are, by name."""
+        """Return the tables that are not None, by name."""
         values = {one.name: getattr(self, one.name) for one in fields(self)}
         return {n: value for n, value in values.items() if isinstance(value, pd.DataFrame)}
 
@@ -106,20 +106,20 @@ def compare(
     permutations: int = 1_999,
     seed: int = 0,
 ) -> MethodComparison:
-    """Compare explanations with each other and with what is known of the sequences.
+    """Compare explanations with each other and with known elements of the sequences.
 
     Parameters
     ----------
     given
         The explanations.
     elements
-        True elements: id, element, start, end; None where they are not known.
+        True elements: id, element, start, end; None if they are not known.
     tss_index
         0-based index of base +1. Default: by the length of the windows.
     positive_label
-        Label of the sequences of the class explained.
+        Label of the sequences of the explained class.
     permutations
-        Shuffles per test of enrichment.
+        Number of shuffles per test of enrichment.
     seed
         Seed of bootstrap and shuffles.
     """
@@ -167,7 +167,7 @@ def compare(
 
 
 def sites() -> list[ElementSite]:
-    """Return the elements tested, each at its position: the TATA box by its matrix at -35 to -24."""
+    """Return the elements to test at their positions; the TATA box is found by its matrix at -35 to -24."""
     return [tata_sites()[0], *(s for s in core_promoter_sites() if s.element in ELEMENTS)]
 
 
@@ -178,14 +178,14 @@ def enrichment(
     permutations: int,
     seed: int,
 ) -> pd.DataFrame | None:
-    """Test elements at their positions by each method; None where no transcription start is known.
+    """Test elements at their positions by each method; None if no transcription start is known.
 
     Parameters
     ----------
     aligned
         Attributions per base by method.
     label
-        Label of the sequences that are tested.
+        Label of the sequences to test.
     permutations
         Number of shuffles per test.
     seed
@@ -227,7 +227,7 @@ def mean_curves(curves: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
 
 
 def _label_of(bases: BaseAttributions, positive: int) -> int:
-    """Return the label whose sequences are tested: the positive one, else the highest there is."""
+    """Return the label of the sequences to test: the positive one if it occurs, otherwise the highest."""
     labels = bases.sequences["label"]
     return positive if (labels == positive).any() else int(labels.max())
 
@@ -247,7 +247,7 @@ def _chosen(given: Explanations, bases: BaseAttributions) -> NDArray[np.int64]:
 def _rows_of(
     found: Mapping[str, StoredAttributions], like: BaseAttributions, tss_index: int | None
 ) -> dict[str, Floats]:
-    """Return values aligned as those of `like`, for the sequences that are there, in its order."""
+    """Return values aligned like those of `like`, for the sequences that exist, in the same order."""
     out = {}
     for name, one in found.items():
         bases = per_base(one, tss_index=tss_index)

@@ -1,4 +1,4 @@
-"""The work list of deletion and insertion curves: in which order tokens are removed or added; without torch."""
+"""The work list of deletion and insertion curves: orders of removing or adding tokens. Does not import torch."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ COLUMNS = ("row", "id", "sequence", "method", "repeat", "order")
 def curve_work(
     found: Mapping[str, StoredAttributions], *, repeats: int = 3, seed: int = 0
 ) -> pa.Table:
-    """Return the work list of the curves of some methods, and of random orders beside them.
+    """Return the work list of curves for some methods and for random orders.
 
-    It has the sequences that the model calls the class explained; all where there are none.
+    It contains the sequences that the model calls the explained class, or all sequences if there are none.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def curve_work(
         for repeat in range(repeats):
             rows.append((name, sequence, RANDOM, repeat, _text(rng.permutation(int(num)))))
     table = pd.DataFrame(rows, columns=list(COLUMNS[1:]))
-    # Orders of the same number of tokens are computed together.
+    # Orders with the same number of tokens are computed together.
     table = table.iloc[np.argsort(-table["order"].str.count(",").to_numpy(), kind="stable")]
     return pa.table(
         {
@@ -63,9 +63,9 @@ def curve_work(
 
 
 def curve_settings(settings: Mapping[str, Any], steps: int = STEPS) -> dict[str, Any]:
-    """Return what determines the curves, from the settings of one of the explanations.
+    """Return the settings that determine the curves, from the settings of one of the explanations.
 
-    `reference` and `seed` have to be among them; some methods have no such settings.
+    They must contain `reference` and `seed`, which some methods do not have.
     """
     names = ("target", "model", "classes", "tokenizer", "engine", "precision", "precision_bound")
     return {

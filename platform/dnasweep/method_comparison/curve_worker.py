@@ -1,7 +1,8 @@
-"""What a job of deletion and insertion curves does with one shard of its work list.
+"""Computation of one shard of the work list of deletion and insertion curves.
 
-A curve is of the probability of the class. What is said of places in a sequence is nearly certain of the
-sequence as a whole, and numbers have no probability: there it is of the output itself.
+A curve shows the probability of the class. If the model predicts bases or bins, this probability is close to
+certainty for the sequence as a whole, and predicted numbers have no probability: in these cases the curve
+shows the output itself.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from dnasweep.method_comparison.curves import KINDS, counts_of, curve_masks, sho
 class CurveWorker(ExplainerWorker):
     """Computes the probability of the class, or the output, as tokens are removed or added in order.
 
-    Parameters as of :class:`~dnasweep.attribution.worker.ExplainerWorker`, with settings by
+    Parameters as in :class:`~dnasweep.attribution.worker.ExplainerWorker`, with settings from
     :func:`~dnasweep.method_comparison.curve_rows.curve_settings`.
     """
 
@@ -32,7 +33,7 @@ class CurveWorker(ExplainerWorker):
     def compute(
         self, rows: pa.Table, progress: Callable[[int], None]
     ) -> tuple[dict[str, pa.Table], dict[str, Any]]:
-        """Return the points of every curve of a shard, and its counts."""
+        """Return the points of all curves of a shard, and its counts."""
         steps = int(self.settings["steps"])
         orders = [np.array(text.split(","), np.int64) for text in rows["order"].to_pylist()]
         sequences = rows["sequence"].to_pylist()

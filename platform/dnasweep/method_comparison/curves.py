@@ -1,9 +1,8 @@
 """Deletion and insertion curves: the probability of the class as tokens are removed or added in order.
 
-After Petsiuk, Das & Saenko (2018): tokens are removed in the order of their attribution, highest first
-(deletion: the sooner the probability falls the better), or added in that order (insertion: the sooner
-it rises the better). The area under the curve sums it up; it has to be compared with that of a random
-order.
+The method follows Petsiuk, Das & Saenko (2018): tokens are removed in the order of their attribution, highest
+first (deletion: the sooner the probability falls the better), or added in this order (insertion: the sooner
+it rises the better). The area under the curve summarises it and must be compared with that of a random order.
 """
 
 from __future__ import annotations
@@ -22,25 +21,25 @@ Booleans = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
 STEPS = 20
-"""Upper limit on the steps of a curve."""
+"""Maximum number of steps in a curve."""
 KINDS = ("deletion", "insertion")
 RANDOM = "random order"
 """Name of the random orders among the methods."""
 
 
 def shows_output(settings: Mapping[str, Any]) -> bool:
-    """Return whether the curves of a model are of the output explained, and not of a probability.
+    """Return whether the curves of a model show the explained output instead of a probability.
 
     Parameters
     ----------
     settings
-        Settings of its attributions.
+        Settings of the model's attributions.
     """
     return "task" in settings and not TASKS[settings["task"]].has_calls
 
 
 def counts_of(num_tokens: int, steps: int = STEPS) -> NDArray[np.int64]:
-    """Return how many tokens are removed, or added, at each point of a curve: from 0 to all."""
+    """Return the number of tokens removed or added at each point of a curve, from 0 to all."""
     points = np.linspace(0, num_tokens, min(steps, num_tokens) + 1)
     return points.round().astype(np.int64)
 
@@ -51,9 +50,9 @@ def curve_masks(order: NDArray[np.int64], steps: int = STEPS) -> Booleans:
     Parameters
     ----------
     order
-        Tokens, highest first.
+        Tokens by decreasing attribution.
     steps
-        Upper limit on the steps of a curve.
+        Maximum number of steps in a curve.
     """
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order))
@@ -62,12 +61,12 @@ def curve_masks(order: NDArray[np.int64], steps: int = STEPS) -> Booleans:
 
 
 def order_of(phi: Floats) -> NDArray[np.int64]:
-    """Return the tokens by attribution, highest first; among equals the leftmost first."""
+    """Return the tokens by decreasing attribution; ties from left to right."""
     return np.argsort(-phi, kind="stable")
 
 
 def area(shares: Floats, values: Floats) -> float:
-    """Return the area under a curve, by trapezoids."""
+    """Return the area under a curve, by the trapezoidal rule."""
     return float(np.trapezoid(values, shares))
 
 
@@ -90,7 +89,7 @@ def areas(curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def compare_areas(table: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
-    """Return the mean area of each method, and its paired difference from random order.
+    """Return the mean area of each method, and its paired difference from a random order.
 
     Parameters
     ----------

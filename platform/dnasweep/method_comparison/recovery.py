@@ -1,7 +1,7 @@
-"""Do methods find elements that are known? AUROC over bases, and hits among the highest ones.
+"""Do methods recover known elements? AUROC over bases, and hits among the highest bases.
 
-Where the elements are known, as in simulated sequences, a method is assessed by the bases that it
-ranks high. Attributions to the class explained keep their sign: an element is evidence for its class.
+If the elements are known, as in simulated sequences, a method is assessed by the bases that it
+ranks high. Attributions keep their sign, because an element is evidence for the explained class.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ REQUIRED = ("id", "element", "start", "end")
 
 
 def planted(bases: BaseAttributions, elements: pd.DataFrame) -> dict[str, Booleans]:
-    """Return which bases lie in elements, by the name of the element, (n, width) as `bases.values`.
+    """Return which bases are in elements, by name of the element; each of shape (n, width).
 
     Parameters
     ----------
@@ -40,8 +40,7 @@ def planted(bases: BaseAttributions, elements: pd.DataFrame) -> dict[str, Boolea
     Raises
     ------
     InputError
-        Where a column is missing, an element lies outside of its sequence, or none of the sequences
-        has one.
+        If a column is missing, an element is outside its sequence, or no sequence has an element.
     """
     if missing := [name for name in REQUIRED if name not in elements]:
         raise InputError(
@@ -70,22 +69,22 @@ def planted(bases: BaseAttributions, elements: pd.DataFrame) -> dict[str, Boolea
     if not found[EVERY].any():
         raise InputError(
             "none of the sequences has an element in the table of elements",
-            remedy="Its ids have to be those of the sequences.",
+            remedy="Use the ids of the sequences in the table of elements.",
         )
     return {name: inside for name, inside in found.items() if inside.any()}
 
 
 def auroc(values: Floats, inside: Booleans, outside: Booleans) -> Floats:
-    """Return the probability that a base inside ranks above one outside, for each row, (n,).
+    """Return the probability that a base inside an element ranks above one outside, for each row, (n,).
 
-    Ties count half (Mann and Whitney); nan where either side is empty.
+    Ties count half (Mann and Whitney); nan if either group is empty.
 
     Parameters
     ----------
     values
-        (n, width), nan beyond the ends of a sequence.
+        Values, (n, width), nan beyond the ends of a sequence.
     inside, outside
-        (n, width) which bases are compared.
+        Bases of the two groups, (n, width).
     """
     found = np.full(len(values), np.nan)
     for row in range(len(values)):
@@ -101,14 +100,14 @@ def auroc(values: Floats, inside: Booleans, outside: Booleans) -> Floats:
 def recovery(
     values: Mapping[str, Floats], elements: Mapping[str, Booleans], *, seed: int = 0
 ) -> pd.DataFrame:
-    """Return how well each method finds each kind of element, as means over sequences with one.
+    """Return how well each method recovers each kind of element, as means over sequences with one.
 
     Parameters
     ----------
     values
         Attribution of each base by method, each of shape (n, width).
     elements
-        Bases inside by name, as :func:`planted` returns them.
+        Bases inside elements by name, from :func:`planted`.
     seed
         Seed of the bootstrap.
 
@@ -116,8 +115,8 @@ def recovery(
     -------
     recovery
         One row per method and kind: method, element, num, auroc, auroc_low, auroc_high (against bases
-        outside of all elements), hit_rate, hit_low, hit_high (share of the k highest bases that lie
-        inside, for k bases inside; ties share), chance (hit rate of a random order).
+        outside all elements), hit_rate, hit_low, hit_high (fraction of the k highest bases that are
+        inside, where k is the number of bases inside; ties are shared), chance (hit rate of a random order).
     """
     rows = []
     for method, found in values.items():

@@ -1,8 +1,8 @@
-"""Do explanations depend on what they explain? Two checks that some methods fail.
+"""Do explanations depend on the class and the model? Two checks that some methods fail.
 
 The log odds of two classes are the same number with opposite signs, so all evidence for one class is
-evidence against the other. And nothing learnt is left in a model whose weights were shuffled, so an
-explanation that looks as before shows the sequence and not the model (Adebayo et al. 2018).
+evidence against the other. A model with shuffled weights has lost everything it learned, so an explanation
+that does not change reflects the sequence and not the model (Adebayo et al. 2018).
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
 
 FLIP = "other class"
-"""The check with the other class; all others are named by the weights that were shuffled."""
+"""Name of the check with the other class; the other checks are named after the shuffled weights."""
 COLUMNS = ("check", "method", "num", "mean", "low", "high", "auroc")
 
 
 def flipped_share(values: Floats, other: Floats) -> Floats:
-    """Return the share of each row's attribution, by size, that changes its sign for the other class, (n,).
+    """Return the fraction of each row's absolute attribution that changes its sign for the other class, (n,).
 
-    1 where everything does, 0 where nothing does; nan where all is zero.
+    It is 1 if all values change their sign, 0 if none does, and nan if all values are zero.
     """
     size = np.nan_to_num(np.abs(values))
     changed = np.nan_to_num(np.sign(values)) * np.nan_to_num(np.sign(other)) < 0
@@ -55,9 +55,9 @@ def sanity(
     flipped
         The same for the other class.
     randomised
-        The same for models with shuffled weights, by the name of what was shuffled.
+        The same for models with shuffled weights, by the name of the shuffled part.
     elements
-        Bases inside elements, as :func:`~dnasweep.method_comparison.recovery.planted` returns them.
+        Bases inside elements, from :func:`~dnasweep.method_comparison.recovery.planted`.
     seed
         Seed of the bootstrap.
 
@@ -65,9 +65,9 @@ def sanity(
     -------
     sanity
         One row per check and method: check, method, num, mean, low, high, auroc. For the other class,
-        `mean` is the share that changes its sign (1 is right); for shuffled weights, it is the rank
-        correlation of importance with that of the intact model (0 is right), and `auroc` is the
-        recovery of elements (0.5 is right), nan where none are known.
+        `mean` is the fraction that changes its sign (ideally 1); for shuffled weights, it is the rank
+        correlation of importance with that of the intact model (ideally 0), and `auroc` is the
+        recovery of elements (ideally 0.5), nan if none are known.
     """
     rows = []
     for method, found in flipped.items():

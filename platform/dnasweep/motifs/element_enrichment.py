@@ -92,7 +92,7 @@ def enrichment_of_elements(
     sites
         Elements to find, and their positions.
     config
-        Settings of the ranking and tests of hits.
+        Settings of the ranking and tests of hits. Default: `ElementEnrichmentConfig()`.
     """
     config = config or ElementEnrichmentConfig()
     found = [find_element_hits(bases, site, top=config.top) for site in sites]

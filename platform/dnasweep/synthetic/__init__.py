@@ -1,1 +1,1 @@
-"""Sequences made up to ask a model something: motifs put into backgrounds, and designs."""
+"""Synthetic sequences that probe a model: motifs inserted into backgrounds, and designs."""

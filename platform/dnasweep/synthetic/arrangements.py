@@ -1,8 +1,8 @@
-"""Where motifs stand in a background: every condition that a marginalisation compares, in a fixed order.
+"""Arrangements of motifs in a background: all conditions of a marginalisation, in a fixed order.
 
-The spacing of two motifs is the number of bases between the last base of the first, which stands
-upstream, and the first base of the second: 0 puts them next to each other. An orientation is a letter for
-each motif in the order in which they stand, F as given and R reverse complemented.
+The spacing of two motifs is the number of bases between the last base of the upstream motif and the first
+base of the downstream motif: with 0 they are adjacent. An orientation has one letter per motif, upstream
+first: F as given and R reverse complemented.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from dnasweep.formats.bases import reverse_complement
 Orientation = Literal["FF", "FR", "RF", "RR"]
 Held = Literal["motif", "other"]
 NONE = -1
-"""Start of a motif that is not there."""
+"""Start of an absent motif."""
 
 
 class Condition(NamedTuple):
-    """What stands in a background; starts from 0, `NONE` where a motif is not there."""
+    """Motifs in a background; starts count from 0, and `NONE` marks an absent motif."""
 
     motif: int = NONE
     motif_strand: str = "F"
@@ -31,14 +31,14 @@ class Condition(NamedTuple):
     other_strand: str = "F"
 
     def apply(self, background: str, motif: str, other: str) -> str:
-        """Return a background with the motifs in place of its bases.
+        """Return a background in which motifs replace its bases.
 
         Parameters
         ----------
         background
             The sequence.
         motif, other
-            Bases of the motifs as they stand on the forward strand.
+            Bases of the motifs as given, before any reverse complement.
         """
         for start, strand, bases in (
             (self.motif, self.motif_strand, motif),
@@ -51,51 +51,51 @@ class Condition(NamedTuple):
 
 
 class Alone(NamedTuple):
-    """A motif alone at one place, and the conditions that say its effect."""
+    """A motif alone at one position, and the condition that measures its effect."""
 
     which: Literal["motif", "other"]
     strand: str
     start: int
     condition: int
-    """Number of the condition with it; number 0 is the background."""
+    """Number of the condition with the motif; number 0 is the background."""
 
 
 class Pair(NamedTuple):
-    """Two motifs at one spacing and orientation, and the conditions that say their effect."""
+    """Two motifs at one spacing and orientation, and the conditions that measure their effect."""
 
     spacing: int
     orientation: str
     motif_start: int
     other_start: int
     both: int
-    """Number of the condition with both."""
+    """Number of the condition with both motifs."""
     motif_alone: int
-    """Number of the condition with the first at the same place."""
+    """Number of the condition with only the first motif, at the same position."""
     other_alone: int
-    """Number of the condition with the second at the same place."""
+    """Number of the condition with only the second motif, at the same position."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arrangements:
-    """One motif at some places, or two at some spacings, in backgrounds of one length."""
+    """One motif at several positions, or two at several spacings, in backgrounds of one length."""
 
     length: int
-    """Bases of a background."""
+    """Length of a background in bases."""
     width: int
-    """Bases of the motif."""
+    """Length of the motif in bases."""
     starts: tuple[int, ...]
-    """Places of the motif's first base, from 0; one where there are two motifs and it is held."""
+    """Positions of the first base of the motif, from 0; with two motifs, one position of the fixed motif."""
     other_width: int = 0
-    """Bases of the second motif; 0: there is none."""
+    """Length of the second motif in bases; 0 if there is none."""
     spacings: tuple[int, ...] = ()
-    """Bases between the two, from 0."""
+    """Numbers of bases between the two motifs, from 0."""
     orientations: tuple[str, ...] = ("FF",)
-    """Of the pair; of one motif its first letter counts."""
+    """Orientations of the pair; for a single motif, only the first letter counts."""
     held: Held = "motif"
-    """Which of two motifs stays where it is, its first base at `starts[0]`."""
+    """Which of two motifs is fixed, with its first base at `starts[0]`."""
 
     def settings(self) -> dict[str, Any]:
-        """Return what makes it again, JSON-able; :meth:`of` reads it."""
+        """Return the settings, JSON-able, from which :meth:`of` restores the arrangements."""
         return {
             "length": self.length,
             "width": self.width,
@@ -108,7 +108,7 @@ class Arrangements:
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Self:
-        """Return the arrangements of settings that :meth:`settings` has returned."""
+        """Return the arrangements for settings returned by :meth:`settings`."""
         return cls(
             length=settings["length"],
             width=settings["width"],
@@ -121,17 +121,17 @@ class Arrangements:
 
     @cached_property
     def alone(self) -> list[Alone]:
-        """Each motif alone, at every place where it stands in a pair."""
+        """Each motif alone, at every position that it has in a pair."""
         return self._all[1]
 
     @cached_property
     def pairs(self) -> list[Pair]:
-        """Every pair; none where there is one motif."""
+        """Every pair; empty for a single motif."""
         return self._all[2]
 
     @cached_property
     def conditions(self) -> list[Condition]:
-        """Every condition once; the first is the background as it is."""
+        """Every condition once; the first is the unchanged background."""
         return self._all[0]
 
     @cached_property
@@ -167,7 +167,7 @@ class Arrangements:
         return list(numbers), list(alone.values()), pairs
 
     def _places(self, spacing: int) -> tuple[int, int]:
-        """Return the first base of either motif."""
+        """Return the first base of each motif."""
         (held,) = self.starts
         if self.held == "motif":
             return held, held + self.width + spacing
@@ -175,7 +175,7 @@ class Arrangements:
 
 
 def check_fits(arrangements: Arrangements) -> None:
-    """Raise :class:`InputError` where a motif would reach beyond its background."""
+    """Raise :class:`InputError` if a motif would extend beyond its background."""
     length = arrangements.length
     widths = {"motif": arrangements.width, "other": arrangements.other_width}
     for one in arrangements.alone:
@@ -191,18 +191,18 @@ def check_fits(arrangements: Arrangements) -> None:
 def usual_start(
     length: int, width: int, other_width: int, spacings: Sequence[int], held: Held
 ) -> int:
-    """Return where the held motif begins so that the widest pair stands in the middle.
+    """Return the start of the fixed motif that places the widest pair in the middle.
 
     Parameters
     ----------
     length
         Length of a background in bases.
     width, other_width
-        Bases of the motifs; 0: there is no second one.
+        Lengths of the motifs in bases; 0 if there is no second one.
     spacings
-        Bases between them.
+        Numbers of bases between the motifs.
     held
-        Which motif stays in place.
+        Which motif is fixed.
 
     Examples
     --------

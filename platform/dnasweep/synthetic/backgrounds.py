@@ -1,4 +1,4 @@
-"""Backgrounds that motifs are put into: shuffled sequences of the user's, or random bases."""
+"""Backgrounds for motifs: shuffles of the user's sequences, or random bases."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from dnasweep.formats.bases import decode
 def shuffled_backgrounds(
     sequences: Sequence[str], ids: Sequence[str], num: int, *, seed: int
 ) -> tuple[list[str], list[str]]:
-    """Return `num` shuffles that keep all dinucleotides, and the id of the sequence of each.
+    """Return `num` shuffles that preserve dinucleotide counts, and the ids of their sequences.
 
-    Each sequence is shuffled once before one is shuffled again; of more sequences than are needed,
-    random ones are taken.
+    Each sequence is shuffled once before any is shuffled again; if there are more sequences than needed,
+    a random subset is used.
 
     Parameters
     ----------
     sequences, ids
-        Of equal length, of A, C, G and T.
+        Sequences of equal length, of A, C, G and T, and their ids.
     num
         Total number of backgrounds.
     seed
@@ -32,7 +32,7 @@ def shuffled_backgrounds(
     Raises
     ------
     InputError
-        Where sequences differ in length.
+        If sequences differ in length.
     """
     lengths = sorted({len(sequence) for sequence in sequences})
     if len(lengths) > 1:
@@ -59,9 +59,9 @@ def random_backgrounds(num: int, length: int, gc: float, *, seed: int) -> list[s
     Parameters
     ----------
     num, length
-        How many, and their bases.
+        Number of sequences, and their length in bases.
     gc
-        Share of G and C together.
+        GC content, from 0 to 1.
     seed
         Seed of the draws.
     """
@@ -78,12 +78,12 @@ def instances_of(
     Parameters
     ----------
     probabilities
-        (width, 4) share of A, C, G and T at each base.
+        Frequencies of A, C, G and T at each base, (width, 4).
     num
         Number of backgrounds.
     drawn
-        Whether the bases of each are drawn; otherwise all have the likeliest, of equal ones the first in
-        the order A, C, G, T.
+        Whether the bases of each instance are drawn; otherwise all instances have the most probable bases,
+        and ties are broken in the order A, C, G, T.
     seed
         Seed of the draws.
     """

@@ -1,4 +1,4 @@
-"""What an edit of a sequence may not do: touch bases that are kept, or leave a range of GC content."""
+"""Constraints on edits of a sequence: bases that must be kept, and a range of GC content."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ _INTERVAL = re.compile(r"(\d+)\.\.(\d+)")
 
 
 class GcRange(NamedTuple):
-    """The least and the largest share of G and C that a design may have."""
+    """Minimum and maximum GC content of a design, from 0 to 1."""
 
     low: float = 0.0
     high: float = 1.0
 
     def holds(self, num_gc: NDArray[np.int64] | int, length: int) -> NDArray[np.bool_]:
-        """Return whether sequences of `length` bases with so many G and C are inside."""
-        # In whole bases, so that a share of .6 of 100 bases is 60 and not 60.00000000000001.
+        """Return whether sequences of `length` bases with `num_gc` G and C are in the range."""
+        # In whole bases, so that 0.6 of 100 bases is 60 and not 60.00000000000001.
         low, high = np.ceil(self.low * length - 1e-9), np.floor(self.high * length + 1e-9)
         return (np.asarray(num_gc) >= low) & (np.asarray(num_gc) <= high)
 
 
 def read_intervals(texts: Sequence[str]) -> list[tuple[int, int]]:
-    """Return intervals FIRST..LAST, from 0 and with both ends, as first base and one past the last.
+    """Return intervals FIRST..LAST, counted from 0 and inclusive, as first base and one past the last.
 
     Raises
     ------
     InputError
-        For anything else.
+        For any other text.
 
     Examples
     --------
@@ -57,16 +57,16 @@ def read_intervals(texts: Sequence[str]) -> list[tuple[int, int]]:
 def kept_bases(
     sequence: str, intervals: Sequence[tuple[int, int]], motifs: Sequence[str]
 ) -> NDArray[np.bool_]:
-    """Return which bases of a sequence no edit may touch, (bases,).
+    """Return which bases of a sequence must not be edited, (bases,).
 
     Parameters
     ----------
     sequence
-        In upper case; letters other than A, C, G and T are kept too.
+        Sequence in upper case; letters other than A, C, G and T are also kept.
     intervals
         First base and one past the last.
     motifs
-        Consensus in IUPAC letters: every place that agrees with one, on either strand, is kept.
+        Consensus sequences in IUPAC letters: every match on either strand is kept.
     """
     kept = np.array([base not in "ACGT" for base in sequence], bool)
     for start, end in intervals:
@@ -79,7 +79,7 @@ def kept_bases(
 
 
 def places_of(sequence: str, consensus: str) -> list[int]:
-    """Return where a sequence agrees with a consensus, also where places overlap.
+    """Return the starts of all matches of a consensus, including overlapping ones.
 
     Parameters
     ----------

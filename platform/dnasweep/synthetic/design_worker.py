@@ -29,12 +29,12 @@ EDITS = pa.schema(
 
 
 class DesignWorker:
-    """Edits sequences so that a model's output rises or falls.
+    """Edits sequences to raise or lower a model's output.
 
     Parameters
     ----------
     storage, kind, key
-        Storage, and kind and key of the model as an artefact in it.
+        Storage, and kind and key of the model's artefact in it.
     settings
         Settings of the job.
     device
@@ -61,7 +61,7 @@ class DesignWorker:
         )
 
     def smoke_test(self, rows: pa.Table) -> None:
-        """Compute the output of the first sequence, and its gradient where that is needed."""
+        """Compute the output of the first sequence, and its gradient if needed."""
         sequence = rows["sequence"].to_pylist()[:1]
         self._model.log_odds(sequence)
         if self._search.preselect is not None:
@@ -70,7 +70,7 @@ class DesignWorker:
     def compute(
         self, rows: pa.Table, progress: Callable[[int], None]
     ) -> tuple[dict[str, pa.Table], dict[str, Any]]:
-        """Return the designs of a shard, the edits of each, and how many evaluations that took."""
+        """Return the designs of a shard with their edits, and the number of evaluations."""
         ids, sequences = rows["id"].to_pylist(), rows["sequence"].to_pylist()
         kept = [
             np.frombuffer(one.encode(), np.uint8) == ord("1") for one in rows["kept"].to_pylist()

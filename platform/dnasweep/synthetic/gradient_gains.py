@@ -1,8 +1,8 @@
-"""What substitutions gain, to first order: the gradient at the embeddings of the tokens they change.
+"""First-order gains of substitutions, from the gradient at the embeddings of the tokens they change.
 
 With gradient g_i of the output at the embedding of token i, changing tokens from t to u gains about the sum of
-g_i (E[u_i] - E[t_i]). One backward pass so ranks all substitutions of a sequence; which of them are best is
-then computed. It needs tokens that stay in place, as those of single bases and k-mers do.
+g_i (E[u_i] - E[t_i]). One backward pass thus ranks all substitutions of a sequence, and only the best ones are
+evaluated exactly. Tokens must stay in place, as single bases and k-mers do.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ REMEDY = "Leave --preselect out: every substitution is computed."
 def gradient_gains(
     model: SequenceValues, sequences: Sequence[str], edited: Sequence[Sequence[str]]
 ) -> list[NDArray[np.float64]]:
-    """Return the expected gain of every edited sequence, an array for each sequence.
+    """Return the expected gain of every edited sequence, as one array per sequence.
 
     Parameters
     ----------
@@ -34,13 +34,13 @@ def gradient_gains(
     sequences
         Sequences to edit.
     edited
-        Edited sequences of each.
+        Edited versions of each sequence.
 
     Raises
     ------
     InputError
-        Where a substitution changes the number of tokens, and for models that read a token twice or in
-        windows.
+        If a substitution changes the number of tokens, and for models that read each token twice, read
+        sequences in windows, or have outputs for bases or bins.
     """
     classifier = model.model
     if getattr(classifier, "reads_complements", False):
@@ -79,7 +79,7 @@ def _gradient(model: SequenceValues, ids: NDArray[np.int64]) -> NDArray[np.float
     tokens = torch.from_numpy(ids)[None].to(model.device)
     with torch.enable_grad():
         inputs = embeddings(tokens).detach().requires_grad_()
-        # The model gets the tokens themselves, so that it assigns positions as always.
+        # The model gets the tokens themselves, and so assigns positions as usual.
         hook = embeddings.register_forward_hook(lambda *_: inputs)
         try:
             logits = classifier(input_ids=tokens).logits

@@ -1,12 +1,13 @@
-"""Sequences edited base by base so that a model's output rises or falls, under constraints.
+"""Greedy design: sequences are edited base by base to raise or lower a model's output, under constraints.
 
-Each step computes every single substitution that is allowed (in-silico mutagenesis) of every sequence
-in one batch, and keeps the best of each; with a beam, the best few. It ends when nothing improves the output
-or the edits are used up. No base is edited twice, so that edits are differences from the sequence given.
+Each step evaluates every allowed single substitution (in-silico mutagenesis) of every sequence in one batch,
+and keeps the best one of each sequence; with a beam, the best few. The search ends when no substitution
+improves the output or the maximum number of edits is reached. No base is edited twice, so edits are
+differences from the given sequence.
 
-tangermeme's `greedy_substitution` (1.6) does this for one one-hot sequence a call, tells the last sequence and
-no step, and knows no range of GC content; ledidi needs gradients through one-hot input. Models here read
-tokens of the whole text, so edits are made in text, and each is on record.
+tangermeme's `greedy_substitution` (1.6) does this for one one-hot sequence per call, returns only the final
+sequence without the steps, and does not support a range of GC content; ledidi needs gradients through one-hot
+input. Models here read tokens of the whole text, so edits are made in the text, and each is recorded.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ from dnasweep.synthetic.constraints import GcRange
 Floats = NDArray[np.float64]
 Score = Callable[[Sequence[str]], Floats]
 Expect = Callable[[Sequence[str], Sequence[Sequence[str]]], list[Floats]]
-"""Of sequences and the edited ones of each, what these gain, roughly."""
+"""Function from sequences and the edited versions of each to their approximate gains."""
 SMALLEST_GAIN = 1e-5
-"""Of the output: less is rounding, and no improvement."""
+"""Minimum improvement of the output; smaller ones are rounding errors."""
 
 
 ANY_GC = GcRange()
@@ -36,19 +37,19 @@ class Edit(NamedTuple):
     """One substitution."""
 
     position: int
-    """From 0."""
+    """Position of the base, from 0."""
     old: str
     new: str
     output: float
-    """Of the model, with this edit and all before it."""
+    """Model output with this edit and all earlier ones."""
 
 
 class Design(NamedTuple):
-    """A sequence and what became of it."""
+    """A sequence and its edits."""
 
     sequence: str
     output: float
-    """Of the sequence as it is."""
+    """Model output for the given sequence."""
     edits: tuple[Edit, ...] = ()
 
     @property
@@ -67,19 +68,19 @@ class Design(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """How edits are sought."""
+    """Settings of the search for edits."""
 
     sign: int
     """1 to raise the output, -1 to lower it."""
     most_edits: int
-    """Of a sequence."""
+    """Maximum number of edits per sequence."""
     gc: GcRange = ANY_GC
-    """Of every sequence on the way."""
+    """Range of GC content after every edit."""
     beam: int = 1
-    """Sequences that each step goes on with, of each sequence given."""
+    """Number of edited sequences kept after each step, per given sequence."""
     preselect: int | None = None
-    """Substitutions of a sequence that are computed each step: those of the largest expected gain.
-    None: all."""
+    """Number of substitutions per sequence that are evaluated in each step, chosen by largest expected gain;
+    None for all."""
 
 
 def design(
@@ -96,7 +97,7 @@ def design(
     Parameters
     ----------
     sequences
-        Of A, C, G and T where they are not kept.
+        Sequences; bases that are not kept must be A, C, G or T.
     kept
         Bases of each sequence that must not be edited, each of shape (bases,).
     search
@@ -104,7 +105,7 @@ def design(
     score
         Returns the outputs of sequences.
     expect
-        Returns what edited sequences gain roughly, for `search.preselect`.
+        Returns the approximate gains of edited sequences, for `search.preselect`.
     progress
         Called with the number of steps done.
     """
@@ -124,7 +125,7 @@ def design(
         if search.preselect is not None and expect is not None:
             gains = expect(texts, edited)
             for number, gain in enumerate(gains):
-                # Ties by place: a stable order is the same on every machine.
+                # Ties are broken by position: a stable order is the same on every machine.
                 first = np.argsort(-search.sign * gain, kind="stable")[: search.preselect]
                 first = np.sort(first)
                 choices[number] = [choices[number][i] for i in first]
@@ -147,7 +148,7 @@ def design(
 
 
 def _substitutions(one: Design, kept: NDArray[np.bool_], gc: GcRange) -> list[tuple[int, int]]:
-    """Return the substitutions that are allowed, as position and code of the new base."""
+    """Return the allowed substitutions, as position and code of the new base."""
     codes = encode(one.designed)
     free = ~kept
     free[[edit.position for edit in one.edits]] = False
@@ -163,7 +164,7 @@ def _replaced(text: str, position: int, code: int) -> str:
 
 
 def _best_of(found: list[Design], search: Search) -> list[Design]:
-    """Return the best designs, each sequence once."""
+    """Return the best designs, without duplicate sequences."""
     order = sorted(found, key=lambda one: -search.sign * one.designed_output)
     unique: dict[str, Design] = {}
     for one in order:

@@ -1,13 +1,13 @@
-"""What motifs do, from a model's output in the same backgrounds with and without them.
+"""Effects of motifs, from a model's output in the same backgrounds with and without them.
 
-The effect of a condition is the mean over backgrounds of its output less that of the same background
-without motifs. The interaction of two motifs is, in each background,
+The effect of a condition is its output minus that of the same background without motifs, averaged over
+backgrounds. The interaction of two motifs is, in each background,
 
     output(both) - output(first alone) - output(second alone) + output(neither),
 
-each alone at the place where it stands in the pair: what both do beyond the sum of what each does.
-Intervals and p-values are those of Student's t over the backgrounds, which are paired; p-values of all
-spacings and orientations are adjusted together (Benjamini and Hochberg 1995).
+each alone at its position in the pair: the effect of both beyond the sum of their separate effects.
+Intervals and p-values are from paired t tests over the backgrounds; p-values of all spacings and
+orientations are adjusted together (Benjamini and Hochberg 1995).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from dnasweep.tasks.multiple_tests import benjamini_hochberg
 
 Floats = NDArray[np.float64]
 ROUNDING = 2.0**-20
-"""Of the largest output: differences below are those of arithmetic in 24 bits, and prove nothing."""
+"""Fraction of the largest output below which differences are rounding errors of 24-bit arithmetic."""
 BOOTSTRAPS = 2000
 LEVEL = 0.95
 
@@ -39,21 +39,21 @@ class Effects(NamedTuple):
 
 
 class MarginalEffects(NamedTuple):
-    """What a marginalisation has found."""
+    """Results of a marginalisation."""
 
     alone: pd.DataFrame
-    """One row per motif, strand and place: `motif`, `strand`, `start`, `effect` with `low`, `high`, `p`, `q`."""
+    """One row per motif, strand and position: `motif`, `strand`, `start`, `effect` with `low`, `high`, `p`, `q`."""
     pairs: pd.DataFrame
     """One row per spacing and orientation: `spacing`, `orientation`, `motif_start`, `other_start`,
     `both`, `motif_alone` and `other_alone` (effects, each with `_low` and `_high`), and `interaction` with
-    `low`, `high`, `p` and `q`; empty where there is one motif."""
+    `low`, `high`, `p` and `q`; empty for a single motif."""
     spacings: tuple[int, int] | None
-    """Between which spacings the strongest interaction lies, in 95 % of the bootstraps of the backgrounds,
-    at its orientation; None where there is one motif."""
+    """95 % bootstrap interval, over backgrounds, of the spacing of the strongest interaction at its
+    orientation; None for a single motif."""
 
     @property
     def strongest(self) -> pd.Series | None:
-        """The pair with the largest interaction, of those with q below 0.05; None if there is none."""
+        """The pair with the largest interaction among those with q below 0.05; None if there is none."""
         if self.pairs.empty:
             return None
         sure = self.pairs[self.pairs["q"] < 1 - LEVEL]
@@ -61,7 +61,7 @@ class MarginalEffects(NamedTuple):
 
 
 def largest(table: pd.DataFrame, by: str) -> pd.Series:
-    """Return the row of a table with the largest value of a column, of either sign."""
+    """Return the row of a table with the largest absolute value of a column."""
     return table.iloc[int(table[by].abs().to_numpy().argmax())]
 
 
@@ -71,9 +71,9 @@ def paired_effects(differences: Floats, rounding: float = 0.0) -> Effects:
     Parameters
     ----------
     differences
-        (backgrounds, differences).
+        Paired differences, (backgrounds, differences).
     rounding
-        Standard error that arithmetic alone has.
+        Standard error caused by rounding alone.
     """
     num = len(differences)
     mean = differences.mean(0)
@@ -81,7 +81,7 @@ def paired_effects(differences: Floats, rounding: float = 0.0) -> Effects:
     half = stats.t.ppf((1 + LEVEL) / 2, num - 1) * error
     with np.errstate(divide="ignore", invalid="ignore"):
         p = 2 * stats.t.sf(np.abs(mean) / error, num - 1)
-    # Where nothing differs in any background there is nothing to doubt.
+    # If all differences are 0, the p-value is undefined; report 1.
     return Effects(mean, mean - half, mean + half, np.where(np.isnan(p), 1.0, p))
 
 
@@ -150,7 +150,7 @@ def _columns(found: Effects) -> dict[str, Floats]:
 
 
 def _between(interaction: Floats, spacings: NDArray[np.int64], seed: int) -> tuple[int, int]:
-    """Return the interval of the spacing of the strongest interaction, by bootstrapped backgrounds."""
+    """Return the bootstrap interval, over backgrounds, of the spacing of the strongest interaction."""
     num = len(interaction)
     draws = np.random.default_rng(seed).multinomial(num, np.full(num, 1 / num), BOOTSTRAPS)
     places = spacings[np.abs(draws @ interaction).argmax(1)]

@@ -1,4 +1,4 @@
-"""The worker of a marginalisation, which computes a shard of the backgrounds."""
+"""The worker of a marginalisation, which computes one shard of the backgrounds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dnasweep.storage import Storage
 from dnasweep.synthetic.arrangements import Arrangements
 
 MOST_SEQUENCES = 4096
-"""Sequences that are encoded together."""
+"""Maximum number of sequences encoded together."""
 
 
 class MarginalWorker:
@@ -23,9 +23,9 @@ class MarginalWorker:
     Parameters
     ----------
     storage, kind, key
-        Storage, and kind and key of the model as an artefact in it.
+        Storage, and kind and key of the model's artefact in it.
     settings
-        Settings of the job: `target`, `batch_rows`, `precision`, and those of the arrangements.
+        Settings of the job: `target`, `batch_rows`, `precision`, and the settings of the arrangements.
     device
         `cpu` or `cuda`.
     """
@@ -50,7 +50,7 @@ class MarginalWorker:
     def compute(
         self, rows: pa.Table, progress: Callable[[int], None]
     ) -> tuple[dict[str, pa.Table], dict[str, Any]]:
-        """Return the outputs of a shard, a list of one number for each condition."""
+        """Return the outputs of a shard: for each background, one number per condition."""
         given = [rows[name].to_pylist() for name in ("id", "sequence", "motif", "other")]
         num = len(self._conditions)
         at_once = max(1, MOST_SEQUENCES // num)

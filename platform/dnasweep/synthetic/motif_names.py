@@ -1,4 +1,4 @@
-"""A motif by what a user calls it: a name of a file or of the built-in set, or bases in IUPAC letters."""
+"""Motifs as named by users: a name from a file or the built-in set, or bases in IUPAC letters."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from dnasweep.formats.motifs import Motif
 from dnasweep.motifs.known import built_in_motifs
 
 LETTERS = {"".join(sorted(bases)): letter for letter, bases in ambiguous_dna_values.items()}
-"""Bases, sorted, to their IUPAC letter."""
+"""IUPAC letter by its bases in sorted order."""
 LIKELY = 0.5
-"""A base is in the consensus from this share of the likeliest one on."""
+"""A base is in the consensus if its frequency is at least this fraction of the most frequent one's."""
 NAME, BASES = "name:", "bases:"
-"""What says which of the two is meant."""
+"""Prefixes that mark a text as a name or as bases."""
 
 
 class NamedMotif(NamedTuple):
-    """A motif to put into sequences."""
+    """A motif to insert into sequences."""
 
     name: str
-    """As pages call it."""
+    """Name shown on pages."""
     consensus: str
-    """IUPAC letters."""
+    """Consensus in IUPAC letters."""
     probabilities: NDArray[np.float64]
-    """(width, 4) share of A, C, G and T at each base."""
+    """Frequencies of A, C, G and T at each base, (width, 4)."""
 
     @property
     def width(self) -> int:
-        """Bases it covers."""
+        """Width in bases."""
         return len(self.probabilities)
 
     @property
     def title(self) -> str:
-        """Its name, with the consensus where that is another."""
+        """The name, followed by the consensus if it differs."""
         return self.name if self.name == self.consensus else f"{self.name} ({self.consensus})"
 
 
@@ -51,23 +51,23 @@ def find_motif(
     file: str | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> NamedMotif:
-    """Return the motif that a user means.
+    """Return the motif that a user's text refers to.
 
     Parameters
     ----------
     text
-        A name or an accession of a known motif, or IUPAC letters; `name:` or `bases:` before it says which.
+        Name or accession of a known motif, or IUPAC letters; a prefix `name:` or `bases:` decides.
     known
-        Motifs of a file, looked up before the built-in ones.
+        Motifs from a file, which take precedence over the built-in ones.
     file
         Path of the file, for messages.
     say
-        Called with the sentence that says how the text was read.
+        Called with a sentence that states how the text was read.
 
     Raises
     ------
     InputError
-        For a name that is not known, with those that are near, and for a text that is both a name and
+        For an unknown name, with suggestions of similar names, and for a text that is both a name and
         bases.
     """
     bare = text.removeprefix(NAME).removeprefix(BASES).strip()
@@ -77,7 +77,7 @@ def find_motif(
     if text.startswith(NAME):
         is_bases = False
     if named is not None and is_bases and named.consensus == letters:
-        # The accession of a built-in motif is its consensus, which says what is meant.
+        # The accession of a built-in motif is its consensus, so the text is unambiguous.
         named = None
     if named is not None and is_bases:
         raise InputError(
@@ -104,12 +104,12 @@ def find_motif(
 
 
 def consensus_of(probabilities: NDArray[np.float64]) -> str:
-    """Return the IUPAC letters of all bases that are at least half as likely as the likeliest.
+    """Return IUPAC letters for all bases at least half as frequent as the most frequent one.
 
     Parameters
     ----------
     probabilities
-        (width, 4) share of A, C, G and T.
+        Frequencies of A, C, G and T, (width, 4).
 
     Examples
     --------
@@ -141,5 +141,5 @@ def _is(text: str, motif: Motif) -> bool:
 
 
 def _names(motif: Motif) -> tuple[str, ...]:
-    """Return what a motif is called by: accession, name, and the name without what is in brackets."""
+    """Return the names of a motif: accession, name, and the name without the part in brackets."""
     return motif.id, motif.name, motif.name.partition(" (")[0]

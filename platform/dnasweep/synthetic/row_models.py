@@ -1,4 +1,4 @@
-"""What motifs and edits are judged by: one number of a sequence, whatever the model's task."""
+"""Models as scores of motifs and edits: one number per sequence, for any task."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ def check_row_model(directory: Path, *, target: str | None, shortest: int) -> Mo
     Parameters
     ----------
     directory
-        A classifier, or another model that says a number of a sequence, with its tokenizer.
+        A classifier, or another model that predicts numbers for a sequence, with its tokenizer.
     target
-        Class or output; None: the second of two classes, or the only output.
+        Class or output; None for the second of two classes, or the only output.
     shortest
-        Bases of the shortest sequence.
+        Length of the shortest sequence in bases.
 
     Raises
     ------
     InputError
-        When it has no classification head, no class of this name, or the target is beyond the end of a
-        sequence.
+        If the model has no classification head or no class with this name, or if the target is beyond
+        the end of a sequence.
     """
     facts = check_model(directory, target=target, reference=None)
     if shortest < facts.least_bases:
@@ -36,6 +36,6 @@ def check_row_model(directory: Path, *, target: str | None, shortest: int) -> Mo
 
 
 def reads(facts: ModelFacts) -> str:
-    """Return what is read of a model, such as `log odds of promoter`."""
+    """Return the description of the model's output in use, such as `log odds of promoter`."""
     unit = facts.task.explained_unit
     return f"{facts.target} ({unit})" if unit else f"log odds of {facts.target}"
