@@ -1,1 +1,1 @@
-"""Predictions, genome scans and variants: what a model says of sequences and genomes."""
+"""Predictions, genome scans and variant scores: applications of a model to sequences and genomes."""

@@ -1,14 +1,14 @@
-"""A variant with its flanks: the windows that hold either allele, on either strand.
+"""A variant with its flanks: windows with either allele, on either strand.
 
-A window begins a fixed number of bases upstream of the variant, so that an indel moves only what is
-downstream. Near the end of a chromosome windows move inwards; a chromosome shorter than the window
-is taken whole. Both alleles are treated alike: with REF and ALT exchanged, the same windows come in
-the other order.
+A window begins a fixed number of bases upstream of the variant, so an indel moves only the bases
+downstream of it. Near the end of a chromosome windows move inwards; if a chromosome is shorter than the
+window, the window is the whole chromosome. Both alleles are treated alike: exchanging REF and ALT gives the
+same windows in the other order.
 
-Each strand is treated as if it were the genome given: upstream, downstream, left and right are in its
-own direction. So a window of even width, which has no middle, begins as many bases upstream of the
-variant on either strand, and an indel that can be shifted along a repeat is at its beginning. The
-reverse complement of a genome thus has the same windows, with the strands exchanged.
+Each strand is treated as if it were the given genome: upstream, downstream, left and right refer to its
+own direction. A window of even width, which has no middle, therefore begins equally many bases upstream of
+the variant on either strand, and an indel that can be shifted along a repeat is at the beginning of the
+repeat. The reverse complement of a genome thus has the same windows, with the strands exchanged.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from dnasweep.formats.bases import reverse_complement
 from dnasweep.genomics.variant_settings import VariantWindows
 
 Fetch = Callable[[int, int], str]
-"""The bases of a chromosome from a start to an end, 0-based, half-open; upper case."""
+"""Function that returns the bases of a chromosome from a start to an end, 0-based, half-open; upper case."""
 
 
 class Allele(NamedTuple):
     """One alternative allele and the bases around it."""
 
     context: str
-    """The reference around the variant, as far as any window reaches."""
+    """Reference around the variant, as far as any window reaches."""
     offset: int
-    """First base of `ref` in it."""
+    """First base of `ref` in `context`."""
     ref: str
     alt: str
     upstream: int
-    """Bases of the centred window upstream of the variant."""
+    """Number of bases of the centred window upstream of the variant."""
     reverse_offset: int
     """First base of the variant in the reverse complement of `context`, left-aligned there."""
     reverse_upstream: int
-    """Bases of the centred window upstream of it there."""
+    """Number of bases of the centred window upstream of the variant on the reverse strand."""
 
     @property
     def span(self) -> tuple[int, int]:
-        """Bases of `context`, first and one past the last, among which the variant can be shifted."""
+        """Range of `context`, as first base and one past the last, in which the variant can be shifted."""
         return self.offset, len(self.context) - self.reverse_offset
 
     @property
@@ -80,10 +80,10 @@ def _upstream_bases(
     upstream: int,
     downstream: int,
 ) -> list[int]:
-    """Return the bases upstream of the variant, of the centred window and of each shifted one.
+    """Return the number of bases upstream of the variant in the centred and in each shifted window.
 
-    `wanted` are those of a centred window far from the ends, `shorter` the bases of the shorter allele;
-    the chromosome has `upstream` and `downstream` bases before and after the reference allele.
+    `wanted` is this number for a centred window far from the ends, and `shorter` the length of the shorter
+    allele; the chromosome has `upstream` and `downstream` bases before and after the reference allele.
     """
     least = max(0, window - shorter - downstream)
     return [max(0, min(upstream, max(wanted - shift, least))) for shift in (0, *shifts)]
@@ -99,7 +99,7 @@ def flanks(
     *,
     moved: tuple[int, int] = (0, 0),
 ) -> Allele:
-    """Return an allele with as much of its chromosome as its windows can reach on either strand.
+    """Return an allele with all bases of its chromosome that its windows can contain on either strand.
 
     Parameters
     ----------
@@ -110,10 +110,10 @@ def flanks(
     ref, alt
         The alleles.
     windows
-        The windows to be scored.
+        The windows to score.
     moved
-        Bases by which the variant lies downstream of where a centred window has it, on the forward
-        and on the reverse strand.
+        Number of bases by which the variant is downstream of its position in a centred window, on the
+        forward and on the reverse strand.
     """
     upstream, reverse_upstream = (windows.upstream + bases for bases in moved)
     window = windows.window
@@ -153,13 +153,13 @@ class Window(NamedTuple):
 
     text: str
     upstream: int
-    """Bases before the allele."""
+    """Number of bases before the allele."""
 
 
 def windows_of(
     allele: Allele, *, window: int, shifts: Sequence[int] = ()
 ) -> list[tuple[Window, Window]]:
-    """Return the windows of an allele on its strand, with REF and with ALT: the centred one, then the
+    """Return the windows of an allele on its strand, with REF and with ALT: first the centred window, then the
     shifted ones.
 
     Parameters
@@ -169,7 +169,7 @@ def windows_of(
     window
         Length of a window in bases.
     shifts
-        Bases by which further windows are shifted to the right.
+        Numbers of bases by which further windows are shifted to the right.
     """
     before = allele.context[: allele.offset]
     after = allele.context[allele.offset + len(allele.ref) :]
@@ -197,18 +197,18 @@ def pairs(allele: Allele, *, window: int, shifts: Sequence[int] = ()) -> list[Pa
     Parameters
     ----------
     allele, window, shifts
-        As there.
+        As in :func:`windows_of`.
     """
     found = windows_of(allele, window=window, shifts=shifts)
     return [Pair(ref.text, alt.text) for ref, alt in found]
 
 
 def normalise(fetch: Fetch, start: int, ref: str, alt: str) -> tuple[int, str, str]:
-    """Return a variant left-aligned and as short as it can be written.
+    """Return a variant in left-aligned and shortest form.
 
-    As Tan, Abecasis and Kang 2015 (Bioinformatics 31:2202) and `bcftools norm` do: no common base
-    at the end, at most one at the beginning, and an indel as far left as it goes. Alleles may be
-    empty; those returned are not.
+    The method is that of Tan, Abecasis and Kang 2015 (Bioinformatics 31:2202) and `bcftools norm`: no common
+    base at the end, at most one at the beginning, and an indel as far left as possible. Given alleles may be
+    empty; returned alleles are not.
 
     Parameters
     ----------
@@ -229,7 +229,7 @@ def normalise(fetch: Fetch, start: int, ref: str, alt: str) -> tuple[int, str, s
             base = fetch(start, start + 1)
             ref, alt = base + ref, base + alt
         else:
-            # There is nothing before the chromosome: VCF takes the base after the variant instead.
+            # There is no base before the chromosome: VCF uses the base after the variant instead.
             base = fetch(len(ref), len(ref) + 1)
             ref, alt = ref + base, alt + base
             break
@@ -239,7 +239,7 @@ def normalise(fetch: Fetch, start: int, ref: str, alt: str) -> tuple[int, str, s
 
 
 def trimmed(ref: str, alt: str) -> tuple[int, str, str]:
-    """Return how many bases both alleles begin with, and what differs; either may be empty."""
+    """Return the length of the common prefix of both alleles, and their differing parts, possibly empty."""
     common = 0
     while common < min(len(ref), len(alt)) and ref[common] == alt[common]:
         common += 1
@@ -247,5 +247,5 @@ def trimmed(ref: str, alt: str) -> tuple[int, str, str]:
 
 
 def numbered(row: int) -> str:
-    """Return the name of a row in messages where it has no other."""
+    """Return the default name of a row in messages."""
     return f"row {row + 1}"

@@ -1,8 +1,8 @@
-"""Tracks of probabilities along the genome: made from windows, written and read.
+"""Tracks of probabilities along the genome: computed from windows, written and read.
 
 Tracks are streamed: each step needs one tile and the windows that overlap it, so memory does not
 grow with the genome. Sums run over windows from left to right, so no number depends on how the
-genome was cut.
+genome was divided into tiles.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from dnasweep.genomics.scan_plan import ScanConfig, TrackConfig
 
 DECIMALS = 6
-"""Decimals of probabilities in tracks."""
+"""Number of decimals of probabilities in tracks."""
 BIGWIG, BEDGRAPH = "probability.bw", "probability.bedgraph.gz"
 Floats = NDArray[np.float64]
 
@@ -33,9 +33,9 @@ class Tile(NamedTuple):
     first: int
     """Index of the first window."""
     forward: NDArray[np.float32]
-    """Log odds of each window; nan where it was not read."""
+    """Log odds of each window; nan if it was not read."""
     reverse: NDArray[np.float32]
-    """Log odds of its reverse complement."""
+    """Log odds of the reverse complement of each window."""
 
 
 class Piece(NamedTuple):
@@ -50,11 +50,11 @@ class Piece(NamedTuple):
     values: Floats
     """Probability of the target."""
     strand_bias: Floats
-    """Log odds of the forward strand minus those of the reverse one; 0 where only one was read."""
+    """Log odds of the forward strand minus those of the reverse strand; 0 if only one was read."""
 
 
 def combine(tile: Tile, config: TrackConfig) -> tuple[Floats, Floats]:
-    """Return probability and strand bias of each window, nan where it was not read."""
+    """Return probability and strand bias of each window; nan if it was not read."""
     forward, reverse = tile.forward.astype(np.float64), tile.reverse.astype(np.float64)
     only = np.where(np.isnan(forward), reverse, forward)
     both = (forward + reverse) / 2 if config.combine == "mean" else np.maximum(forward, reverse)
@@ -74,7 +74,7 @@ def make_track(
     tiles
         Windows in the order of the genome.
     scan, config
-        The windows, and how they become a track.
+        Settings of the windows and of the track.
     spans
         chrom, start, end, merged and sorted within a record.
     """
@@ -90,7 +90,7 @@ def make_track(
 
 
 def _whole_pieces(tiles: Iterable[Tile], scan: ScanConfig, config: TrackConfig) -> Iterator[Piece]:
-    """Yield the track of tiles; intervals without a value have nan, and nothing is rounded."""
+    """Yield the track of tiles, unrounded; intervals without a value have nan."""
     reach = scan.window // scan.stride
     nothing = np.full(reach, np.nan)
     chrom, following, before = "", -1, (nothing, nothing)
@@ -126,7 +126,7 @@ def _base_piece(
     first: int,
     scan: ScanConfig,
 ) -> Piece:
-    """Return the mean of the covering windows at each base, from the start of window `first` on.
+    """Return the mean of the covering windows at each base, starting with window `first`.
 
     All bases from one start to the next have the same windows, unless one ends in between.
     """
@@ -148,7 +148,7 @@ def _base_piece(
 
 
 def _mean(row: Floats, number: int, reach: int, back: int) -> Floats:
-    """Return the mean of each of the last `number` values and the `back` before it, without nan."""
+    """Return, for each of the last `number` values, its mean with the `back` values before it, without nan."""
     total, count = np.zeros(number), np.zeros(number)
     for step in range(back, -1, -1):
         part = row[reach - step : reach - step + number]
@@ -182,9 +182,9 @@ class TrackWriter:
     Parameters
     ----------
     folder
-        Folder that its files are written to.
+        Folder that the files are written to.
     lengths
-        Bases of each record, in the order of the track.
+        Length of each record in bases, in the order of the track.
     """
 
     def __init__(self, folder: Path, lengths: Mapping[str, int]) -> None:
@@ -193,7 +193,7 @@ class TrackWriter:
         self._text = bgzf.BgzfWriter(str(folder / BEDGRAPH), "wb")
 
     def write(self, piece: Piece) -> None:
-        """Append a piece; pieces come in the order of the header."""
+        """Append a piece; pieces must be in the order of the header."""
         self._bigwig.addEntries(
             [piece.chrom] * len(piece.starts),
             piece.starts.tolist(),
@@ -229,7 +229,7 @@ def read_track(folder: Path, chrom: str, start: int, end: int) -> TrackRegion:
     Parameters
     ----------
     folder
-        Folder that :class:`TrackWriter` wrote it to.
+        Folder written by :class:`TrackWriter`.
     chrom, start, end
         The region, 0-based and half-open.
     """

@@ -1,9 +1,9 @@
-"""Binding sites that variants create and disrupt: motifs scanned over either allele.
+"""Binding sites that variants create or disrupt: motifs scanned over either allele.
 
-For each motif the best match that overlaps the difference counts, on either strand. Its p-value is
-that of one position in random DNA with equal base frequencies (MEME's distribution of scores, by
-lightmotif). A site is gained where ALT has a match with at most `motif_p` and REF has none, and lost
-in the opposite case.
+For each motif, the best match on either strand that overlaps the difference is used. Its p-value is
+that of one position in random DNA with equal base frequencies (MEME's distribution of scores, computed by
+lightmotif). A site is gained if ALT has a match with a p-value of at most `motif_p` and REF has none, and
+lost in the opposite case.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ class BindingSite(NamedTuple):
     """A motif that matches at least one allele of a variant."""
 
     variant: int
-    """Index of the variant among those given."""
+    """Index of the variant among the given ones."""
     motif: str
     name: str
     change: str
-    """`gain`, `loss`, or `kept` where both alleles have a match."""
+    """`gain`, `loss`, or `kept` if both alleles have a match."""
     ref_score: float
-    """Best log2 odds overlapping the variant; -inf where no window of known bases does."""
+    """Best log2 odds of matches that overlap the variant; -inf if all of these have unknown bases."""
     alt_score: float
     ref_p: float
-    """p-value of that score at one position."""
+    """p-value of `ref_score` at one position."""
     alt_p: float
 
 
 class _AlleleBases(NamedTuple):
-    """Bases of one allele that matches of any motif may lie in."""
+    """Bases of one allele in which matches of any motif may lie."""
 
     text: str
     start: int
-    """First changed base in it."""
+    """First changed base in the text."""
     changed: int
-    """Changed bases; 0 where the other allele has more."""
+    """Number of changed bases; 0 if only the other allele has additional bases."""
 
 
 class SiteScanner:
@@ -54,9 +54,9 @@ class SiteScanner:
     Parameters
     ----------
     motifs
-        The motifs to look for.
+        The motifs to find.
     p_value
-        Largest p-value of a match at one position.
+        Maximum p-value of a match at one position.
     """
 
     def __init__(self, motifs: Sequence[Motif], *, p_value: float) -> None:
@@ -64,7 +64,7 @@ class SiteScanner:
         self.flank = max(motif.width for motif in self.motifs) - 1
 
     def sites(self, alleles: Sequence[Allele]) -> list[BindingSite]:
-        """Return the sites of alleles, ordered by variant, then as the motifs are."""
+        """Return the sites of alleles, ordered by variant, then by motif as given."""
         texts = [one for allele in alleles for one in self._bases_of(allele)]
         offsets = np.cumsum([0, *(len(one.text) + 1 for one in texts)])[:-1]
         # An unknown base between them: no match extends over it.
@@ -96,10 +96,10 @@ class SiteScanner:
 
 
 def changed_span(allele: Allele) -> tuple[int, int]:
-    """Return the bases of the context, first and one past the last, that may be the ones changed.
+    """Return the range of the context, as first base and one past the last, that the variant may change.
 
-    Of an indel in a repeat these are all of the repeat: which of its copies differs is a matter of
-    notation, and another one on the reverse strand.
+    For an indel in a repeat, this is the whole repeat: which copy differs is a matter of notation, and is
+    different on the reverse strand.
     """
     first = allele.offset + trimmed(allele.ref, allele.alt)[0]
     other = allele.reverse_complement()
@@ -110,7 +110,7 @@ def changed_span(allele: Allele) -> tuple[int, int]:
 def _best(
     scores: NDArray[np.float32], first: NDArray[np.int64], last: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Return the best score from each `first` to `last`, both included; -inf where there is none."""
+    """Return the best score from each `first` to `last`, inclusive; -inf if there is none."""
     there = last >= first
     found = np.full(len(first), -np.inf)
     if there.any():

@@ -1,4 +1,4 @@
-"""Embeddings of a table of sequences, as a job computes them, shard by shard."""
+"""Embeddings of a table of sequences, computed by a job shard by shard."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from dnasweep.tokens.loading import load_tokenizer
 TOKEN = "token"
 """Pooling that keeps a vector for each token."""
 ROWS = 1024
-"""Sequences that are computed together, and published at once. Batches are filled from them by length, so
-that another number changes embeddings in their last digits."""
+"""Number of sequences computed and stored together. Batches are formed among them by length, so a different
+number changes embeddings in their last digits."""
 
 
 def check_sequences(directory: Path, table: pd.DataFrame, pooling: str) -> None:
@@ -36,12 +36,12 @@ def check_sequences(directory: Path, table: pd.DataFrame, pooling: str) -> None:
     table
         Columns `id` and `sequence`.
     pooling
-        How tokens become a vector.
+        Pooling of token vectors into one vector.
 
     Raises
     ------
     InputError
-        For the first sequence, by its id, that it cannot.
+        For the first sequence that cannot be embedded, named by its id.
     """
     config, tokenizer = read_config(directory), load_tokenizer(directory)
     check_own_vocabulary(directory)
@@ -52,12 +52,12 @@ def check_sequences(directory: Path, table: pd.DataFrame, pooling: str) -> None:
 
 
 def with_ids(compute: Callable[[], Any], ids: list[str]) -> Any:
-    """Return what `compute` does; errors about one of its rows name the sequence.
+    """Return the result of `compute`; errors about a row name its sequence.
 
     Parameters
     ----------
     compute
-        Something that is done with rows.
+        Function to call, whose errors may refer to a row.
     ids
         Names of the rows.
     """
@@ -71,12 +71,12 @@ def with_ids(compute: Callable[[], Any], ids: list[str]) -> Any:
 
 
 class EmbeddingWorker:
-    """What an embedding job does with a shard of its work list.
+    """Computes one shard of the work list of an embedding job.
 
     Parameters
     ----------
     storage, kind, key
-        Storage, and kind and key of the model as an artefact in it.
+        Storage, and kind and key of the model's artefact in it.
     settings
         Settings of the job: `pooling`, `batch_size` and `precision`.
     device
@@ -105,7 +105,7 @@ class EmbeddingWorker:
     def compute(
         self, rows: pa.Table, progress: Callable[[int], None]
     ) -> tuple[dict[str, pa.Table], dict[str, Any]]:
-        """Return the vectors of a shard's sequences, and how many there are."""
+        """Return the vectors of the sequences in a shard, and their number."""
         from dnasweep.models.embedding import embed
 
         ids, sequences = rows["id"].to_pylist(), rows["sequence"].to_pylist()
@@ -145,13 +145,13 @@ class EmbeddingWorker:
 
 
 def as_column(vectors: NDArray[np.float32]) -> pa.Array:
-    """Return vectors, (rows, hidden), as a column of lists of one size."""
+    """Return vectors, (rows, hidden), as a column of lists of equal length."""
     flat = pa.array(np.ascontiguousarray(vectors, np.float32).ravel(), pa.float32())
     return pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
 
 
 def as_vectors(column: pa.ChunkedArray) -> NDArray[np.float32]:
-    """Return a column of lists of one size as vectors, (rows, hidden)."""
+    """Return a column of lists of equal length as vectors, (rows, hidden)."""
     flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
     return flat.reshape(len(column), -1)
 

@@ -1,7 +1,7 @@
-"""A genome in the storage, of which every machine of a cluster reads the parts it needs.
+"""A genome in the storage, from which every machine of a cluster reads the parts it needs.
 
-One Parquet file with one row group per million bases, so that a read costs what it returns, on a file
-system and in a bucket; workers need neither the FASTA nor its index.
+The genome is one Parquet file with one row group per 2^20 bases, so a read only transfers about what it
+returns, on a file system and in a bucket; workers need neither the FASTA nor its index.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dnasweep.storage import Storage, Unavailable
 KIND = "genomes"
 FILE = "bases.parquet"
 BASES = 1 << 20
-"""Bases of a row group."""
+"""Number of bases in a row group."""
 _LENGTHS = b"dnasweep_lengths"
 
 
@@ -39,14 +39,14 @@ def genome_key(fasta: pyfaidx.Fasta, names: Sequence[str]) -> str:
 
 
 def keep_genome(storage: Storage, fasta: pyfaidx.Fasta, names: Sequence[str]) -> str:
-    """Copy records of an open genome into the storage, unless they are there; return their key.
+    """Copy records of an open genome into the storage unless they are already there; return their key.
 
     Parameters
     ----------
     storage
         Storage to keep them in.
     fasta, names
-        The genome, and which of its records.
+        The genome, and the names of the records to copy.
     """
     key = genome_key(fasta, names)
     lengths = {name: len(fasta[name]) for name in names}
@@ -77,7 +77,7 @@ def _parts(fasta: pyfaidx.Fasta, name: str) -> Iterator[tuple[int, str]]:
 
 
 class StoredGenome:
-    """Reads what :func:`keep_genome` has written.
+    """Reads a genome written by :func:`keep_genome`.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ class StoredGenome:
     Raises
     ------
     InputError
-        Where it is missing or damaged.
+        If the genome is missing or damaged.
     """
 
     def __init__(self, storage: Storage, key: str) -> None:
@@ -96,7 +96,7 @@ class StoredGenome:
         manifest = storage.manifest(KIND, key)
         if manifest is None:
             raise self._lost()
-        # The parts that are read are verified one by one: no worker needs the whole.
+        # Parts are verified one by one when they are read: no worker needs the whole genome.
         self._digests = manifest.get("facts", {}).get("groups", ())
         self.lengths: Mapping[str, int] = manifest["inputs"]["lengths"]
         try:
@@ -149,7 +149,7 @@ class StoredGenome:
         return self._read[1]
 
     def _lost(self) -> InputError:
-        # Finding an artefact verifies all of it and sets a damaged one aside.
+        # Finding an artefact verifies all of it and sets it aside if it is damaged.
         self._storage.find(KIND, self._key)
         return InputError(
             "the stored genome is missing or damaged",

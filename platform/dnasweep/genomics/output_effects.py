@@ -1,9 +1,9 @@
-"""Effects of variants on numbers, on signals and on classes of bases.
+"""Effects of variants on predicted numbers, signals and classes of bases.
 
-Windows are those of :mod:`dnasweep.genomics.variant_effects`: both alleles, both strands, a centred one and
-moved ones. What is predicted of their bases is aligned: bases before a variant by their distance from its
-first base, those behind it by their distance from its end, and those of the alleles side by side. Each strand
-is aligned as if the genome were given as it, as windows are cut.
+Windows are as in :mod:`dnasweep.genomics.variant_effects`: both alleles, both strands, a centred window and
+shifted ones. Predictions for their bases are aligned: bases before a variant by their distance from its first
+base, bases after it by their distance from its end, and the bases of the alleles side by side. Like the
+windows, the alignment treats each strand as if it were the given genome.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ Floats = NDArray[np.float64]
 
 
 class OutputEffects(NamedTuple):
-    """Scores of variants by the columns of their table, and the first one against shuffled flanks."""
+    """Scores of variants by column of their table, and a comparison of the first output with shuffled flanks."""
 
     columns: Mapping[str, Sequence[Any]]
-    """Each (variants,)."""
+    """Values by column, each of shape (variants,)."""
     background: Background
-    """The change of the first output in the centred window against shuffled flanks; nan without."""
+    """Change of the first output in the centred window compared with shuffled flanks; nan without shuffles."""
 
 
 def score_outputs(
@@ -52,13 +52,13 @@ def score_outputs(
     values
         The model.
     config
-        Windows, and number of shuffles, which are for numbers of sequences alone.
+        Windows, and number of shuffles, which are used only for numbers predicted for whole sequences.
     outputs
-        Numbers of the outputs that are scored.
+        Numbers of the outputs to score.
     names
         Names of the alleles in messages. Default: their numbers.
     distance
-        Bases to either side of a variant in which single bases are looked at; None: the windows.
+        Number of bases on either side of a variant whose predictions are compared; None for whole windows.
     """
     read: list[tuple[Allele, list[tuple[Window, Window]]]] = []
     shuffled: list[list[tuple[Window, Window]]] = []
@@ -113,7 +113,7 @@ def _aligned(
     strand: Any,
     distance: int | None,
 ) -> AlleleOutputs:
-    """Return what is predicted of one strand, aligned.
+    """Return the aligned predictions for one strand.
 
     Parameters
     ----------
@@ -126,14 +126,14 @@ def _aligned(
     strand
         Strand of the sequence.
     distance
-        As of :func:`score_outputs`.
+        As in :func:`score_outputs`.
     """
     lengths = (len(real.ref), len(real.alt))
     most, reach = max(lengths), max(one.upstream for pair in windows for one in pair)
     end = max(len(one.text) - one.upstream + most for pair in windows for one in pair)
     width = predicted[0][0].shape[1]
     places = []
-    # Bases counted from the first one of the variant, of both alleles together.
+    # Bases counted from the first base of the variant, for both alleles together.
     offsets = np.arange(-reach, end)
     for which, length in enumerate(lengths):
         total, count = np.zeros((len(offsets), width)), np.zeros(len(offsets))
@@ -141,14 +141,14 @@ def _aligned(
             window, own = pair[which], of_pair[which]
             bases = np.arange(len(window.text)) - window.upstream
             index = np.where(bases < length, bases, bases + most - length) + reach
-            # A bin says the same of all of its bases.
+            # A bin has the same prediction for all of its bases.
             total[index] += own[_bins_of(len(window.text), len(own))]
             count[index] += 1
         with np.errstate(invalid="ignore", divide="ignore"):
             places.append(np.where(count[:, None] > 0, total / count[:, None], np.nan))
     inside = (offsets >= 0) & (offsets < most)
     lacks = [inside & (offsets >= length) for length in lengths]
-    # Where it is in the reference: bases that it lacks are at the last one of its allele.
+    # Positions in the reference: bases missing there are assigned to the last base of its allele.
     length = lengths[0]
     in_ref = np.where(offsets < most, np.minimum(offsets, length - 1), offsets - (most - length))
     centred = windows[0][0]
@@ -158,7 +158,7 @@ def _aligned(
     bins[known] = _bins_of(len(centred.text), len(predicted[0][0]))[position[known]]
     at = in_ref
     if strand == "-":
-        # The same base counted from the first one of the variant on the forward strand.
+        # The same base counted from the first base of the variant on the forward strand.
         at = len(given.context) - 1 - (real.offset + in_ref) - given.offset
     if distance is not None:
         for one in places:
@@ -177,5 +177,5 @@ def _aligned(
 
 
 def _bins_of(bases: int, bins: int) -> NDArray[np.int64]:
-    """Return the place of a window that each of its bases is in, as the model has them."""
+    """Return the bin of each base of a window, as defined by the model."""
     return ((np.arange(bases) + 1) * bins - 1) // bases

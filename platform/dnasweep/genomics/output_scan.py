@@ -1,9 +1,9 @@
-"""A scan by a model of bases, of bins or of numbers: what each window says of the bases at its centre.
+"""A scan by a model of bases, bins or numbers: each window predicts the bases at its centre.
 
-Windows overlap, so that every base but those at the ends of a record is read with bases to either side.
-A base has the prediction of the one window whose centre it lies in: of `stride` bases, and at either end of
-a record of those up to there. Nothing is averaged over windows, so no base is blurred by what is said of it
-at the edge of one.
+Windows overlap, so every base except those at the ends of a record is read with bases on either side.
+A base gets its prediction from the one window whose centre contains it. The centre is `stride` bases wide; in
+the first and last windows it extends to the end of the record. Predictions are not averaged over windows, so
+they are not blurred by predictions at the edges of windows.
 """
 
 from __future__ import annotations
@@ -26,38 +26,38 @@ from dnasweep.tokens.alphabet import digits, normalise, other_strand
 SCHEMA = pa.schema(
     [
         ("chrom", pa.dictionary(pa.int32(), pa.string())),
-        # Its first base that the window says something of.
+        # First base of the centre of the window.
         ("start", pa.int64()),
         ("values", pa.list_(pa.float32())),
     ]
 )
-"""One row for each window that was read: predictions, flat from (places, outputs, strands)."""
+"""One row per window that was read; predictions are flattened from (places, outputs, strands)."""
 BASES_AT_ONCE = 1 << 19
-"""Bases of windows that are computed together: enough to fill batches, with little memory."""
+"""Number of bases of windows computed together: enough to fill batches, with little memory."""
 
 
 class Centre(NamedTuple):
-    """What a window says something of."""
+    """The part of a window whose predictions are used."""
 
     first: int
-    """The first place of the window."""
+    """First place (base, bin or whole window) of the centre."""
     last: int
-    """One past the last."""
+    """One past the last place of the centre."""
     start: int
-    """Base of the record that the first place begins at."""
+    """Base of the record at which the first place begins."""
 
 
 def centre_of(config: ScanConfig, width: int, index: int, num_windows: int) -> Centre:
-    """Return the places at the centre of a window, which no other window of its record has.
+    """Return the places at the centre of a window; the centres of a record's windows do not overlap.
 
     Parameters
     ----------
     config
         Settings of the windows.
     width
-        Bases of a place: 1 of a base, more of a bin, and the window where it is predicted of as a whole.
+        Width of a place in bases: 1 for bases, more for bins, and the window if it is predicted as a whole.
     index, num_windows
-        The window's number in its record, and how many that has.
+        Number of the window in its record, and number of windows in the record.
     """
     window, stride = config.window, min(config.window, config.stride)
     begin = index * config.stride

@@ -1,4 +1,4 @@
-"""Tracks of a model of bases, of bins or of numbers along a genome: one bigWig for each output.
+"""Tracks of a model of bases, bins or numbers along a genome: one bigWig per output.
 
 They are streamed window by window in the order of the genome, so memory does not grow with it.
 """
@@ -25,71 +25,71 @@ READ: dict[Strands, tuple[str, ...]] = {
     "forward": ("plus",),
     "reverse": ("minus",),
 }
-"""The strands that a model reads, in the order of what it says of them."""
+"""Strands that a model reads, in the order of their predictions."""
 _BIAS = {"plus": 1.0, "minus": -1.0, "": 0.0}
 Floats = NDArray[np.float64]
 
 
 class Centre(NamedTuple):
-    """What a window says of the places at its centre."""
+    """Predictions of a window for the places at its centre."""
 
     chrom: str
     """The record."""
     start: int
     """First base of the first place."""
     values: Floats
-    """(places, outputs, strands)."""
+    """Predictions, (places, outputs, strands)."""
 
 
 class OutputTrack(NamedTuple):
     """A track of a scan."""
 
     output: str
-    """What it is of: a class, a signal or a number."""
+    """Predicted class, signal or number."""
     strand: str
-    """`plus` or `minus`, where each strand has a track of its own; else empty."""
+    """`plus` or `minus` if each strand has a separate track; otherwise empty."""
 
     @property
     def name(self) -> str:
-        """Its name, such as `donor.plus`."""
+        """Name of the track, such as `donor.plus`."""
         return f"{self.output}.{self.strand}" if self.strand else self.output
 
     @property
     def file(self) -> str:
-        """Its bigWig."""
+        """File name of the bigWig."""
         return re.sub(r"[^\w.+-]", "_", self.name) + ".bw"
 
 
 class FoundTracks(NamedTuple):
-    """What was written."""
+    """Tracks and peaks that were written."""
 
     table: pd.DataFrame
-    """One row for each track: track, bases, mean, max, and peaks where they were called."""
+    """One row per track: track, bases, mean, max, and peaks if they were called."""
     peaks: pd.DataFrame
-    """track, chrom, start, end, summit, height and strand of each, in the order of the genome."""
+    """track, chrom, start, end, summit, height and strand of each peak, in the order of the genome."""
 
 
 def tracks_of(outputs: Sequence[str], strands: Strands, combine: Combine) -> list[OutputTrack]:
-    """Return the tracks of outputs: of each one or, of strands that are kept apart, one for each of them.
+    """Return the tracks of outputs: one per output, or one per output and strand if strands are kept apart.
 
     Parameters
     ----------
     outputs
-        Their names.
+        Names of the outputs.
     strands, combine
-        Those that are read, and what is made of them.
+        Strands that are read, and how they are combined.
     """
     read = READ[strands] if combine == "apart" else ("",)
     return [OutputTrack(output, strand) for output in outputs for strand in read]
 
 
 def combined(values: Floats, combine: Combine) -> Floats:
-    """Return the values of the tracks, (places, tracks), of those on each strand.
+    """Return the values of the tracks, (places, tracks), from the values on each strand.
 
     Parameters
     ----------
     values
-        (places, outputs, strands).
+        Predictions, (places, outputs, strands).
     combine
         How the strands are combined.
     """
@@ -114,7 +114,7 @@ def write_tracks(
     Parameters
     ----------
     folder
-        Folder that they are written to.
+        Folder to write the tracks to.
     centres
         Predictions of the windows, in the order of the genome.
     tracks, combine
@@ -122,7 +122,7 @@ def write_tracks(
     width
         Number of bases that each value covers.
     lengths
-        Bases of each record, in the order of the tracks.
+        Length of each record in bases, in the order of the tracks.
     spans
         chrom, start, end, merged and sorted within a record; positions that overlap them are kept.
     peaks

@@ -1,7 +1,7 @@
-"""What a model predicts of many short sequences: of each as a whole, of its bases or of its bins.
+"""Predictions of a model for many short sequences: for each as a whole, its bases or its bins.
 
-As :mod:`dnasweep.genomics.sequence_values` has it of one class: equal sequences are computed once, and
-a batch always has the same shape, so a value is the same to the bit whatever else is computed.
+As in :mod:`dnasweep.genomics.sequence_values` for one class, equal sequences are computed once, and
+a batch always has the same shape, so a value is identical to the bit whatever else is computed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 
 
 class OutputValues(BatchModel):
-    """A model with outputs of sequences, bases or bins, ready to predict them.
+    """A model with outputs for sequences, bases or bins, ready to predict.
 
     Parameters
     ----------
@@ -50,21 +50,21 @@ class OutputValues(BatchModel):
     def predicted(
         self, sequences: Sequence[str], *, name: Callable[[int], str] = numbered
     ) -> list[Floats]:
-        """Return what is predicted of each sequence, (places, outputs): of its bases, of its bins, or of
-        the whole as its one place.
+        """Return the predictions for each sequence, (places, outputs); places are bases, bins or the whole
+        sequence.
 
         Parameters
         ----------
         sequences
-            In any order; equal ones are computed once.
+            Sequences in any order; equal ones are computed once.
         name
             Function that returns the name of sequence i in messages.
 
         Raises
         ------
         InputError
-            For a sequence of more tokens than the model has positions or of fewer bases than bins, and
-            predictions that are not finite.
+            For a sequence with more tokens than the model has positions or with fewer bases than bins, and
+            for predictions that are not finite.
         """
         unique = list(dict.fromkeys(sequences))
         encoded = self.tokenizer.encode(unique)
@@ -89,7 +89,7 @@ class OutputValues(BatchModel):
     def _of_batch(
         self, encoded: Corpus, tokens: NDArray[np.int64]
     ) -> tuple[Floats, NDArray[np.bool_]]:
-        """Return predictions of rows of one number of tokens, (rows, places, outputs), and which there are."""
+        """Return predictions for rows with equal token counts, (rows, places, outputs), and which places exist."""
         ids = to_device(torch.from_numpy(encoded.ids[tokens].astype(np.int64)), self.device)
         if self.task.place:
             logits, there = place_logits(

@@ -27,19 +27,19 @@ from dnasweep.genomics.precision_recall import Curve, CurveSummary
 from dnasweep.genomics.scan_plan import PeakConfig
 
 NEAR = (50, 100, 500, 1000)
-"""Bases from a transcription start within which peaks are counted."""
+"""Distances in bases from a transcription start within which peaks are counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationConfig:
-    """How a track is evaluated."""
+    """Settings of the evaluation of a track."""
 
     peaks: PeakConfig
-    """What counts as a peak."""
+    """Settings of peak calling."""
     thresholds: Sequence[float]
     """Other thresholds at which precision and recall are reported."""
     num_shuffles: int
-    """Shuffles of the peaks."""
+    """Number of shuffles of the peaks."""
     seed: int
     """Seed of the shuffles."""
 
@@ -48,9 +48,9 @@ class TrackEvaluation(NamedTuple):
     """Peaks of a track and their agreement with annotations."""
 
     peaks: pd.DataFrame
-    """chrom, start, end, summit, height, strand, and tss_distance where starts were given."""
+    """chrom, start, end, summit, height, strand, and tss_distance if starts were given."""
     called: list[Peak]
-    """The same peaks, to be written."""
+    """The same peaks, for output files."""
     agreement: pd.DataFrame
     """One row per annotation: :class:`Agreement`, :class:`CurveSummary`, :class:`OverlapEnrichment`."""
     thresholds: pd.DataFrame
@@ -58,9 +58,9 @@ class TrackEvaluation(NamedTuple):
     curves: dict[str, pd.DataFrame]
     """Precision and recall per base, for each annotation."""
     near: dict[str, float]
-    """Distance of summits to a transcription start: `median_distance`, and shares `within_N`."""
+    """Distance of summits to a transcription start: `median_distance`, and fractions `within_N`."""
     bases: int
-    """Bases with a value."""
+    """Number of bases with a value."""
 
 
 class Scanned:
@@ -70,7 +70,7 @@ class Scanned:
         self._runs: list[tuple[str, NDArray[np.int64], NDArray[np.int64]]] = []
 
     def feed(self, piece: Piece) -> None:
-        """Take the next piece; adjacent intervals are joined, so that few are kept."""
+        """Add the next piece; adjacent intervals are joined, so that few are kept."""
         breaks = np.flatnonzero(piece.starts[1:] != piece.ends[:-1])
         starts = piece.starts[np.concatenate([[0], breaks + 1])]
         self._runs.append((piece.chrom, starts, piece.ends[np.append(breaks, -1)]))
@@ -101,7 +101,7 @@ def evaluate(
     config
         Settings of peak calling and comparison.
     annotations
-        Name to chrom, start and end; elements outside the track do not count.
+        Tables with chrom, start and end, by name; elements outside the track do not count.
     tss
         Transcription starts for distances: chrom, start, end, strand.
     """
@@ -121,7 +121,7 @@ def evaluate(
     frames = {at: peaks_frame(found) for at, found in called.items()}
     track = scanned.frame()
     peaks = frames[config.peaks.threshold]
-    # Where a peak could have been: a gap that peaks may extend over is part of it.
+    # Regions where a peak is possible, including gaps that peaks may extend over.
     space = track
     if len(track):
         space = bioframe.merge(track, min_dist=config.peaks.merge_gap)[INTERVAL]

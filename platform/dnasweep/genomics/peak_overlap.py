@@ -1,6 +1,6 @@
-"""Peaks against a known annotation: overlap, enrichment over shuffled peaks, distance to starts.
+"""Comparison of peaks with an annotation: overlap, enrichment over shuffled peaks, distance to starts.
 
-bioframe does the arithmetic of intervals.
+Interval arithmetic is done by bioframe.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ Flags = NDArray[np.bool_]
 
 
 class Hits(NamedTuple):
-    """Which of two sets of intervals overlap one of the other."""
+    """Which intervals of two sets overlap an interval of the other set."""
 
     peaks: Flags
-    """(peaks,)."""
+    """Whether each peak overlaps an element, (peaks,)."""
     elements: Flags
-    """(elements,)."""
+    """Whether each element overlaps a peak, (elements,)."""
 
 
 class Agreement(NamedTuple):
@@ -32,28 +32,28 @@ class Agreement(NamedTuple):
     num_peaks: int
     """Number of peaks."""
     num_elements: int
-    """Elements of the annotation in what was scanned."""
+    """Number of elements of the annotation in the scanned regions."""
     precision: float
-    """Share of the peaks that overlap an element by at least one base; nan without peaks."""
+    """Fraction of peaks that overlap an element by at least one base; nan without peaks."""
     recall: float
-    """Share of the elements that overlap a peak by at least one base."""
+    """Fraction of elements that overlap a peak by at least one base."""
     precision_reciprocal: float
-    """Share of the peaks that overlap an element by at least one half of both."""
+    """Fraction of peaks whose overlap with an element is at least half of both."""
     recall_reciprocal: float
     """The same for elements."""
     jaccard: float
-    """Bases of both over bases of either."""
+    """Number of bases in both sets divided by the number of bases in either."""
 
 
 class OverlapEnrichment(NamedTuple):
-    """Peaks that overlap an annotation, against chromosome-preserving shuffles."""
+    """Peaks that overlap an annotation, compared with chromosome-preserving shuffles."""
 
     observed: int
-    """Peaks that overlap."""
+    """Number of peaks that overlap an element."""
     expected: float
-    """Mean over the shuffles."""
+    """Mean number over the shuffles."""
     fold: float
-    """Observed over expected; inf where no shuffle had any."""
+    """Observed divided by expected; inf if no shuffle had any overlap."""
     p: float
     """(1 + shuffles with at least as many) / (1 + shuffles); nan without shuffles."""
     observed_reciprocal: int
@@ -76,7 +76,7 @@ def find_hits(
     peaks, elements
         chrom, start and end, 0-based and half-open.
     fraction
-        Minimum share of both intervals that overlaps; None: one base.
+        Minimum fraction of both intervals that overlaps; None for one base.
     """
     hits = Hits(np.zeros(len(peaks), bool), np.zeros(len(elements), bool))
     if len(peaks) == 0 or len(elements) == 0:
@@ -100,7 +100,7 @@ def find_hits(
 
 
 def jaccard(peaks: pd.DataFrame, elements: pd.DataFrame) -> float:
-    """Return bases in both sets over bases in either; nan where both are empty."""
+    """Return the number of bases in both sets divided by that in either; nan if both are empty."""
     either = _covered_bases(peaks, elements)
     if either == 0:
         return float("nan")
@@ -108,7 +108,7 @@ def jaccard(peaks: pd.DataFrame, elements: pd.DataFrame) -> float:
 
 
 def _covered_bases(*frames: pd.DataFrame) -> int:
-    """Return how many bases lie in an interval of any of the frames."""
+    """Return the number of bases covered by the intervals of all frames together."""
     filled = [frame[INTERVAL] for frame in frames if len(frame)]
     if not filled:
         return 0
@@ -132,7 +132,7 @@ def agree(peaks: pd.DataFrame, elements: pd.DataFrame) -> Agreement:
 
 
 def share(flags: Flags) -> float:
-    """Return the share of flags that are true; nan without any."""
+    """Return the fraction of flags that are true; nan without any flags."""
     return float(flags.mean()) if len(flags) else float("nan")
 
 
@@ -144,7 +144,7 @@ def shuffle(peaks: pd.DataFrame, space: pd.DataFrame, rng: np.random.Generator) 
     peaks
         chrom, start, end.
     space
-        chrom, start and end of where a peak could have been; each peak fits in one of them.
+        chrom, start and end of regions where a peak is possible; each peak fits in one of them.
     rng
         Random generator for the positions.
     """
@@ -156,7 +156,7 @@ def shuffle(peaks: pd.DataFrame, space: pd.DataFrame, rng: np.random.Generator) 
         here = np.flatnonzero(chroms == name)
         for length in np.unique(lengths[here]).tolist():
             rows = here[lengths[here] == length]
-            # Each interval has as many starts as the peak fits in it.
+            # Number of possible starts of the peak in each interval.
             room = end - begin - length + 1
             until = np.cumsum(np.maximum(room, 0))
             drawn = rng.integers(0, until[-1], len(rows))
@@ -173,7 +173,7 @@ def enrich(
     num_shuffles: int,
     seed: int,
 ) -> OverlapEnrichment:
-    """Count peaks that overlap an annotation, and how often shuffled ones do as well.
+    """Count peaks that overlap an annotation, and compare with shuffled peaks.
 
     Parameters
     ----------
@@ -209,9 +209,9 @@ def _counts(peaks: pd.DataFrame, elements: pd.DataFrame) -> tuple[int, int]:
 
 
 def distances_to_tss(peaks: pd.DataFrame, tss: pd.DataFrame) -> NDArray[np.float64]:
-    """Return bases from the nearest transcription start to each summit, (peaks,).
+    """Return the distance in bases from the nearest transcription start to each summit, (peaks,).
 
-    Negative is upstream of a start with a strand; nan where the record has no start.
+    It is negative upstream of a start with a strand, and nan if the record has no start.
 
     Parameters
     ----------
@@ -240,7 +240,7 @@ def distances_to_tss(peaks: pd.DataFrame, tss: pd.DataFrame) -> NDArray[np.float
 
 
 def widened(elements: pd.DataFrame, bases: int) -> pd.DataFrame:
-    """Return elements extended by so many bases at either end, not below 0."""
+    """Return elements extended by `bases` at either end, but not below 0."""
     return elements.assign(
         start=(elements["start"] - bases).clip(lower=0), end=elements["end"] + bases
     )

@@ -27,9 +27,9 @@ class Peak(NamedTuple):
     summit: int
     """Base in the middle of the first of its highest runs."""
     height: float
-    """Probability there."""
+    """Probability at the summit."""
     strand: str
-    """+ or -, the strand with the larger log odds there; . where only one was read or both are equal."""
+    """+ or -, the strand with the larger log odds at the summit; . if only one was read or both are equal."""
 
     def bed(self, number: int) -> tuple[object, ...]:
         """Return the columns of BED6; the score is 1000 x probability."""
@@ -85,7 +85,7 @@ class PeakCaller:
         self._open: _OpenPeak | None = None
 
     def feed(self, piece: Piece) -> Iterator[Peak]:
-        """Take the next piece and yield the peaks that have ended."""
+        """Add the next piece and yield the peaks that have ended."""
         high = piece.values >= self.config.threshold
         apart = np.ones(len(high), bool)
         apart[1:] = ~high[:-1] | (piece.starts[1:] != piece.ends[:-1])
@@ -104,7 +104,7 @@ class PeakCaller:
             known.add(piece, low, past)
 
     def end(self) -> Iterator[Peak]:
-        """Yield the peak that is open, if it is long enough."""
+        """Yield the peak that is still open, if it is long enough."""
         known, self._open = self._open, None
         if known is not None and known.end - known.start >= self.config.min_length:
             yield known.close()

@@ -1,7 +1,7 @@
 """Precision and recall of a track per base, counted while it is streamed.
 
-Tracks have probabilities of six decimals, so there are a million values at most: they are counted
-one by one, and average precision is that of all bases sorted. Points of the curve are thinned.
+Tracks have probabilities with six decimals, so there are at most about a million distinct values: bases are
+counted for each value, and average precision is exact. Points of the curve are thinned.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from dnasweep.genomics.bigwig import DECIMALS, Piece
 from dnasweep.genomics.peak_overlap import INTERVAL
 
 VALUES = 10**DECIMALS
-"""Steps of a probability in tracks, from 0 to 1."""
+"""Number of steps of a probability in tracks, from 0 to 1."""
 STEPS, MAX_LOG_ODDS = 100, 14
-"""Points of a curve that are kept: one per hundredth of log odds, which are within 14."""
+"""Resolution of a curve: one point per hundredth of log odds, which are between -14 and 14."""
 
 
 class CurveSummary(NamedTuple):
     """Agreement of a track with an annotation per base."""
 
     bases: int
-    """Bases with a value."""
+    """Number of bases with a value."""
     positive: int
-    """Those of them in the annotation."""
+    """Number of these bases in the annotation."""
     average_precision: float
-    """Mean precision at the bases of the annotation, as scikit-learn has it; nan without
+    """Mean precision at the bases of the annotation, as defined by scikit-learn; nan without
     positives."""
     prevalence: float
-    """Share of positive bases: the average precision of a random track."""
+    """Fraction of positive bases: the average precision of a random track."""
 
 
 class Curve:
@@ -63,7 +63,7 @@ class Curve:
         np.add.at(self.counts[0], bins, size - inside)
 
     def _covered(self, piece: Piece) -> NDArray[np.int64]:
-        """Return annotated bases of each interval."""
+        """Return the number of annotated bases in each interval."""
         known = self._known.get(piece.chrom)
         if known is None:
             return np.zeros(len(piece.starts), np.int64)
@@ -85,8 +85,8 @@ class Curve:
         return VALUES - kept, positive / called[kept], positive / total
 
     def points(self) -> pd.DataFrame:
-        """Return threshold (probability), precision and recall, descending: of all values within a
-        hundredth of log odds the last."""
+        """Return threshold (probability), precision and recall in descending order, with the last of all
+        values within a hundredth of log odds."""
         values, precision, recall = self._at_each_value()
         threshold = values / VALUES
         with np.errstate(divide="ignore"):
@@ -98,7 +98,7 @@ class Curve:
         )
 
     def summary(self) -> CurveSummary:
-        """Return average precision, and that of a random track."""
+        """Return the average precision, and that of a random track."""
         bases, positive = int(self.counts.sum()), int(self.counts[1].sum())
         if not positive:
             return CurveSummary(bases, 0, float("nan"), 0.0)

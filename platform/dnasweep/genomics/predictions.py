@@ -1,4 +1,4 @@
-"""Predictions for a table of sequences, as the rows people keep."""
+"""Predictions for a table of sequences, as a table with one row per sequence."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.model_files import reading
 
 PREFIX = 1 << 20
-"""Bases of a longer sequence that are looked at first."""
+"""Number of bases at the start of a longer sequence that are checked first."""
 _TOO_LONG = "Cut it into windows of the length the model was trained on."
 ROWS = 4096
-"""Sequences that are computed together. Batches are filled from them by length, so that another
+"""Number of sequences computed together. Batches are formed among them by length, so a different
 number changes probabilities in their last digits."""
 
 
@@ -43,16 +43,16 @@ class Predictor:
     directory
         The classifier, as exported by training.
     batch_size
-        Sequences per forward pass.
+        Number of sequences per forward pass.
     precision
-        Arithmetic.
+        Arithmetic of the forward pass.
     device
         `cpu` or `cuda`; None: the GPU if there is one.
 
     Raises
     ------
     InputError
-        When the directory is no classifier.
+        If the directory does not contain a classifier.
     """
 
     def __init__(
@@ -71,21 +71,21 @@ class Predictor:
         self.tokenizer = load_tokenizer(directory)
         with reading(directory / CONFIG_FILE):
             self.task = task_of_model(config)
-        """What it was trained for."""
+        """Task that the model was trained for."""
         self.names = list(self.task.names)
-        """Its classes or outputs, in the order of what it predicts."""
+        """Names of classes or outputs, in the order of the predictions."""
         self.config = config
-        """Its `config.json`."""
+        """Contents of `config.json`."""
         self.threshold = decision_threshold(config)
-        """Probability from which on it calls the second of two classes."""
+        """Minimum probability for calling the second of two classes."""
         self.capacity = capacity(config)
-        """Its positions."""
+        """Maximum number of tokens, special tokens included."""
         self.average = bool(config.get(AVERAGED, False))
-        """Whether it calls by both strands."""
+        """Whether predictions average both strands."""
 
     @cached_property
     def _model(self) -> Any:
-        # Loaded for the first sequence: a plan is made without torch.
+        # Loaded for the first sequence: a plan does not need torch.
         from dnasweep.models.pretrained.checkpoint import load_classifier
 
         return load_classifier(self._directory)
@@ -96,15 +96,15 @@ class Predictor:
         Raises
         ------
         InputError
-            When there are no rows, or for the first sequence that has more tokens than the model
-            has positions.
+            If there are no rows, and for the first sequence with more tokens than the model has
+            positions.
         """
         if len(table) == 0:
             raise InputError("there are no sequences to predict")
         capacity = self.capacity
         long = table[table["sequence"].str.len() > PREFIX] if capacity < PREFIX else table[:0]
         for name, sequence in zip(long["id"], long["sequence"], strict=True):
-            # Cut into tokens as a whole, it would take 70 bytes per base only to be refused.
+            # Tokenising the whole sequence would take 70 bytes per base, only to refuse it.
             beginning = self.tokenizer.encode([sequence[:PREFIX]]).offsets
             if int(np.diff(beginning)[0]) > capacity:
                 raise InputError(
@@ -142,7 +142,7 @@ class Predictor:
         Raises
         ------
         InputError
-            For the first sequence, by its id, whose probabilities are no finite numbers.
+            For the first sequence whose probabilities are not finite, named by its id.
         """
         from dnasweep.models.predict import predict_probabilities
 
@@ -161,7 +161,7 @@ class Predictor:
             except InputError as error:
                 if error.row is None:
                     raise
-                # It counts the rows of this part alone.
+                # The row number counts only rows of this part.
                 reason = f"sequence {part['id'].iloc[error.row - 1]!r}: {error.reason}"
                 raise InputError(reason, file=self._directory, remedy=error.remedy) from error
             parts.append(found)
@@ -170,12 +170,12 @@ class Predictor:
 
 
 class PredictionWorker:
-    """What a prediction job does with a shard of its work list.
+    """Computes one shard of the work list of a prediction job.
 
     Parameters
     ----------
     storage, kind, key
-        Storage, and kind and key of the model as an artefact in it.
+        Storage, and kind and key of the model's artefact in it.
     settings
         Settings of the job: `batch_size` and `precision`.
     device
@@ -211,13 +211,13 @@ def prediction_table(
     predicted: np.ndarray,
     config: Mapping[str, Any],
 ) -> pd.DataFrame:
-    """Return one row per sequence: id, species, a probability for each class, and the call; of numbers
-    what is predicted, in the units of the labels; of bases the intervals that are called each class, and
-    the probability of the class at every base.
+    """Return one row per sequence: id, species, a probability for each class, and the call. For numbers, it
+    has the predictions in the units of the labels; for bases, the intervals called each class, and the
+    probability of the class at every base.
 
-    A two-class model calls its second class at the threshold its trial chose on validation, kept
-    in its configuration as `decision_threshold`, or at 0.5; others call the likeliest class. A
-    model that was trained to call by both strands is called by both.
+    A two-class model calls its second class at the threshold that its trial chose on validation, stored
+    in its configuration as `decision_threshold`, or at 0.5; others call the most probable class. A model
+    trained to average both strands is also called from both.
 
     Parameters
     ----------
@@ -233,12 +233,12 @@ def prediction_table(
 
 
 def check_output(path: Path) -> None:
-    """Make the folder of predictions, and make sure that they can be written there.
+    """Create the folder of predictions, and check that it can be written to.
 
     Raises
     ------
     InputError
-        For an ending other than .parquet and .csv, or a place that cannot be written to.
+        For an extension other than .parquet and .csv, or a location that cannot be written to.
     """
     if path.suffix.lower() not in (".parquet", ".csv"):
         raise InputError(
@@ -257,7 +257,7 @@ def check_output(path: Path) -> None:
 
 
 def write_predictions(frame: pd.DataFrame, path: Path) -> None:
-    """Write predictions as Parquet or CSV, by the ending of `path`, in one step."""
+    """Write predictions as Parquet or CSV, by the extension of `path`, atomically."""
     check_output(path)
     aside = path.with_name(path.name + ".tmp")
     try:
@@ -271,7 +271,7 @@ def write_predictions(frame: pd.DataFrame, path: Path) -> None:
 
 
 def _as_text(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a table whose cells of several numbers are lists in text, for CSV."""
+    """Return a table in which lists of numbers are written as text, for CSV."""
     several = [n for n in frame if len(frame) and isinstance(frame[n].iloc[0], np.ndarray)]
     written = {
         str(n): frame[n].map(lambda cell: json.dumps([float(f"{one:.6g}") for one in cell]))

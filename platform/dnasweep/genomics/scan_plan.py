@@ -1,8 +1,8 @@
 """The plan of a genome scan: its settings, and the windows it computes.
 
 Window i of a record begins at base i x stride. This grid does not depend on regions, tiles or
-shards, so a scan of a region has the windows, and the values, of a scan of the whole. Tiles are the
-windows that are computed together; they lie on the grid too.
+shards, so a scan of a region has the same windows and values as a scan of the whole genome. Tiles are
+groups of windows that are computed together; they are also aligned to the grid.
 """
 
 from __future__ import annotations
@@ -25,37 +25,37 @@ Per = Literal["base", "window"]
 
 @dataclass(frozen=True, kw_only=True)
 class ScanConfig(Checked):
-    """The windows of a scan and how the model reads them; part of the key of a scan."""
+    """Settings of the windows of a scan and of how the model reads them; part of the key of a scan."""
 
     window: Count
-    """Bases of a window."""
+    """Length of a window in bases."""
     stride: Count
-    """Bases from one window to the next; every window begins at a multiple of it."""
+    """Distance in bases between the starts of windows; every window begins at a multiple of it."""
     strands: Strands = "both"
     """Strands that the model reads."""
     max_unknown: Fraction = 0.05
-    """Windows with a larger share of letters other than A, C, G and T are left out."""
+    """Windows with a larger fraction of letters other than A, C, G and T are left out."""
 
     def num_windows(self, length: int) -> int:
-        """Return how many windows a record of `length` bases has."""
+        """Return the number of windows in a record of `length` bases."""
         return max(0, (length - self.window) // self.stride + 1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrackConfig:
-    """How windows become a track of probabilities along the genome."""
+    """Settings of the track of probabilities computed from windows."""
 
     per: Per = "base"
     """`base`: each base gets the mean of the windows that cover it. `window`: each window gets the
     `stride` bases at its centre."""
     combine: Combine = "mean"
-    """How the strands of a window are combined: the mean of their log odds, or the larger. `apart`, a
-    track for each, is for models of bases, bins or numbers."""
+    """How the strands of a window are combined: the mean of their log odds, or the maximum. `apart`, one
+    track per strand, is for models of bases, bins or numbers."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PeakConfig(Checked):
-    """What counts as a peak in a track."""
+    """Settings of peak calling in a track."""
 
     threshold: Positive
     """Minimum probability, or value, of every base of a peak, except those in a merged gap."""
@@ -67,7 +67,7 @@ class PeakConfig(Checked):
 
 TILE_WINDOWS = 1024
 TILE_BASES = 1 << 22
-"""Windows of a tile, and bases that the starts of its windows cover: whichever is fewer."""
+"""Maximum number of windows in a tile, and of bases spanned by the starts of its windows."""
 
 
 class ScanPlan(NamedTuple):
@@ -89,7 +89,7 @@ def plan_scan(
     Parameters
     ----------
     lengths
-        Bases of each record, in the order of the tracks.
+        Length of each record in bases, in the order of the tracks.
     config
         Settings of the windows.
     regions

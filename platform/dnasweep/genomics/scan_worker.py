@@ -1,4 +1,4 @@
-"""The worker of a genome scan, which reads the windows of a shard of its tiles."""
+"""The worker of a genome scan, which scores the windows of one shard of tiles."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ SCHEMA = pa.schema(
         ("reverse", pa.float32()),
     ]
 )
-"""Log odds (nats) of the target in each window on each strand; nan where it was not read."""
+"""Log odds (nats) of the target in each window on each strand; nan if it was not read."""
 BLOCK_TILES, BLOCK_BASES = 4, 1 << 21
-"""Tiles, and bases of their windows, that are computed together: enough to fill batches, with little
-memory."""
+"""Maximum number of tiles, and of bases of their windows, computed together: enough to fill batches, with
+little memory."""
 Floats = NDArray[np.float32]
 
 
@@ -88,7 +88,7 @@ class ScanWorker:
     def compute(
         self, rows: pa.Table, progress: Callable[[int], None]
     ) -> tuple[dict[str, pa.Table], dict[str, Any]]:
-        """Return the windows of a shard's tiles in order, and how many there are."""
+        """Return the windows of the tiles in a shard, in order, and their number."""
         parts = []
         read = 0
         runs = runs_of(rows)
@@ -109,7 +109,7 @@ class ScanWorker:
     def score(self, runs: Sequence[WindowRun]) -> list[tuple[Floats, Floats]]:
         """Return the log odds of runs of windows on either strand, (number,) each.
 
-        All are batched together; a value depends on its window alone.
+        All windows are batched together; a value depends only on its window.
         """
         found = [(_unread(run.number), _unread(run.number)) for run in runs]
         targets, rows, owners = [], [], []
@@ -141,10 +141,10 @@ class ScanWorker:
     def _encode(
         self, run: WindowRun
     ) -> Iterator[tuple[int, NDArray[np.int64], tuple[NDArray[np.int32], NDArray[np.int64]]]]:
-        """Yield, for each strand that is read, its number, the windows with known bases, and tokens."""
+        """Yield the number of each strand that is read, its windows with enough known bases, and tokens."""
         width, stride = self._config.window, self._config.stride
         low = run.first * stride
-        # The last windows extend over the start of the next tile, whose bases are read too.
+        # The last windows extend into the next tile, so its first bases are also read.
         high = low + (run.number - 1) * stride + width
         text = normalise(self._genome.fetch(run.chrom, low, high))
         starts = np.arange(run.number, dtype=np.int64) * stride

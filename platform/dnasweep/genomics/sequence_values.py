@@ -1,9 +1,9 @@
 """Log odds of a classifier for many short sequences, each computed once.
 
-Sequences are compared as text, so a window that several alleles share is encoded and run once. A
-batch has sequences of one number of tokens, and always the same number of sequences: it is filled up
-with copies. So matrix products have one shape whatever is in a batch, and a value is the same to the
-bit whatever the other sequences and their order, hence in shards of any size.
+Sequences are compared as text, so a window shared by several alleles is encoded and computed once. All
+sequences in a batch have the same number of tokens, and every batch has the same number of sequences; it is
+padded with copies. Matrix products therefore always have the same shape, and a value is identical to the bit
+whatever the other sequences, their order and the shard size.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ class BatchModel:
     directory
         Directory of the model with its tokenizer.
     batch_rows
-        Sequences per forward pass; None: from their number of tokens.
+        Number of sequences per forward pass; None: chosen by their number of tokens.
     device, precision
         Device and precision of the model.
     """
 
     load: Callable[[Path], PreTrainedModel]
-    """Reads a model of this kind from its directory."""
+    """Function that loads a model of this kind from its directory."""
 
     def __init__(
         self,
@@ -62,13 +62,13 @@ class BatchModel:
         self.model = torch.nn.Module.to(self.load(directory), self.device).eval()
 
     def batch_size(self, num_tokens: int) -> int:
-        """Return how many rows of `num_tokens` tokens a forward pass takes."""
+        """Return the number of rows of `num_tokens` tokens in a forward pass."""
         settings = self.model.config.to_dict()
         return self.batch_rows or rows_per_batch(num_tokens, self.device, settings)
 
 
 class SequenceValues(BatchModel):
-    """A model, ready to give the log odds of one class, or what else its task explains of a sequence.
+    """A model that computes the log odds of one class, or the output that its task explains.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ class SequenceValues(BatchModel):
 
     load = staticmethod(load_classifier)
     if_too_long = "Use the --window that the model was trained on, or a smaller one."
-    """What to do about a sequence of more tokens than the model has positions."""
+    """Remedy for a sequence with more tokens than the model has positions."""
 
     def __init__(self, directory: Path, *, target: str, **options: Any) -> None:
         super().__init__(directory, **options)
@@ -94,10 +94,10 @@ class SequenceValues(BatchModel):
     def log_odds(
         self, sequences: Sequence[str], *, name: Callable[[int], str] = numbered
     ) -> NDArray[np.float64]:
-        """Return the log odds (nats) of the class against all others, (sequences,); of other models what
-        :meth:`~dnasweep.tasks.explained.Explained.explained` has of the target.
+        """Return the log odds (nats) of the class against all others, (sequences,); for models without classes,
+        the output of :meth:`~dnasweep.tasks.explained.Explained.explained` for the target.
 
-        They come from the logits, so a probability that rounds to 0 or 1 still has its odds.
+        They are computed from the logits and are therefore finite even if a probability rounds to 0 or 1.
 
         Parameters
         ----------
@@ -136,12 +136,12 @@ class SequenceValues(BatchModel):
         name
             Function that returns the name of row i in messages.
         corpus
-            The rows with the bases of their tokens, which models of bases and bins need.
+            The rows with the bases of their tokens, needed by models of bases and bins.
 
         Raises
         ------
         InputError
-            For a row of more tokens than the model has positions, and odds that are not finite.
+            For a row with more tokens than the model has positions, and for odds that are not finite.
         """
         counts = np.diff(offsets)
         positions = capacity(self.model.config.to_dict())
@@ -174,7 +174,7 @@ class SequenceValues(BatchModel):
         return class_value(self.forward(tokens, None), self.target, "log_odds", self.task)
 
     def _of_places(self, tokens: torch.Tensor, spans: Spans) -> torch.Tensor:
-        """Return what is explained of rows of a model of bases or bins, (rows,)."""
+        """Return the explained output for rows of a model of bases or bins, (rows,)."""
         logits, there = place_logits(self.model, tokens, None, *spans)
         return self.task.explained(logits, self.target, "log_odds", place=self.place, there=there)
 
@@ -182,7 +182,7 @@ class SequenceValues(BatchModel):
 def check_finite(
     values: NDArray[np.float64], what: str, name: Callable[[int], str] = numbered
 ) -> None:
-    """Raise :class:`InputError`, with the name of the first row, where values are not finite.
+    """Raise :class:`InputError` with the name of the first row whose value is not finite.
 
     Parameters
     ----------
@@ -206,7 +206,7 @@ def check_finite(
 def batches(
     counts: NDArray[np.int64], batch_size: Callable[[int], int]
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Yield rows of one count, and the same rows filled up with the first to `batch_size(count)`."""
+    """Yield rows with equal counts, and the same rows padded with the first to `batch_size(count)`."""
     for count in np.unique(counts).tolist():
         rows = np.flatnonzero(counts == count)
         size = batch_size(count)

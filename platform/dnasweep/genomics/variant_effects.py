@@ -1,16 +1,16 @@
 """Effects of variants on a classifier: both alleles, both strands, several windows, a background.
 
 The background is gReLU's marginalisation test, with a p-value that is valid for few shuffles: the
-same alleles in shuffled flanks. What is upstream and downstream of the variant is shuffled with its
-dinucleotides kept (Altschul and Erickson 1985); the bases beside the variant are kept, and so is a
-repeat that it can be shifted along. z is the change in the real flanks, minus the mean of the changes
-in shuffled ones, over their standard deviation.
+same alleles in shuffled flanks. The bases upstream and downstream of the variant are shuffled with
+dinucleotide counts preserved (Altschul and Erickson 1985); the bases adjacent to the variant are kept, as is
+a repeat along which it can be shifted. z is the change in the real flanks minus the mean of the changes in
+shuffled ones, divided by their standard deviation.
 
-p is empirical: the share of all n + 1 flanks, the real ones among them, whose change is at least as
-far from the mean of all, that is, has as large a |z| against the others. If the real flanks were one
+p is empirical: the fraction of all n + 1 flanks, including the real ones, whose change is at least as
+far from the mean of all, that is, has at least as large a |z| against the others. If the real flanks were one
 more shuffle, every rank would be equally likely, whatever the distribution of changes (Phipson and
-Smyth 2010), which has heavier tails than Student's t allows for. So p is at least 1 / (n + 1): 20
-shuffles cannot show less than .048, 999 can show .001.
+Smyth 2010), which has heavier tails than Student's t. p is therefore at least 1 / (n + 1): with 20 shuffles
+it cannot be below .048, with 999 it can reach .001.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 LOSS, GAIN, NONE = "loss", "gain", "none"
 _SAME = 1e-9
-"""Relative difference of distances that is rounding."""
+"""Relative difference of distances that is attributed to rounding."""
 
 
 class Background(NamedTuple):
-    """Changes in the real flanks against those in shuffled ones; nan without shuffles."""
+    """Changes in the real flanks compared with shuffled flanks; nan without shuffles."""
 
     mean: Floats
     """Mean change in shuffled flanks, (variants,)."""
@@ -51,16 +51,16 @@ class Background(NamedTuple):
 
 
 class Effects(NamedTuple):
-    """Scores of variants, each (variants,). Signs: what the alternative allele adds."""
+    """Scores of variants, each (variants,). Positive changes are higher with the alternative allele."""
 
     probability_ref: Floats
-    """Probability of the class: that of the mean log odds over windows and strands."""
+    """Probability of the class, from the mean log odds over windows and strands."""
     probability_alt: Floats
     log2_odds_ref: Floats
     """Mean log2 odds of the class over windows and strands."""
     log2_odds_alt: Floats
     background: Background
-    """The change of log2 odds in the centred window against shuffled flanks."""
+    """Change of log2 odds in the centred window compared with shuffled flanks."""
 
     @property
     def delta_probability(self) -> Floats:
@@ -134,8 +134,8 @@ def score(
 def shuffled_contexts(allele: Allele, *, num: int, seed: int) -> list[Allele]:
     """Return the allele in `num` shuffled copies of its flanks.
 
-    The draws depend on the flanks alone, and are those of the reverse strand reversed: shards, the
-    order of alleles and the strand of the genome change nothing.
+    The shuffles depend only on the flanks, and those of the reverse strand are the reverse complements:
+    shards, the order of alleles and the strand of the genome do not change them.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def shuffled_contexts(allele: Allele, *, num: int, seed: int) -> list[Allele]:
     return found
 
 
-# The alleles of one position follow each other.
+# Alleles at the same position are consecutive.
 @functools.lru_cache(maxsize=4)
 def _shuffles(upstream: str, downstream: str, num: int, seed: int) -> list[tuple[str, str]]:
     digest = hashlib.blake2b(f"{upstream}|{downstream}".encode(), digest_size=16).digest()
@@ -179,9 +179,9 @@ def against_background(changes: Floats, shuffled: Floats) -> Background:
     Parameters
     ----------
     changes
-        (variants,).
+        Changes in the real flanks, (variants,).
     shuffled
-        (variants, shuffles).
+        Changes in shuffled flanks, (variants, shuffles).
     """
     if shuffled.shape[1] < 2:
         nothing = np.full(len(changes), np.nan)
@@ -190,7 +190,7 @@ def against_background(changes: Floats, shuffled: Floats) -> Background:
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.where(deviation > 0, (changes - mean) / deviation, np.nan)
     every = np.column_stack([changes, shuffled])
-    # |z| of one against the others grows with its distance from the mean of all.
+    # |z| of one change against the others increases with its distance from the mean of all.
     distance = np.abs(every - every.mean(1, keepdims=True))
     as_far = distance >= distance[:, :1] * (1 - _SAME)
     return Background(mean, deviation, z, as_far.mean(1))

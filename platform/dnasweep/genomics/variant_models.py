@@ -32,36 +32,36 @@ class ScoringModel(NamedTuple):
     is_classifier: bool
     """Whether it is a classifier; otherwise it is a language model, masked or causal."""
     target: str
-    """Name of the class that is compared; "" where it has none."""
+    """Name of the class that is compared; "" if there is none."""
     threshold: float
-    """Probability from which on it calls the class."""
+    """Minimum probability for calling the class."""
     capacity: int
     """Maximum number of tokens of a sequence, including special tokens."""
     tokenizer: DnaTokenizer
     digest: str = ""
     """Content key of the model."""
     task: Task | None = None
-    """What a classifier was trained for."""
+    """Task that a classifier was trained for."""
     outputs: tuple[int, ...] = ()
-    """Numbers of the outputs that are scored, where it calls no class of a sequence."""
+    """Numbers of the outputs to score, if the model does not call classes of sequences."""
 
 
 def open_model(directory: Path, *, target: str | None = None) -> ScoringModel:
-    """Read what is needed to know of a model.
+    """Read the facts about a model that scoring needs.
 
     Parameters
     ----------
     directory
         Directory of the model with its tokenizer.
     target
-        Name of the class that is compared; None: the second of two, and of models that call no class of
-        a sequence all outputs.
+        Name of the class to compare; None for the second of two or, if the model does not call classes of
+        sequences, for all outputs.
 
     Raises
     ------
     InputError
-        When it is neither a classifier nor a language model with its tokenizer, or has no class of this
-        name.
+        If the model is neither a classifier nor a language model with its tokenizer, or has no class with
+        this name.
     """
     config = read_config(directory)
     found = kind_of(directory)
@@ -108,8 +108,8 @@ def open_model(directory: Path, *, target: str | None = None) -> ScoringModel:
 
 
 def window_of(model: ScoringModel) -> int:
-    """Return a window in bases whose tokens fit the model in any sequence, with room to spare."""
-    # Not by bisection: where single bases fill the end, 299 bases may have more tokens than 300.
+    """Return a window in bases whose tokens fit the model for any sequence, with a margin."""
+    # Not by bisection: if single bases fill the end, 299 bases may have more tokens than 300.
     for window in range(MAX_DEFAULT_WINDOW, 1, -1):
         fits = _most_tokens(model, window, 1) <= model.capacity
         if fits and _most_tokens(model, window) <= model.capacity:
@@ -118,7 +118,7 @@ def window_of(model: ScoringModel) -> int:
 
 
 def check_window(model: ScoringModel, window: int) -> None:
-    """Raise :class:`InputError` where a window has more tokens than the model has positions."""
+    """Raise :class:`InputError` if a window has more tokens than the model has positions."""
     tokens = _most_tokens(model, window)
     if tokens > model.capacity:
         raise InputError(

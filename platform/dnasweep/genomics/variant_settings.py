@@ -1,4 +1,4 @@
-"""Settings of variant scores: windows, background and thresholds, JSON-able as they are checked."""
+"""Settings of variant scores: windows, background and thresholds; checked and JSON-able."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from dnasweep.config.ranges import Between, Checked, NotAll, Range, Seed, Shift, Whole
 
 MAX_WINDOW = 1 << 24
-"""Maximum number of bases of a window."""
+"""Maximum length of a window in bases."""
 MOTIF_FILE = "motifs"
 """Name of the file of motifs in its artefact."""
 
@@ -18,10 +18,10 @@ class VariantWindows(Checked):
     """The windows around a variant."""
 
     window: Annotated[int, Range(2, MAX_WINDOW)]
-    """Bases of a window."""
+    """Length of a window in bases."""
     shifts: tuple[Shift, ...] = ()
-    """Bases by which further windows are shifted, beside the centred one, in the direction in which
-    each strand is read."""
+    """Numbers of bases by which windows in addition to the centred one are shifted, in the direction in
+    which each strand is read."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -34,7 +34,7 @@ class VariantWindows(Checked):
 
     @property
     def upstream(self) -> int:
-        """Bases of the centred window upstream of a variant, on either strand."""
+        """Number of bases of the centred window upstream of a variant, on either strand."""
         return self.window // 2
 
     @property
@@ -48,14 +48,14 @@ class VariantConfig(VariantWindows):
     """Windows, background and thresholds of a variant job."""
 
     target: str = ""
-    """Class whose probability and odds are compared, by its name; "" where there is no classifier."""
+    """Name of the class whose probability and odds are compared; "" if there is no classifier."""
     threshold: Between = 0.5
-    """Probability of the class from which on a window is called."""
+    """Minimum probability of the class for calling a window."""
     min_delta: NotAll = 0.1
-    """Minimum change of the probability for a loss or a gain, beside crossing the threshold."""
+    """Minimum change of the probability for a loss or a gain, in addition to crossing the threshold."""
     backgrounds: Whole = 20
-    """Shuffled contexts per variant that its change is compared with; 0 leaves z and p out. The
-    least p-value is 1 / (contexts + 1)."""
+    """Number of shuffled contexts per variant that its change is compared with; with 0, there is no z or p.
+    The smallest p-value is 1 / (contexts + 1)."""
     motif_p: Between = 1e-4
     """Maximum p-value of a binding site at one position."""
     precision: Literal["fp32", "bf16"] = "fp32"

@@ -1,7 +1,7 @@
 """Tables of a variant job: one row per allele, and one row per binding site of an allele.
 
-All columns are there for every job; what was not asked for is null. Models that call no class of a sequence
-add columns of their own, see :mod:`dnasweep.tasks.allele_scores`.
+Every job has all columns; scores that were not requested are null. Models that do not call classes of sequences
+have additional columns, see :mod:`dnasweep.tasks.allele_scores`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SCORES = (
     # DNABERT's sign, ref - alt, and its diff, (alt - ref) x the larger probability.
     "dnabert_log_or",
     "dnabert_diff",
-    # The change of log2 odds in the centred window against shuffled flanks; p is empirical.
+    # Change of log2 odds in the centred window compared with shuffled flanks; p is empirical.
     "background_mean",
     "background_sd",
     "z",
@@ -71,12 +71,12 @@ _KINDS = {"Float": pa.float64(), "Integer": pa.int64(), "String": pa.string()}
 
 
 def schemas_of(columns: Mapping[str, Sequence[str]]) -> dict[str, pa.Schema]:
-    """Return table name to schema; a shard has a file `<name>.parquet` for each.
+    """Return schemas by table name; a shard has a file `<name>.parquet` for each.
 
     Parameters
     ----------
     columns
-        Those of the model's own, name to their type and what they hold.
+        Additional columns of the model: type and description by name.
     """
     variants = VARIANTS
     for name, (kind, *_) in columns.items():
@@ -106,11 +106,11 @@ def to_tables(
     rows
         Rows of a work list.
     config
-        Settings of the job; its thresholds make the calls.
+        Settings of the job; its thresholds determine the calls.
     effects, ratios, sites
-        Results for these rows; None where they were not asked for.
+        Results for these rows; None if they were not requested.
     outputs, own
-        Results of a model that calls no class of a sequence, and its columns.
+        Results of a model that does not call classes of sequences, and its columns.
     """
     schema = schemas_of(own or {})["variants"]
     columns: dict[str, Any] = {name: rows[name].cast(VARIANTS.field(name).type) for name in KEPT}
@@ -160,7 +160,7 @@ def _column(values: Any, kind: pa.DataType, num_rows: int) -> Any:
     if values is None:
         return pa.nulls(num_rows, kind)
     if isinstance(values, np.ndarray):
-        # nan means "not known" here, which readers of Parquet files know as null.
+        # nan means "not known" here, which is null in Parquet files.
         return pa.array(
             values.tolist() if values.dtype.kind == "U" else values, kind, from_pandas=True
         )
@@ -176,7 +176,7 @@ def _joined(sites: Sequence[BindingSite], change: str, num_rows: int) -> pa.Arra
 
 
 def read_scores(folder: Path) -> pd.DataFrame:
-    """Return the scores in the folder of a variant job, without columns that were not asked for.
+    """Return the scores in the folder of a variant job, without columns that were not requested.
 
     Parameters
     ----------

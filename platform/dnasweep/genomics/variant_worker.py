@@ -1,4 +1,4 @@
-"""The worker of a variant job, which scores a shard of its work list."""
+"""The worker of a variant job, which scores one shard of its work list."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from dnasweep.genomics.zero_shot import open_language_model
 from dnasweep.storage import Storage
 
 BLOCK = 128
-"""Variants whose windows are computed together: enough to fill batches, with little memory."""
+"""Number of variants whose windows are computed together: enough to fill batches, with little memory."""
 
 
 class VariantWorker:
@@ -35,9 +35,9 @@ class VariantWorker:
     storage
         Root of the storage with the models and motifs.
     classifier, language, motifs
-        Kind and key of each, `kind/key`; None for what was not asked for.
+        Kind and key of each artefact, `kind/key`; None if it was not requested.
     settings
-        Settings of the job; those of :class:`VariantConfig` are used.
+        Settings of the job; the fields of :class:`VariantConfig` are used.
     batch_rows
         Windows per forward pass; None: chosen by their number of tokens.
     device
@@ -80,7 +80,7 @@ class VariantWorker:
             self.scanner = SiteScanner(found, p_value=self.config.motif_p)
 
     def smoke_test(self, rows: pa.Table) -> None:
-        """Check on the first variant that the score changes sign with REF and ALT exchanged."""
+        """Check on the first variant that exchanging REF and ALT changes the sign of the score."""
         (one,) = alleles_of(rows)
         if self.classifier is None and self.outputs is None:
             return
@@ -93,7 +93,7 @@ class VariantWorker:
             )
 
     def _change(self, allele: Allele, names: Sequence[str]) -> float:
-        """Return what ALT adds, by which variants are ranked."""
+        """Return the change with ALT, by which variants are ranked."""
         if self.outputs is not None:
             return float(self._effects([allele], names).columns[next(iter(self.own))][0])
         assert self.classifier is not None
@@ -152,7 +152,7 @@ def alleles_of(rows: pa.Table) -> list[Allele]:
 
 
 def names_of(rows: pa.Table) -> list[str]:
-    """Return the names of the variants of a work list in messages."""
+    """Return the names of the variants of a work list for messages."""
     columns = [rows[name].to_pylist() for name in ("chrom", "pos", "ref", "alt", "file", "row")]
     return [
         f"{chrom}:{pos} {ref}>{alt} ({file}, row {row})"
@@ -161,7 +161,7 @@ def names_of(rows: pa.Table) -> list[str]:
 
 
 def facts_of(tables: Mapping[str, pa.Table]) -> dict[str, Any]:
-    """Return the counts of a shard, which add up over shards."""
+    """Return the counts of a shard, to be added over shards."""
     calls = tables["variants"]["call"].to_pylist()
     changes = tables["sites"]["change"].to_pylist()
     return {

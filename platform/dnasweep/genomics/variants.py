@@ -15,7 +15,7 @@ from dnasweep.genomics.alleles import Allele, Fetch, flanks, normalise
 from dnasweep.genomics.variant_settings import VariantWindows
 
 MAX_UNKNOWN = 0.05
-"""Maximum share of a context that is not A, C, G or T."""
+"""Maximum fraction of a context that is not A, C, G or T."""
 ALLELE_COLUMNS = ("context", "offset", "ref", "alt", "lead", "other_offset", "other_lead")
 """Columns of placed variants that are the fields of an :class:`Allele`, in their order."""
 PLACED = (
@@ -23,8 +23,8 @@ PLACED = (
     *("given_pos", "given_ref", "given_alt"),
     *("context", "offset", "lead", "other_offset", "other_lead"),
 )
-"""Columns of placed variants: those read, with `pos`, `ref` and `alt` normalised; as they were
-written; and the flanks."""
+"""Columns of placed variants: the columns read, with `pos`, `ref` and `alt` normalised; the original
+notation; and the flanks."""
 _REGION = re.compile(r"(?P<chrom>.+):(?P<first>[0-9,]+)-(?P<last>[0-9,]+)")
 _WRONG_ASSEMBLY = "Check that the variants refer to this assembly of the genome."
 
@@ -48,7 +48,7 @@ class Region(NamedTuple):
         Raises
         ------
         InputError
-            For another form, or a region that is not on the genome.
+            For any other form, or a region that is not on the genome.
         """
         match = None if text in contigs.lengths else _REGION.fullmatch(text)
         chrom = contigs.record(match["chrom"] if match else text)
@@ -66,7 +66,7 @@ class Region(NamedTuple):
 
 
 def position(text: str) -> int:
-    """Return a number written with commas or underscores; 0 where no chromosome is so long."""
+    """Return a number written with commas or underscores; 0 if it exceeds the length of any chromosome."""
     digits = text.replace(",", "").replace("_", "")
     return int(digits) if 0 < len(digits) <= 15 else 0
 
@@ -75,9 +75,9 @@ class PlacedVariants(NamedTuple):
     """Variants that can be scored, and those that cannot."""
 
     table: pd.DataFrame
-    """One row per allele, in the order given, with the columns `PLACED`."""
+    """One row per allele, in the given order, with the columns `PLACED`."""
     rejects: list[RejectedRow]
-    """The others."""
+    """Variants that cannot be scored."""
 
 
 def place_variants(
@@ -92,9 +92,9 @@ def place_variants(
     fasta
         The open genome.
     contigs
-        Its records.
+        Records of the genome.
     windows
-        The windows to be scored.
+        The windows to score.
     """
     known = contigs.names(table["chrom"].unique())
     rows: list[tuple[object, ...]] = []
@@ -124,7 +124,7 @@ def saturate(
     """Return every substitution of a base in a region, as placed variants.
 
     All substitutions of a region no longer than the window share one window around its middle; in a
-    longer region each has a window around itself. Bases that are not A, C, G or T are left out.
+    longer region each has a window centred on itself. Bases that are not A, C, G or T are left out.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def saturate(
     Raises
     ------
     InputError
-        Where the genome has no known base in the region.
+        If the genome has no known base in the region.
     """
     fetch, length = _fetcher(fasta, region.chrom), contigs.lengths[region.chrom]
     middle = (region.start + region.end) // 2
@@ -175,7 +175,7 @@ def _fetcher(fasta: pyfaidx.Fasta, name: str) -> Fetch:
 
 
 def _check_reference(ref: str, start: int, length: int, name: str, fetch: Fetch) -> None:
-    """Raise `InputError` where a reference allele is not where it is said to be."""
+    """Raise `InputError` if the genome does not have the reference allele at the stated position."""
     end = start + len(ref)
     if end > length:
         raise InputError(
@@ -191,7 +191,7 @@ def _check_reference(ref: str, start: int, length: int, name: str, fetch: Fetch)
 
 
 def _check_fit(allele: Allele, windows: VariantWindows) -> None:
-    """Raise `InputError` where a variant does not fit the windows."""
+    """Raise `InputError` if a variant does not fit the windows."""
     longest = max(len(allele.ref), len(allele.alt))
     if longest > windows.window - windows.upstream - windows.max_shift:
         raise InputError(

@@ -1,15 +1,15 @@
 """Zero-shot variant scores: the log-likelihood ratio of a language model.
 
-Of a masked one: in a window with either allele, the tokens in which the two differ are masked, all at once, and the
-model predicts them: the ratio is the sum of their log probabilities with ALT minus that with REF
-(nats), averaged over windows and strands. With single-base tokens it is GPN's (Benegas et al. 2023);
-of overlapping k-mers, k tokens contain a base and all are masked.
+For a masked language model, the tokens that differ between the two alleles of a window are masked, all at once, and
+the model predicts them: the ratio is the sum of their log probabilities with ALT minus that with REF
+(nats), averaged over windows and strands. With single-base tokens it is the score of GPN (Benegas et al. 2023);
+with overlapping k-mers, k tokens contain a base, and all of them are masked.
 
-Of a causal one: the ratio is the sum of the log probabilities of all tokens of the window, each after those
-before it, with ALT minus that with REF, averaged likewise. A causal model reads what is before a base alone,
-so that each strand shows it another side.
+For a causal language model, the ratio is the sum of the log probabilities of all tokens of the window, each given
+the tokens before it, with ALT minus that with REF, averaged likewise. A causal model reads only the bases before a
+base, so the two strands show it different sides.
 
-Only alleles of equal length have a ratio: an indel shifts everything downstream, and the different
+Only alleles of equal length have a ratio: an indel shifts all bases downstream, and the different
 tokens there would outweigh the changed bases.
 """
 
@@ -34,18 +34,18 @@ from dnasweep.models.pretrained.heads import kind_of
 
 
 class MaskedWindow(NamedTuple):
-    """A window with some tokens masked, and which they were."""
+    """A window with some tokens masked, and the original tokens."""
 
     ids: NDArray[np.int64]
     """Token ids, with masks."""
     positions: NDArray[np.int64]
-    """Where the masks are."""
+    """Positions of the masks."""
     tokens: NDArray[np.int64]
     """Ids of the masked tokens."""
 
 
 class LanguageModel(BatchModel):
-    """A language model with its tokenizer; parameters as of :class:`BatchModel`."""
+    """A language model with its tokenizer; parameters as in :class:`BatchModel`."""
 
     @abstractmethod
     def log_likelihoods(self, windows: Sequence[Pair]) -> NDArray[np.float64]:
@@ -54,7 +54,7 @@ class LanguageModel(BatchModel):
         Parameters
         ----------
         windows
-            Windows with either allele; what they have in common may be left out.
+            Windows with either allele; terms common to both alleles may be left out.
         """
 
     def ratios(
@@ -72,7 +72,7 @@ class LanguageModel(BatchModel):
         alleles
             The variants.
         window, shifts
-            Bases of a window, and bases by which further windows are shifted.
+            Length of a window in bases, and numbers of bases by which further windows are shifted.
         names
             Names of the alleles in messages. Default: their numbers.
         """
@@ -117,7 +117,7 @@ class ZeroShot(LanguageModel):
                 ids[index[pair.ref]], ids[index[pair.alt]], self.tokenizer.mask_id
             )
         ]
-        # Alleles of one position mostly differ in the masked tokens alone: one forward pass for all.
+        # Alleles at one position usually differ only in the masked tokens: one forward pass for all.
         keys = [(one.ids.tobytes(), one.positions.tobytes()) for one in masked]
         inputs = dict(zip(keys, masked, strict=True))
         number = {key: i for i, key in enumerate(inputs)}
@@ -131,7 +131,7 @@ class ZeroShot(LanguageModel):
     def _logs(self, inputs: Sequence[MaskedWindow]) -> list[NDArray[np.float64]]:
         """Return the log probabilities at the masked positions of each input, (masked, vocabulary)."""
         found: list[NDArray[np.float64]] = [np.empty(0)] * len(inputs)
-        # Of one number of tokens and of masks, so that every matrix product has one shape.
+        # Group by numbers of tokens and masks, so that every matrix product has the same shape.
         shapes = np.array([len(one.ids) << 16 | len(one.positions) for one in inputs])
         with torch.inference_mode(), autocast(self.device, self.precision):
             logs = (
@@ -162,8 +162,8 @@ class CausalZeroShot(LanguageModel):
     def log_likelihoods(self, windows: Sequence[Pair]) -> NDArray[np.float64]:
         """Return the log probability of all tokens of either allele, (windows, 2).
 
-        The first token has none where rows begin with no token of their own, and the token that ends
-        a row is left out, since DNA goes on after a window.
+        The first token has no probability if rows do not begin with a special token, and the token that ends
+        a row is left out because DNA continues after a window.
 
         Parameters
         ----------
