@@ -44,10 +44,10 @@ class Background(NamedTuple):
     mean: Floats
     """Mean change in shuffled flanks, (variants,)."""
     deviation: Floats
-    """Their standard deviation, n - 1 in the denominator."""
+    """Standard deviation of the changes in shuffled flanks, with n - 1 in the denominator."""
     z: Floats
     p_value: Floats
-    """Two-sided and empirical, at least 1 / (shuffles + 1)."""
+    """Two-sided empirical p-value, at least 1 / (shuffles + 1)."""
 
 
 class Effects(NamedTuple):

@@ -1,8 +1,8 @@
 """A comparison of explanations, from request to report.
 
-The sequences are chosen, every method explains them, the checks are made, the curves are followed,
-and all of it is compared. Every step looks first for what is there, so the same command again goes
-on where it was stopped and, when everything is there, only reads.
+The sequences are chosen, every method explains them, the sanity checks and the curves are computed, and all
+results are compared. Every step first looks for existing results, so the same command resumes after an
+interruption, and only reads if everything is finished.
 """
 
 from __future__ import annotations

@@ -1,16 +1,16 @@
-"""A long list of rows computed shard by shard, each shard published whole under its number.
+"""A long list of rows computed shard by shard; each shard is published completely, under its number.
 
-The work list is written once, as Parquet in which no row group cuts a shard in two. The job is named
-by the content of everything that makes its result: the kind, the inputs (model, parameters) and the
-rows; its shards are numbered. So whoever is asked for the job lists the shards that are there and
-computes the others, and a shard is the same whoever computes it::
+The work list is written once, as Parquet in which no row group divides a shard. The job is named by a hash
+of everything that determines its result: the kind, the inputs (model, parameters) and the rows; its shards
+are numbered. Any process can therefore list the existing shards and compute the others, and the content of a
+shard does not depend on who computes it::
 
     <root>/<kind>/<key>
       work              work.parquet and its manifest, written first
       shards/00000      the tables of the first shard and their manifest
       manifest.json     written last: the job is complete
 
-Nothing here knows of Ray; :mod:`dnasweep.jobs.computing` computes the missing shards.
+This module does not use Ray; :mod:`dnasweep.jobs.computing` computes the missing shards.
 """
 
 from __future__ import annotations
@@ -59,15 +59,15 @@ class Shards:
     """The shards of one job on its storage."""
 
     storage: Storage
-    """Where they are."""
+    """Storage of the shards."""
     kind: str
-    """Folder below the storage root, by what is computed."""
+    """Folder below the storage root, named after the kind of result."""
     key: str
     """Content key of the job."""
     num_rows: int
-    """Rows of the work list."""
+    """Number of rows in the work list."""
     shard_size: int
-    """Rows of every shard but the last."""
+    """Number of rows in every shard except the last."""
 
     @classmethod
     def begin(
@@ -79,9 +79,9 @@ class Shards:
         rows: pa.Table,
         shard_size: int,
     ) -> Shards:
-        """Write the work list of a job, or find the one that is there.
+        """Write the work list of a job, or find the existing one.
 
-        A job that was begun keeps the shard size it was begun with.
+        A job that has been started keeps its shard size.
 
         Parameters
         ----------
@@ -121,7 +121,7 @@ class Shards:
 
     @classmethod
     def open(cls, storage: Storage, kind: str, key: str) -> Shards:
-        """Find a job that was begun.
+        """Find a job that has been started.
 
         Parameters
         ----------
@@ -147,7 +147,7 @@ class Shards:
 
     @property
     def part_kind(self) -> str:
-        """The shards as a kind of artefact."""
+        """Kind of artefact of the shards."""
         return f"{self.kind}/{self.key}/{SHARDS}"
 
     @property
@@ -157,7 +157,7 @@ class Shards:
 
     @property
     def inputs(self) -> dict[str, Any]:
-        """What the job was begun with."""
+        """Inputs that the job was started with."""
         return dict(read_work(self.storage, self.kind, self.key)["inputs"]["job"])
 
     def size(self, shard: int) -> int:
@@ -170,7 +170,7 @@ class Shards:
         return [shard for shard in range(len(self)) if name(shard) not in published]
 
     def clear_damaged(self) -> None:
-        """Set aside the shards that are not as they were published, so that they count as missing.
+        """Set aside damaged shards, which then count as missing.
 
         In a bucket, damage is found when a shard is read.
         """
@@ -183,7 +183,7 @@ class Shards:
         Raises
         ------
         InputError
-            When the work list is damaged.
+            If the work list is damaged.
         """
 
         def read() -> pa.Table:
@@ -203,7 +203,7 @@ class Shards:
             return pq.read_metadata(source), facts.get("groups", ())
 
     def is_published(self, shard: int) -> bool:
-        """Return whether a shard is there now."""
+        """Return whether a shard is published now."""
         return self.storage.exists(self.part_kind, name(shard))
 
     def publish(self, shard: int, tables: Mapping[str, pa.Table], facts: dict[str, Any]) -> bool:
@@ -212,11 +212,11 @@ class Shards:
         Parameters
         ----------
         shard
-            Its number.
+            Number of the shard.
         tables
-            Written as `<name>.parquet`, with checksums, so that damage is seen when read.
+            Tables by name, written as `<name>.parquet` with checksums, which reveal damage on reading.
         facts
-            Counts and times of the shard, kept in its manifest.
+            Counts and times of the shard, stored in its manifest.
         """
 
         def write(folder: Path) -> dict[str, Any]:
@@ -234,12 +234,12 @@ class Shards:
         Parameters
         ----------
         most_rows
-            From an object store, fetch shards of about this many rows at most.
+            From an object store, fetch only shards with at most about this many rows in total.
 
         Raises
         ------
         InputError
-            If one of them is not there, or is damaged.
+            If a shard is missing or damaged.
         """
         most = (most_rows or self.num_rows) // self.shard_size
         wanted = spread(len(self), most) if self.storage.is_remote else range(len(self))
@@ -252,10 +252,10 @@ class Shards:
         return self.storage.local / self.kind / self.key
 
     def manifests(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yield number and manifest of every published shard, in order; raises as :meth:`manifest`."""
+        """Yield number and manifest of every published shard, in order; raises like :meth:`manifest`."""
         published = sorted(int(key) for key in self.published())
         with ThreadPoolExecutor(THREADS) as pool:
-            # All at once, they would all be held in memory.
+            # Reading all at once would keep all of them in memory.
             for begin in range(0, len(published), _LISTING_AT_ONCE):
                 some = published[begin : begin + _LISTING_AT_ONCE]
                 yield from zip(some, pool.map(self.manifest, some), strict=True)
@@ -266,12 +266,12 @@ class Shards:
         return read_manifest(self.storage, self.part_kind, name(shard), remedy=remedy)
 
     def published(self) -> set[str]:
-        """Return the names of the shards that are there; folders of other names do not count."""
+        """Return the names of published shards; folders with other names are ignored."""
         keys = self.storage.published(self.part_kind)
         return {key for key in keys if key.isdecimal() and key == name(int(key))}
 
     def finish(self, facts: Mapping[str, Any]) -> None:
-        """Declare the job complete: write its manifest, once every shard is there."""
+        """Declare the job complete: write its manifest once all shards are published."""
         if missing := self.missing():
             raise RuntimeError(f"{len(missing)} shards are missing, the first is {missing[0]}")
         manifest = {

@@ -1,4 +1,4 @@
-"""The tables that a job has computed, shard by shard."""
+"""The tables computed by a job, shard by shard."""
 
 from __future__ import annotations
 

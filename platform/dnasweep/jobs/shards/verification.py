@@ -1,4 +1,4 @@
-"""Everything an attribution job has published, read again and checked, one shard at a time."""
+"""Verification of an attribution job: everything it published is read again and checked, shard by shard."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from dnasweep.storage import MANIFEST, Storage, Unavailable
 
 KIND = "attributions"
 GRADIENT_GAP = 0.2
-"""Largest completeness error of gradients along a path, as a share of |prediction - base value|: they
-integrate numerically."""
+"""Largest accepted completeness error of integrated gradients, as a fraction of |prediction - base value|,
+because they integrate numerically."""
 
 
 class Verdict(NamedTuple):
@@ -31,13 +31,13 @@ class Verdict(NamedTuple):
     shards: Shards
     """The job."""
     num_read: int
-    """Rows of shards that could be read."""
+    """Number of rows in shards that could be read."""
     num_tokens: int
-    """Tokens of them."""
+    """Number of tokens in these rows."""
     max_gap: float
-    """Largest completeness error; nan if the estimator's values need not add up."""
+    """Largest completeness error; nan if values need not sum to prediction - base value."""
     problems: list[Problem]
-    """Everything that is wrong; empty if the job is whole."""
+    """All problems; empty if the job is intact."""
 
 
 def find_job(uri: str) -> Shards:
@@ -75,12 +75,12 @@ def bounds_of(
     settings
         Settings of the job.
     absolute, relative
-        Bounds that are asked for; None: those of the estimator.
+        Requested bounds; None for the defaults of the estimator.
 
     Raises
     ------
     InputError
-        For bounds that are asked for although the estimator's values need not add up to anything.
+        If bounds are requested although the estimator's values need not sum to prediction - base value.
     """
     if not sums(settings["estimator"]):
         if absolute is not None or relative is not None:
@@ -109,14 +109,14 @@ def verify(
     shards
         Shards of the job.
     bounds
-        On the completeness error; None if there are none.
+        Bounds on the completeness error; None if there are none.
     progress
         Called with the number of shards read.
 
     Raises
     ------
     InputError
-        When the work list, which everything is compared with, is damaged itself.
+        If the work list, with which everything is compared, is damaged.
     """
     overlapping = TokenizerConfig.parse(shards.inputs["tokenizer"]).overlapping
     there = sorted(int(key) for key in shards.published())

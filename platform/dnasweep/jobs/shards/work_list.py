@@ -1,4 +1,4 @@
-"""The work list of a job of shards: the key that follows from it, and how it is cut."""
+"""The work list of a sharded job: its content key, and its division into shards."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LARGEST_SHARD, SMALLEST_SHARD = 256, 8
 MAX_SHARDS = 20_000
 MAX_ROW_GROUPS = 1024
 USUAL_ACTORS, SHARDS_PER_ACTOR = 16, 6
-"""With enough rows, each actor gets some shards, so that all end at about the same time."""
+"""With enough rows, each actor gets several shards, so that all actors finish at about the same time."""
 
 
 def key_of(kind: str, inputs: Mapping[str, Any], rows: pa.Table) -> str:
@@ -37,10 +37,10 @@ def key_of(kind: str, inputs: Mapping[str, Any], rows: pa.Table) -> str:
 
 
 def choose_shard_size(num_rows: int, num_actors: int | None = None) -> int:
-    """Return rows per shard: `LARGEST_SHARD`, and less if actors would get only a few shards.
+    """Return the number of rows per shard: `LARGEST_SHARD`, or less if actors would get only a few shards.
 
-    More only for lists so long that there would be more than `MAX_SHARDS`. It follows from the
-    list, and not from the machine, unless more actors than `USUAL_ACTORS` are asked for.
+    It is larger only for lists that would otherwise have more than `MAX_SHARDS`. It depends on the list and
+    not on the machine, unless more than `USUAL_ACTORS` actors are requested.
     """
     fair = num_rows // (SHARDS_PER_ACTOR * max(USUAL_ACTORS, num_actors or 0))
     least = max(SMALLEST_SHARD, -(-num_rows // MAX_SHARDS))
@@ -48,9 +48,9 @@ def choose_shard_size(num_rows: int, num_actors: int | None = None) -> int:
 
 
 def write_rows(path: Path, rows: pa.Table, shard_size: int) -> list[str]:
-    """Write a work list with one row group per shard, or per some shards if there are many.
+    """Write a work list with one row group per shard, or per several shards if there are many.
 
-    A file of very many row groups takes long to write, and seconds to open.
+    A file with very many row groups is slow to write and takes seconds to open.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def write_rows(path: Path, rows: pa.Table, shard_size: int) -> list[str]:
     Returns
     -------
     list
-        The digest of each row group.
+        Digest of each row group.
     """
     size = -(-len(rows) // (shard_size * MAX_ROW_GROUPS)) * shard_size
     pq.write_table(rows, path, row_group_size=size, compression="zstd")
@@ -78,14 +78,14 @@ def read_rows(
     num_rows: int,
     digests: Sequence[str] = (),
 ) -> pa.Table:
-    """Read some rows of a work list, all of one row group.
+    """Read some rows of a work list, all from one row group.
 
     Parameters
     ----------
     source
         The file.
     groups
-        Its metadata.
+        Metadata of the file.
     begin, num_rows
         First row, and number of rows.
     digests
@@ -94,7 +94,7 @@ def read_rows(
     Raises
     ------
     OSError
-        If the rows are not those that were written.
+        If the rows differ from those that were written.
     """
     group, offset = divmod(begin, groups.row_group(0).num_rows)
     found = pq.ParquetFile(source, metadata=groups).read_row_group(group)
@@ -115,10 +115,10 @@ def spread(number: int, most: int) -> list[int]:
 
 
 def digest_of(table: pa.Table) -> str:
-    """Return 64 hexadecimal digits that name the content of a table, however it is chunked.
+    """Return a digest of 64 hexadecimal digits of the content of a table, independent of its chunks.
 
-    SHA-256 over the columns: their names and types, the lengths of texts and the texts, numbers as
-    bytes. No Python runs per row.
+    It is the SHA-256 over the columns: their names and types, the lengths of texts and the texts, and numbers
+    as bytes. No Python code runs per row.
     """
     digest = hashlib.sha256()
     for field in table.schema:

@@ -1,7 +1,7 @@
-"""What computes the shards of a job in one process.
+"""Computation of the shards of a job in one process.
 
-What computes is named, not sent: a class of an installed package and JSON to make it with. So any
-batch job that maps rows to tables becomes a job of shards by writing one such class.
+Workers are named, not sent: by a class of an installed package and its arguments as JSON. Any batch job that
+maps rows to tables can therefore be a sharded job by writing one such class.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from dnasweep.storage import Storage, Unavailable
 
 
 class Worker(Protocol):
-    """What computes shards; made once per process, from keyword arguments that are JSON, and `device`."""
+    """Computes shards; created once per process, from JSON keyword arguments and `device`."""
 
     def smoke_test(self, rows: pa.Table) -> None:
-        """Raise `InputError` if the work cannot be done as it is asked for; gets the first row."""
+        """Raise `InputError` if the requested work cannot be done; receives the first row."""
 
     def compute(
         self, rows: pa.Table, progress: Callable[[int], None]
@@ -34,18 +34,18 @@ class Worker(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ShardJobSpec:
-    """Who computes the shards of a job, and where they are; JSON throughout."""
+    """Storage of a job's shards and the worker that computes them; serialisable as JSON."""
 
     storage: str
     """Storage root."""
     kind: str
-    """Folder below it."""
+    """Folder below the storage root."""
     key: str
     """Content key of the job."""
     worker: str
-    """The class, as `module:Class`; it must be importable on every machine."""
+    """Class of the worker, as `module:Class`; it must be importable on every machine."""
     arguments: Mapping[str, Any]
-    """Its constructor arguments."""
+    """Constructor arguments of the worker."""
     device: str = "cpu"
     """`cpu` or `cuda`."""
 
@@ -55,7 +55,7 @@ class ShardJobSpec:
         Raises
         ------
         InputError
-            On a machine that does not see the storage.
+            On a machine that cannot read the storage.
         """
         try:
             return Shards.open(Storage(self.storage), self.kind, self.key)
@@ -81,17 +81,17 @@ class PublishedShard(NamedTuple):
     """One shard that is published."""
 
     job: int
-    """Which of the jobs it belongs to."""
+    """Index of the job that the shard belongs to."""
     shard: int
-    """Its number."""
+    """Number of the shard."""
     computed: bool
-    """Whether this run computed it; False if another one was faster."""
+    """Whether this run computed the shard; False if another run was faster."""
     seconds: float
-    """How long that took."""
+    """Time of the computation in seconds."""
 
 
 class ShardComputer:
-    """Computes shards of some jobs in the process it is made in.
+    """Computes shards of several jobs in the process in which it is created.
 
     The worker of one job is kept at a time: its model may fill the memory.
     """
