@@ -1,1 +1,1 @@
-"""A sweep without Ray: its options, cells and request, and what its results mean."""
+"""Sweeps without Ray: options, cells, requests, and the comparison of results."""

@@ -1,4 +1,4 @@
-"""What a sweep hands to the report: one result per trial, and the baselines beside them."""
+"""The results that a sweep passes to the report: one per trial and one per baseline."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from dnasweep.stages.scores import TestScores
 Outcome = Literal["finished", "stopped", "diverged", "collapsed", "failed"]
 
 COMPARED_AXES = ("masking", "preset", "tuning")
-"""Further axes whose values are compared on the test rows, as tokenizers and species sets are. Of
-all other axes, which are settings, the best value is chosen on validation."""
+"""Axes whose values are compared on the test rows, like those of tokenizers and species sets. All
+other axes are settings, whose best value is chosen on validation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,92 +26,95 @@ class CellResult:
     tokenizer: str
     """Short tokenizer name, for example `bpe-4096`."""
     species_set: str
-    """Species set the encoder was pretrained on; `none` where it was not pretrained."""
+    """Species set the encoder was pretrained on; `none` without pretraining."""
     learning_rate: float
     """Peak learning rate."""
     seed: int
     """Seed of the trial."""
     axes: Mapping[str, Any] = field(default_factory=dict)
-    """Any further axes, name to value."""
+    """Values of any further axes, by name."""
     checkpoint: str | None = None
-    """Name of the pretrained checkpoint that it starts from, which is then its species set too."""
+    """Name of the pretrained checkpoint that the trial starts from, if any; `species_set` then has
+    this name too."""
     species: tuple[str, ...] | None = None
-    """Species pretrained on, () for none; None: read from the name of the species set."""
+    """Species of pretraining; () without pretraining. None: derived from the name of the species
+    set."""
     validation: Mapping[str, float] = field(default_factory=dict)
-    """Validation metrics by name, of the epoch kept; `mcc` and `validation/mcc` are the same."""
+    """Validation metrics of the evaluation kept, by name; `mcc` and `validation/mcc` are
+    equivalent."""
     test: Mapping[str, float] | None = None
-    """Test metrics by name; None where the test set was not opened for this trial."""
+    """Test metrics by name; None if the trial was not evaluated on the test set."""
     test_scores: TestScores | None = None
-    """What it said about the test rows; None where not opened."""
+    """Scores of the test rows; None if the trial was not evaluated on the test set."""
     test_by_output: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    """Test metrics by class or output, where these say more."""
+    """Test metrics by class or output, for tasks with more than one."""
     per_species_test: Mapping[str, Mapping[str, float]] | None = None
     """Test metrics by species."""
     device_seconds: float | None = None
-    """Seconds of device time it took, devices summed."""
+    """Device time in seconds, summed over devices."""
     peak_memory_bytes: int | None = None
-    """Most memory held on one device."""
+    """Peak memory on any one device."""
     outcome: Outcome = "finished"
-    """`stopped` is a search's early stop; only `finished` trials are ranked."""
+    """`stopped` means stopped early by the search; only `finished` trials are ranked."""
     reason: str = ""
-    """Why it did not finish."""
+    """Why the trial did not finish."""
     history: list[dict[str, float]] = field(default_factory=list)
-    """Evaluations in order: step, bases_seen, epoch and validation metrics by name."""
+    """Evaluations in order, each with step, bases_seen, epoch and validation metrics by name."""
     pretraining: Mapping[str, Any] | None = None
-    """`bits_per_base`, `unigram_bits_per_base`, `markov_bits_per_base`, `history` (list of step, bases_seen,
-    bits_per_base) and `bases_seen` over all stages; None for a random start."""
+    """`bits_per_base`, `unigram_bits_per_base`, `markov_bits_per_base`, `history` (list of step,
+    bases_seen, bits_per_base) and `bases_seen` over all stages; None for random initialisation."""
 
     @property
     def combination(self) -> tuple[Any, ...]:
-        """What the seeds of one combination share."""
+        """Values that all seeds of one combination have in common."""
         axes = tuple(sorted((name, str(value)) for name, value in self.axes.items()))
         return (self.tokenizer, self.species_set, self.learning_rate, axes)
 
     @property
     def setup(self) -> str:
-        """What is compared beside the species set: its tokenizer and its compared axes."""
+        """The tokenizer and the compared axes except the species set, in words."""
         return " / ".join([self.tokenizer, *compared(self.axes)])
 
     @property
     def label(self) -> str:
-        """How what is chosen of its comparison group is named in tables and sentences."""
+        """Name, in tables and sentences, of the combination selected from its comparison group."""
         return " / ".join([self.tokenizer, self.species_set, *compared(self.axes)])
 
     @property
     def encoder(self) -> str:
-        """How its encoder is named: all that pretraining differs by."""
+        """Name of its encoder: everything in which pretraining can differ."""
         parts = self.tokenizer, self.species_set, self.axes.get("masking")
         return " / ".join(str(part) for part in parts if part is not None)
 
     def validation_metric(self, metric: str) -> float:
-        """Return a validation metric by its bare name; nan where there is none."""
+        """Return a validation metric by its bare name; nan if it is missing."""
         return float(bare(self.validation).get(metric, np.nan))
 
     def healthy(self, metric: str) -> bool:
-        """Return whether it finished with a number to rank by."""
+        """Return whether the trial finished with a finite value of the metric."""
         return self.outcome == "finished" and bool(np.isfinite(self.validation_metric(metric)))
 
 
 @dataclass(frozen=True, kw_only=True)
 class BaselineResult:
-    """A reference every model must beat: the k-mer logistic regression."""
+    """A reference that every model must beat: by default, the k-mer logistic regression."""
 
     name: str = "k-mer logistic regression"
-    """As shown in tables."""
+    """Name shown in tables."""
     test: Mapping[str, float]
     """Test metrics by name."""
     test_scores: TestScores | None = None
-    """Its scores on the test rows, for the pairwise tests."""
+    """Scores of the test rows, for the pairwise tests."""
     species_set: str | None = None
-    """The species set whose cells it is the reference of; None: of all."""
+    """Species set whose cells are compared with this baseline; None: all cells."""
     shots: int | None = None
-    """Training rows of each class; None: all."""
+    """Number of training rows per class; None: all rows."""
     resample: int = 0
-    """Which draw of them."""
+    """Number of the draw of training rows."""
 
     @property
     def test_columns(self) -> dict[str, float]:
-        """Its test metrics as columns of a table."""
+        """Test metrics as columns of a table."""
         return {f"test_{name}": value for name, value in bare(self.test).items()}
 
 
@@ -121,16 +124,16 @@ def bare(metrics: Mapping[str, float] | None) -> dict[str, float]:
 
 
 def scores_by_seed(cells: Iterable[CellResult]) -> dict[int, TestScores]:
-    """Return the test scores of the trainings of one combination that have been tested."""
+    """Return the test scores by seed of those trials of one combination that have been tested."""
     return {cell.seed: cell.test_scores for cell in cells if cell.test_scores is not None}
 
 
 def rows_of(scores: TestScores, ids: np.ndarray) -> np.ndarray:
-    """Return where `ids`, all of which it has, stand in `scores`."""
+    """Return the positions of `ids` in `scores`, which must contain all of them."""
     order = np.argsort(scores.ids, kind="stable")
     return np.asarray(order[np.searchsorted(scores.ids, ids, sorter=order)])
 
 
 def compared(axes: Mapping[str, Any]) -> list[str]:
-    """Return the values of the axes that are compared, where there are such."""
+    """Return the values of those axes that are compared."""
     return [str(axes[name]) for name in COMPARED_AXES if axes.get(name) is not None]

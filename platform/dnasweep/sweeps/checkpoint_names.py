@@ -1,4 +1,4 @@
-"""How checkpoints are named in tables and sentences."""
+"""Short names of checkpoints for tables and sentences."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from pathlib import PurePath
 
 GENERIC = ("checkpoint", "model", "encoder")
-"""Names of folders that say nothing without the folder they are in."""
+"""Folder names that are meaningless without the name of the parent folder."""
 
 
 def short_names(checkpoints: Iterable[str]) -> dict[str, str]:
-    """Return the name of each checkpoint as shown: of folders, the end that tells them apart.
+    """Return a short name for each checkpoint; of folders, the distinguishing end.
 
-    Names of the hub and of MLflow stay whole.
+    Hub and MLflow names are not shortened.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Pretrained checkpoints for a sweep: found, inspected, and copied into the storage.
+"""Find, inspect and copy the pretrained checkpoints of a sweep into the storage.
 
 Whatever is wrong with a checkpoint is reported here, before anything is trained.
 """
@@ -48,38 +48,38 @@ def prepare_checkpoints(
     further: bool = False,
     say: Callable[[str], None] = lambda text: None,
 ) -> tuple[PretrainedCheckpoint, ...]:
-    """Return the checkpoints that cells name, each once, copied into the storage.
+    """Return the checkpoints that cells name, without duplicates, copied into the storage.
 
     Parameters
     ----------
     storage
-        Storage that they are copied to.
+        Storage to copy them to.
     names
-        Directories, hub names, or names in MLflow; `none` stands for no checkpoint, and the name of
-        the convolutional baseline for that, which has no weights.
+        Directories, hub names, or names in MLflow; `none` means no checkpoint; the name of the
+        convolutional baseline is accepted as well and has no weights.
     model
-        Model configuration; its `windows` must be possible with each checkpoint.
+        Model configuration; every checkpoint must support its `windows`.
     tunings
-        Each must be possible with each checkpoint.
+        Tuning methods; every checkpoint must support each of them.
     keep
         Whether they are copied, or only inspected.
     sequences, lengths
-        If `lengths` is given, the tokens of the longest of the sequences are put into it, for each
-        checkpoint and each of its tokenizers.
+        If `lengths` is given, the number of tokens of the longest of the sequences is added to it
+        for each checkpoint and each of its tokenizers.
     tracking_uri
-        MLflow store in which names are looked up; None: the usual one.
+        MLflow store in which names are looked up; None: the default one.
     pickle
-        Whether pickled weights are converted, in a process of their own, or refused.
+        Whether pickled weights are converted in a separate process; otherwise they are refused.
     further
-        Whether pretraining is continued, which takes masked language models.
+        Whether pretraining is continued, which requires masked language models.
     say
-        Called with what should be known about a checkpoint, one line each.
+        Called with messages about a checkpoint, one line each.
 
     Raises
     ------
     InputError
-        If one is not found, is no encoder that can be run here, holds more than weights in a pickled
-        file, or has a tokenizer that cannot be used for DNA.
+        If a checkpoint is not found, is not an encoder that can be run here, contains more than
+        weights in a pickled file, or has a tokenizer that cannot be used for DNA.
     """
     wanted = [name for name in dict.fromkeys(names) if name != "none"]
     tunings = list(dict.fromkeys(tunings))
@@ -148,7 +148,7 @@ def _find(
 def _inspect(
     directory: Path, model: ModelConfig, tunings: Sequence[TuningConfig]
 ) -> tuple[ModelConfig, tuple[TokenizerConfig, ...], list[str]]:
-    """Return size, tokenizers and what begins at random; builds a classifier on it as a check."""
+    """Return size, tokenizers and randomly initialised layers; build a classifier as a check."""
     # Imported here because a sweep without such checkpoints does not need torch.
     from dnasweep.models.pretrained.encoder import build_on_checkpoint, describe, new_parts
     from dnasweep.models.training.tuning import lora_targets
@@ -202,7 +202,7 @@ def check_tokenizers(recipe: Recipe, cells: Sequence[Cell]) -> None:
 
 
 def check_tunings(recipe: Recipe, cells: Sequence[Cell]) -> None:
-    """Refuse LoRA targets that are no layers of the models that the sweep itself builds."""
+    """Refuse LoRA targets that are not layers of the models built by the sweep itself."""
     checked = set()
     for cell in cells:
         spec = recipe.expand(cell)

@@ -1,4 +1,4 @@
-"""Compared sweeps: their tables, and what is said of them."""
+"""Comparisons of sweeps: their tables and findings."""
 
 from __future__ import annotations
 
@@ -20,56 +20,57 @@ from dnasweep.tasks.wording import metric_name
 
 @dataclass(frozen=True, kw_only=True)
 class Compared:
-    """What every compared sweep has; every table is a DataFrame ready for CSV."""
+    """Base of all comparisons; every table is a DataFrame ready for CSV."""
 
     TEMPLATE: ClassVar[str]
-    """Template of what is said of it."""
+    """Template of the sentences about the comparison."""
     TABLES: ClassVar[tuple[str, ...]]
-    """Tables that are written beside `rows`."""
+    """Names of the tables that are written in addition to `rows`."""
 
     metric: str
-    """Name of the metric compared by, without its split."""
+    """Name of the metric for the comparison, without its split."""
     higher_is_better: bool
-    """Its direction."""
+    """Whether higher values of the metric are better."""
     rows: pd.DataFrame
     """One row per combination."""
     baseline: pd.DataFrame
     """The k-mer baseline."""
     unhealthy: pd.DataFrame
-    """Trials that diverged, collapsed or failed, with the reason; they are in no mean."""
+    """Trials that diverged, collapsed or failed, with the reason; they are excluded from all
+    means."""
     labels: Labels = ZERO_AND_ONE
-    """What the labels of the data are."""
+    """Description of the labels of the data."""
     findings: list[str] = field(default_factory=list)
     """Plain sentences computed from the tables."""
     verdicts: list[Verdict] = field(default_factory=list)
-    """The claims behind these sentences that were tested."""
+    """The tested claims behind these sentences."""
 
     @property
     def texts(self) -> Texts:
-        """What is said of it, in sentences and captions."""
+        """Sentences and captions about the comparison."""
         return Texts(self.TEMPLATE, comparison=self, metric=metric_name(self.metric))
 
     @property
     def sign(self) -> int:
-        """1 where higher is better, else -1."""
+        """1 if higher is better, else -1."""
         return 1 if self.higher_is_better else -1
 
     @property
     def task(self) -> Task:
-        """What was learned."""
+        """The task that the models were trained for."""
         return task_of(self.labels)
 
     @property
     def decisive(self) -> str:
-        """The metric whose tests decide: of classes MCC where it is compared by, else AUROC."""
+        """The metric whose tests decide: for classes, MCC if compared by MCC, else AUROC."""
         return self.task.decisive(self.metric)
 
     def with_findings(self, found: Findings) -> Self:
-        """Return the same comparison with what is said of it."""
+        """Return the same comparison with its findings."""
         return replace(self, findings=found.sentences, verdicts=found.verdicts)
 
     def to_csv(self, path: Path) -> Path:
-        """Write `rows` to `path`, and the other tables beside it as `<stem>_<table>.csv`."""
+        """Write `rows` to `path`, and other tables beside it as `<stem>_<table>.csv`."""
         path.parent.mkdir(parents=True, exist_ok=True)
         write_csv(self.rows, path)
         for name in self.TABLES:
@@ -81,7 +82,7 @@ class Compared:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison(Compared):
-    """A compared sweep. `rows` are ranked by the mean validation metric over seeds."""
+    """Comparison of a sweep. `rows` are ranked by the mean validation metric over seeds."""
 
     TEMPLATE = "sweep"
     TABLES = (
@@ -99,24 +100,25 @@ class Comparison(Compared):
     selected: pd.DataFrame
     """The best combination of each comparison group, with test means and spread."""
     pairwise: pd.DataFrame
-    """One row per pair of selected combinations or baseline: differences of means over seeds with
-    their tests, and ensembles of the seeds with theirs, p adjusted."""
+    """One row per pair of selected combinations or baseline: tests of the differences of means
+    over seeds, and of ensembles over seeds, with adjusted p-values."""
     by_species: pd.DataFrame
     """One row per selected combination and species of the test rows."""
     by_output: pd.DataFrame = field(default_factory=pd.DataFrame)
-    """One row per class or output: test metrics of the winner, means over seeds."""
+    """One row per class or output: test metrics of the winner, averaged over seeds."""
     by_twins: pd.DataFrame = field(default_factory=pd.DataFrame)
-    """One row per selected combination and baseline: the test metric on rows with a twin in train and
-    on rows without; no row where none has one."""
+    """One row per selected combination and baseline: the test metric on rows with and without a
+    twin in the training rows; empty if no test row has a twin."""
     shared_encoders: bool = False
     """Whether all seeds of a pretrained cell start from one encoder."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShotComparison(Compared):
-    """A compared few-shot sweep. `rows` has one row per initialisation (and tokenizer, and learning
-    rate where rates were given) and number of shots: test metrics as mean and standard deviation
-    over draws and seeds. `baseline` has one row per number of shots, over draws."""
+    """Comparison of a few-shot sweep. `rows` has one row per initialisation (and tokenizer, and
+    learning rate if rates were given) and number of shots: test metrics as mean and standard
+    deviation over draws and seeds. `baseline` has one row per number of shots, averaged over
+    draws."""
 
     TEMPLATE = "shots"
     TABLES = ("runs", "baseline", "pairwise", "unhealthy")
@@ -129,29 +131,31 @@ class ShotComparison(Compared):
 
 @dataclass(frozen=True, kw_only=True)
 class Transfer(Compared):
-    """A compared species transfer. `rows` are ranked by the mean validation metric over seeds.
-    `baseline` has one row per target: the k-mer baseline, trained on the target."""
+    """Comparison of a species transfer. `rows` are ranked by the mean validation metric over
+    seeds. `baseline` has one row per target: the k-mer baseline, trained on the target."""
 
     TEMPLATE = "transfer"
     TABLES = ("matrix", "means", "tests", "baseline", "unhealthy")
 
     matrix: pd.DataFrame
     """One row per tokenizer, target and strategy: the best combination on validation with its test
-    means and spread, its gain over random initialisation, and how near its relatives are."""
+    means and spread, its gain over random initialisation, and the distance to its nearest
+    relatives."""
     means: pd.DataFrame
-    """One row per tokenizer and strategy: the mean over the targets that all strategies have."""
+    """One row per tokenizer and strategy: the mean over the targets for which all strategies have
+    results."""
     tests: pd.DataFrame
     """One row per pair of strategies on a target, and on the mean over targets (target `all`)."""
     left_out: tuple[str, ...] = ()
-    """Why species of the data are no targets, in words."""
+    """Why some species of the data are not targets, in words."""
 
     @property
     def targets(self) -> list[str]:
-        """Targets, from nearest to farthest from the first of them by name of known species."""
+        """Targets ordered by distance from the first known species by name, the nearest first."""
         return list(dict.fromkeys(self.matrix.get("target", pd.Series(dtype=str))))
 
     @property
     def strategies(self) -> list[str]:
-        """Strategies that were tried, in the order of `STRATEGIES`."""
+        """Strategies with results, in the order of `STRATEGIES`."""
         found = set(self.matrix.get("strategy", ()))
         return [name for name in STRATEGIES if name in found]

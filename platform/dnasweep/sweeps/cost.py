@@ -1,4 +1,4 @@
-"""How long the trainings of a plan will take, by earlier ones or by the speed of this machine."""
+"""Estimate how long training runs take, from earlier runs or the speed of this machine."""
 
 from __future__ import annotations
 
@@ -13,35 +13,36 @@ from dnasweep.stages.specs import ClassifierSpec, EncoderSpec
 from dnasweep.storage import Storage
 
 MOST_READ = 20
-"""Earlier trainings of a kind that are read."""
+"""Maximum number of earlier training runs of one kind to read."""
 Spec = EncoderSpec | ClassifierSpec
 Measure = Callable[[Spec], float | None]
-"""Returns the bases per second of one device for a training; None if it cannot be measured."""
+"""Returns the bases per second of one device for a training run; None if it cannot be measured."""
 
 
 class Cost(NamedTuple):
-    """What trainings will take."""
+    """Expected cost of training runs."""
 
     seconds: float
-    """Of one device, in all."""
+    """Total seconds of one device."""
     earlier: int
-    """Trainings of the storage that the estimate rests on; 0 if it was measured."""
+    """Number of training runs in the storage on which the estimate is based; 0 if the speed was
+    measured."""
 
 
 def estimate(
     storage: Storage, specs: Sequence[Spec], measure: Measure | None = None
 ) -> Cost | None:
-    """Estimate the seconds that trainings take on one device.
+    """Estimate the seconds that training runs take on one device.
 
-    By earlier ones of the same model and tokenizer in the storage, or else of the same model, or else
-    by measuring.
+    The estimate is based on earlier runs of the same model and tokenizer in the storage, otherwise
+    on those of the same model, otherwise on a measurement.
 
     Parameters
     ----------
     storage
         Storage of earlier training runs.
     specs
-        The trainings, all encoders or all classifiers.
+        Specifications of the training runs, either all encoders or all classifiers.
     measure
         Measures the speed of models without earlier training runs; None: no measurement.
 
@@ -71,12 +72,12 @@ def estimate(
 
 
 def _kinds(model: object, tokenizer: object) -> tuple[str, str]:
-    """Return what trainings of one speed have in common, and what those of like speed have."""
+    """Return two descriptions; runs that share the first are equally fast, the second, similar."""
     return json.dumps([model, tokenizer], sort_keys=True), json.dumps(model, sort_keys=True)
 
 
 def _earlier(storage: Storage, kind: str) -> tuple[dict[str, float], int]:
-    """Return bases per second of earlier trainings, by what they have in common, and how many."""
+    """Return the bases per second of earlier runs by shared description, and their number."""
     sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
     read = 0
     for key in sorted(storage.published(kind))[:MOST_READ]:

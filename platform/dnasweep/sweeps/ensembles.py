@@ -1,7 +1,7 @@
-"""Two ensembles compared on the same rows: the mean predictions of the seeds of either side.
+"""Comparison of two ensembles on the same rows: the mean predictions over the seeds of each side.
 
-It is asked what other test rows would show of these trained models, and says nothing of what another
-training would give.
+The tests ask how these trained models would compare on other test rows; they say nothing about
+models from another training run.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _VERDICT = ("a", "b", "difference", "low", "high", "p")
 
 
 def ensemble_columns(task: Task) -> tuple[str, ...]:
-    """Return the columns of the tests between ensembles, by what was learned."""
+    """Return the columns of the tests between ensembles for a task."""
     if task.has_positives:
         return (
             *(f"ensemble_auroc_{name}" for name in ("a", "b", "difference")),
@@ -33,21 +33,21 @@ def ensemble_columns(task: Task) -> tuple[str, ...]:
 def compare_ensembles(
     shared: Stratum, *, num_resamples: int = 2000, seed: int = 0
 ) -> dict[str, Any]:
-    """Compare the mean predictions of either side, called by the mean of the thresholds.
+    """Compare the mean predictions of the two sides; calls use the mean of the thresholds.
 
     Parameters
     ----------
     shared
-        The rows that both sides have scored.
+        The rows scored by both sides.
     num_resamples, seed
-        Number of resamples and seed for the bootstrap with two classes.
+        Number of resamples and seed of the bootstrap, used for two classes.
 
     Returns
     -------
     dict
-        The columns of :func:`ensemble_columns` but for adjusted p-values. Of two classes, AUROC is
-        tested by DeLong's test and MCC by the bootstrap; all else by the normal distribution, with the
-        variance that the influence of each row gives.
+        The columns of :func:`ensemble_columns` except adjusted p-values. For two classes, AUROC is
+        tested by DeLong's test and MCC by the bootstrap; all other metrics are tested with the
+        normal distribution, whose variance follows from the influence of each row.
     """
     if shared.task.has_positives:
         return _of_two_classes(shared, num_resamples, seed)

@@ -1,7 +1,8 @@
-"""The event log of a sweep: every evaluation of its trials, in the order the driver heard of them.
+"""The event log of a sweep: evaluations of its trials in the order the driver received them.
 
-One line of JSON per evaluation, written immediately. The log outlives the driver, so that a sweep that
-was killed knows which trials it had stopped. It also shows the cost at which a value was reached.
+One line of JSON per evaluation, written immediately. The log outlives the driver, so a sweep that
+was killed and is resumed knows which trials it had stopped. The log also shows the cost at which a
+value was reached.
 """
 
 from __future__ import annotations
@@ -26,26 +27,26 @@ class Evaluated(NamedTuple):
     """One evaluation of one trial."""
 
     key: str
-    """Trial key."""
+    """Key of the trial."""
     number: int
     """Number of the evaluation in its trial, from 1; computed from the bases seen."""
     best: float
     """Best value of the metric so far in this trial."""
     evaluation: dict[str, Any]
-    """The evaluation: step, bases_seen, device_seconds, metrics and more."""
+    """The evaluation: step, bases_seen, device_seconds, metrics and other values."""
 
     @classmethod
     def of(cls, spec: ClassifierSpec, best: float, evaluation: dict[str, Any]) -> Evaluated:
-        """Make an entry of an evaluation of `spec`.
+        """Return the entry for an evaluation of `spec`.
 
         Parameters
         ----------
         spec
             Specification of the trial.
         best
-            Best value of the metric so far in it.
+            Best value of the metric so far in the trial.
         evaluation
-            Step, bases_seen, device_seconds, metrics and more.
+            Step, bases_seen, device_seconds, metrics and other values.
         """
         share = evaluation["bases_seen"] / spec.training.bases
         number = max(1, round(spec.training.evaluations * share))
@@ -58,17 +59,17 @@ class Evaluated(NamedTuple):
 
     @classmethod
     def of_result(cls, result: Mapping[str, Any]) -> Evaluated | None:
-        """Return the entry that a result of Tune has, or None."""
+        """Return the entry in a result of Tune, or None if it has none."""
         return cls(**json.loads(result[POINT])) if POINT in result else None
 
 
 class EventLog:
-    """The evaluations of a sweep, in a file.
+    """The evaluations of a sweep, stored in a file.
 
     Parameters
     ----------
     path
-        The file; it is made with the first entry.
+        The file; it is created with the first entry.
     """
 
     def __init__(self, path: Path) -> None:
@@ -79,14 +80,14 @@ class EventLog:
         self._whole = not path.is_file() or path.read_bytes()[-1:] in (b"\n", b"")
 
     def add(self, point: Evaluated) -> bool:
-        """Add an entry and return True; return False if that evaluation is in the log already."""
+        """Add an entry and return True; return False if that evaluation is already in the log."""
         if (point.key, point.number) in self._known:
             return False
         self._known.add((point.key, point.number))
         self.points.append(point)
         self._last[point.key] = point.evaluation
         with self._path.open("a", encoding="utf-8") as file:
-            # A driver that was killed while writing leaves half a line.
+            # A driver that was killed while writing leaves an incomplete line.
             file.write(("" if self._whole else "\n") + _line(point) + "\n")
         self._whole = True
         return True
@@ -97,7 +98,7 @@ class EventLog:
 
 
 def read_event_log(path: Path) -> list[Evaluated]:
-    """Return the entries of a file, without lines that are incomplete or damaged."""
+    """Return the entries of a file, ignoring incomplete or damaged lines."""
     points: list[Evaluated] = []
     if not path.is_file():
         return points

@@ -1,8 +1,9 @@
-"""What computes a sweep: the protocol that Ray and the process of the caller both follow.
+"""The protocol for computing a sweep, implemented on Ray and in the caller's process.
 
-A sweep runs in phases: tokenizing, counting k-mers, pretraining, fine-tuning, evaluating on test. An
-executor computes what is missing of a phase. It decides where and how many at once, never what: the
-stages are the same functions of the same specifications, so every executor publishes equal results.
+A sweep runs in phases: tokenizing, counting k-mers, pretraining, fine-tuning, evaluating on test.
+An executor computes the missing results of a phase. It decides where stages run and how many at a
+time, but never what they compute: the stages are the same functions of the same specifications, so
+every executor publishes equal results.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from dnasweep.sweeps.rungs import Rungs
 from dnasweep.tasks.metrics import direction
 
 if TYPE_CHECKING:
-    # Trials import this module, and should not have to import what only the driver needs.
+    # Trials import this module, so modules that only the driver needs are not imported at run
+    # time.
     from dnasweep.sweeps.request import Sweep
 
 
@@ -34,20 +36,20 @@ class TrialEvent:
     cell: Cell
     """The combination."""
     point: Evaluated | None = None
-    """One evaluation, while it runs."""
+    """One evaluation, while the trial runs."""
     finished: bool = False
-    """Whether it has finished."""
+    """Whether the trial has finished."""
     failed: bool = False
-    """Whether it has failed; the reason is known once all trials have ended."""
+    """Whether the trial has failed; the reason is known once all trials have ended."""
 
 
 class TrialFailure(NamedTuple):
     """Why a trial failed."""
 
     error: BaseException
-    """What it raised."""
+    """The exception that it raised."""
     text: str
-    """The same for a table or a tag."""
+    """The error as text, for a table or a tag."""
 
 
 OnEvent = Callable[[TrialEvent], None]
@@ -57,7 +59,7 @@ Failures = Mapping[Cell, TrialFailure]
 class Phase(Protocol):
     """A phase that is running. Each method returns when all of its stages are published.
 
-    What a stage raises because of bad input is raised; of trials it is returned.
+    Errors that stages raise because of bad input are raised; those of trials are returned.
     """
 
     display: Display
@@ -71,18 +73,19 @@ class Phase(Protocol):
         done: Callable[[Any], None],
         on_device: bool = False,
     ) -> None:
-        """Publish what specifications describe.
+        """Compute and publish the artefacts that specifications describe.
 
         Parameters
         ----------
         stage
-            Function of the package that publishes one of them in a storage, or finds it published.
+            Function of the package that publishes the artefact of one specification in a storage,
+            unless it is already published.
         specs
             The specifications.
         done
-            Called with each item once it is stored.
+            Called with each specification once its artefact is stored.
         on_device
-            Whether each has the CPUs and GPUs of a trial, instead of one CPU.
+            Whether each stage uses the CPUs and GPUs of a trial instead of one CPU.
         """
 
     def build_encoders(
@@ -101,13 +104,13 @@ class Phase(Protocol):
         name
             Returns the name of an encoder in the progress display.
         done
-            Called with each item once it is stored.
+            Called with each specification once its artefact is stored.
         """
 
     def train_trials(
         self, cells: Sequence[Cell], *, on_event: OnEvent, rungs: Rungs | None
     ) -> Failures:
-        """Train cells in their order, and stop those that fall behind at `rungs`.
+        """Train cells in the given order, and stop those that fall behind at `rungs`.
 
         Parameters
         ----------
@@ -116,13 +119,13 @@ class Phase(Protocol):
         on_event
             Called with every start, evaluation and end of a trial.
         rungs
-            Decides which trials to stop; None: none.
+            Decides which trials to stop; None: all trials run to their end.
         """
 
     def search_trials(
         self, study: Any, num_samples: int, *, on_event: OnEvent, rungs: Rungs | None
     ) -> Failures:
-        """Train so many cells that an Optuna study proposes, one after the other.
+        """Train the cells proposed by an Optuna study until the number of trials is reached.
 
         Parameters
         ----------
@@ -139,11 +142,11 @@ class Executor(Protocol):
     """Where a sweep is computed."""
 
     resolve_precision: ResolvePrecision
-    """Returns the arithmetic that `--precision auto` means there."""
+    """Returns the precision that `--precision auto` means for this executor."""
 
     @classmethod
     def open(cls, sweep: Sweep, tracking_uri: str) -> AbstractContextManager[Executor]:
-        """Give an executor of a sweep, for the block; nothing is started before its first phase.
+        """Return a context manager with an executor; nothing starts before its first phase.
 
         Raises
         ------
@@ -152,7 +155,7 @@ class Executor(Protocol):
         """
 
     def phase(self, title: str, number: int) -> AbstractContextManager[Phase]:
-        """Run a phase of so many stages, and show its progress under a title."""
+        """Run a phase with the given number of stages, and show its progress under a title."""
 
 
 def train_reporting(
@@ -169,12 +172,12 @@ def train_reporting(
     spec
         Specification of the trial.
     train
-        Trains it and calls the function `on_evaluation` with each evaluation.
+        Trains the trial and calls the function `on_evaluation` with each evaluation.
     metric
         Full name of the metric that trials are compared by.
     report
-        Called with each evaluation. A trial that was published before, or was begun by a driver that
-        was killed, reports its whole history again.
+        Called with each evaluation. A trial that was already published, or was started by a driver
+        that was killed, reports its whole history again.
     """
     sign = 1.0 if direction(metric) == "max" else -1.0
     best: list[float] = []

@@ -1,4 +1,4 @@
-"""Few-shot sweeps: their cells, the training for each number of shots, and checks of the data."""
+"""Few-shot sweeps: cells, training settings for each number of shots, and checks of the data."""
 
 from __future__ import annotations
 
@@ -63,9 +63,10 @@ def _initialisations(axes: dict[str, Sequence[Any]]) -> list[dict[str, Any]]:
 def train_on_shots(
     recipe: Recipe, data: Prepared, options: FewShotOptions, shots: Sequence[int]
 ) -> Recipe:
-    """Return the recipe with a training for each number of shots, without validation.
+    """Return the recipe with training settings for each number of shots, without validation.
 
-    The budget in bases is that of so many rows of mean length, and thus the same for every draw.
+    The budget in bases is calculated from the number of rows and their mean length, so it is the
+    same for every draw.
 
     Parameters
     ----------
@@ -76,7 +77,7 @@ def train_on_shots(
     options
         Epochs and batch size; None stands for the published ones.
     shots
-        Numbers of rows of each class, or in all where rows have none.
+        Numbers of rows per class, or in total if rows have no classes.
     """
     groups = len(data.labels.names) if task_of(data.labels).has_classes else 1
     rows = rows_of(data.table, recipe.members(recipe.target)).train
@@ -129,7 +130,7 @@ def usual_shots(data: Prepared, target: str) -> tuple[int, ...]:
 
 
 def check_shots(data: Prepared, plan: SweepPlan) -> None:
-    """Refuse more shots than a class has rows, before anything is trained."""
+    """Refuse numbers of shots larger than the rows of a class, before anything is trained."""
     for shots, resample, species in dict.fromkeys(
         (spec.shots, spec.resample, spec.learned_from) for spec in plan.classifiers
     ):
@@ -145,7 +146,7 @@ def check_pretraining(data: Prepared, pretraining: Prepared | None, cells: Seque
     data
         The data set.
     pretraining
-        Another one to pretrain on; None: there is none.
+        Separate data set for pretraining; None: there is none.
     cells
         The cells, some of which may be pretrained.
     """

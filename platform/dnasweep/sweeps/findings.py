@@ -1,8 +1,8 @@
-"""What the comparison of a sweep says, in sentences computed from its tables.
+"""Findings of the comparison of a sweep, as sentences computed from its tables.
 
-A difference between means over seeds is called significant where its adjusted p-value, for other
-test rows and other seeds, is below 0.05: of classes that of MCC where the sweep is ranked by MCC, that
-of AUROC otherwise.
+A difference between means over seeds is called significant if its adjusted p-value is below 0.05;
+the p-value accounts for other test rows and other seeds. For classes, the p-value is that of MCC
+if the sweep is ranked by MCC, and that of AUROC otherwise.
 """
 
 from __future__ import annotations
@@ -68,9 +68,9 @@ def _best(comparison: Comparison) -> dict[str, Any]:
 
 
 def _pair(comparison: Comparison, a: str, b: str, tested: list[Pair]) -> Pair | None:
-    """Return the verdicts on `a` against `b`, differences as a minus b, and add them to `tested`.
+    """Return the verdicts on `a` against `b`, with differences a minus b, and add them to `tested`.
 
-    None where they were not tested.
+    None if the pair was not tested.
     """
     table = comparison.pairwise
     for first, second, sign in ((a, b, 1), (b, a, -1)):
@@ -91,7 +91,7 @@ def _pair(comparison: Comparison, a: str, b: str, tested: list[Pair]) -> Pair | 
 
 
 def _memory(comparison: Comparison) -> dict[str, Any]:
-    """Return what the winner and the baseline reach with and without twins in train."""
+    """Return the scores of the winner and the baseline on test rows with and without twins."""
     table, top = comparison.by_twins, comparison.selected["cell"].iloc[0]
     if table.empty or top not in set(table["cell"]):
         return {}
@@ -101,7 +101,7 @@ def _memory(comparison: Comparison) -> dict[str, Any]:
 
 
 def _winners(comparison: Comparison, axis: str, tested: list[Pair]) -> dict[str, Any]:
-    """Return which value of a compared axis is best, each by its best cell."""
+    """Return the best value of a compared axis, judging each value by its best cell."""
     if axis not in comparison.selected:
         return {}
     encoders = comparison.selected[comparison.selected["species_set"] != CNN]
@@ -134,7 +134,7 @@ def _breadths(cells: Sequence[CellResult]) -> dict[str, int]:
 def _pretraining(
     comparison: Comparison, breadths: dict[str, int], tested: list[Pair]
 ) -> list[dict[str, Any]]:
-    """Compare pretraining on several species, on one and on none."""
+    """Compare pretraining on several species, on one species, and no pretraining."""
     several, one, none = (
         [name for name, num in breadths.items() if min(num, 2) == size] for size in (2, 1, 0)
     )
@@ -156,7 +156,7 @@ def _kinds(
     sets: tuple[list[str], list[str]],
     tested: list[Pair],
 ) -> dict[str, Any]:
-    """Compare, tokenizer by tokenizer, the best cell of one kind with the best of another."""
+    """Compare the best cells of two kinds, separately for each tokenizer."""
     selected, column = comparison.selected, f"test_{comparison.metric}"
     if column not in selected:
         return {}
@@ -211,7 +211,7 @@ def _against_convnet(comparison: Comparison, tested: list[Pair]) -> dict[str, An
 
 
 def _cautions(comparison: Comparison, cells: Sequence[CellResult]) -> dict[str, Any]:
-    """Return what the learning rates, the seeds, the trials and the test rows leave open."""
+    """Return caveats about the learning rates, the seeds, the trials and the test rows."""
     selected, num_seeds = comparison.selected, len({cell.seed for cell in cells})
     rates = sorted(set(comparison.rows["learning_rate"]))
     edges = [
@@ -238,7 +238,7 @@ def _cautions(comparison: Comparison, cells: Sequence[CellResult]) -> dict[str, 
 
 
 def _bits(cells: Sequence[CellResult]) -> dict[str, Any]:
-    """Return the encoder that predicts masked bases best, and those that are not worth much."""
+    """Return the encoder that predicts masked bases best, and those that predict them poorly."""
     best: dict[str, dict[str, Any]] = {}
     for cell in cells:
         known = dict(cell.pretraining or {})

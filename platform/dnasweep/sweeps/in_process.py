@@ -1,7 +1,7 @@
-"""A sweep in this process: one stage after the other, without Ray.
+"""Run a sweep in this process, one stage after another, without Ray.
 
-For notebooks, tests and machines without Ray. Only the grid is run: an Optuna search and early
-stopping (ASHA) compare trials that run side by side, which is what Ray is for.
+This serves notebooks, tests and machines without Ray. Only the grid can be run: an Optuna search
+and early stopping (ASHA) compare trials that run at the same time, which needs Ray.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from dnasweep.tasks.metrics import full_name
 
 
 class InProcessPhase(Phase):
-    """The stages of a phase in this process, one after the other.
+    """Runs the stages of a phase in this process, one after another.
 
     Parameters
     ----------
     sweep
-        The sweep that is run.
+        The sweep to run.
     display
         Progress display.
     """
@@ -65,7 +65,8 @@ class InProcessPhase(Phase):
         name: Callable[[EncoderSpec], str],
         done: Callable[[EncoderSpec], None],
     ) -> None:
-        # Imported here, as below: a sweep of which everything is published does without torch.
+        # Imported here, as below, because a sweep whose results are all published does not need
+        # torch.
         from dnasweep.stages.encoder import pretrain
 
         for spec in specs:
@@ -105,7 +106,7 @@ class InProcessPhase(Phase):
 
     @contextlib.contextmanager
     def _timed(self, key: str, text: str) -> Iterator[Callable[[int, int, float], None]]:
-        """Show the steps of a training while the block runs."""
+        """Show the steps of a training run during the block."""
         timer, stages = StepTimer(text), self.display.stages
 
         def step(done: int, total: int, bases: float) -> None:
@@ -119,17 +120,17 @@ class InProcessPhase(Phase):
     def search_trials(
         self, study: Any, num_samples: int, *, on_event: OnEvent, rungs: Rungs | None
     ) -> Failures:
-        # Refused before, by `InProcessExecutor.open`.
+        # `InProcessExecutor.open` refuses a search before this point.
         raise NotImplementedError("a search needs Ray")
 
 
 class InProcessExecutor(Executor):
-    """A sweep in this process.
+    """Runs a sweep in this process.
 
     Parameters
     ----------
     sweep
-        The sweep that is run.
+        The sweep to run.
     """
 
     resolve_precision: ResolvePrecision = staticmethod(resolve_here)
@@ -140,7 +141,7 @@ class InProcessExecutor(Executor):
     @classmethod
     @contextlib.contextmanager
     def open(cls, sweep: Sweep, tracking_uri: str) -> Iterator[InProcessExecutor]:
-        """Give an executor of a sweep.
+        """Yield an executor of a sweep.
 
         Raises
         ------

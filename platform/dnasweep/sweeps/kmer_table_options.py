@@ -44,7 +44,7 @@ class KmerTableOptions(DataOptions):
     address: str | None = None
     """Ray cluster to join, `auto` or HOST:PORT. Default: RAY_ADDRESS, else this machine alone."""
     preflight: bool = True
-    """Look at every node of a cluster first, as `dnasweep doctor` does, and refuse one that is not
+    """Check every node of a cluster first, as `dnasweep doctor` does, and stop if one is not
     ready."""
     dry_run: bool = False
     """Print what would be counted without counting it."""
@@ -66,5 +66,5 @@ class KmerTableOptions(DataOptions):
 
     @property
     def counts_genome(self) -> bool:
-        """Whether the genome itself is counted, not the rows of a data set."""
+        """Whether the genome itself is counted instead of the rows of a data set."""
         return bool(self.genome) and not (self.data or self.positives or self.negatives)

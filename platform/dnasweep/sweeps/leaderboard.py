@@ -26,23 +26,24 @@ from dnasweep.sweeps.verdicts import Findings, Verdict
 from dnasweep.tasks.texts import Texts
 
 STEM = "leaderboard"
-"""What the names of its files begin with."""
+"""First part of the names of its files."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Leaderboard:
-    """A suite with its scores and ranks; every table is ready for CSV."""
+    """Scores and ranks of the models on a suite; every table is ready for CSV."""
 
     suite: Suite
     """The suite."""
     rows: pd.DataFrame
-    """One row per model: rank, mean rank and mean score over the tasks that all models ended."""
+    """One row per model: rank, mean rank and mean score over the tasks that all models
+    completed."""
     scores: pd.DataFrame
     """One row per task and model, see `SCORES`."""
     published: pd.DataFrame
-    """Published scores of these tasks: task, metric, model, score, source."""
+    """Published scores on these tasks: task, metric, model, score, source."""
     tasks: pd.DataFrame
-    """One row per task of the suite: what it is, and whether it was run."""
+    """One row per task of the suite: its description, and whether it was run."""
     tests: RankTests
     """Tests of the ranks."""
     draw: str = ""
@@ -50,11 +51,11 @@ class Leaderboard:
     findings: list[str] = field(default_factory=list)
     """Plain sentences, the most important first."""
     verdicts: list[Verdict] = field(default_factory=list)
-    """The claims behind them that were tested."""
+    """The tested claims behind the findings."""
 
     @property
     def texts(self) -> Texts:
-        """What is said of it, in sentences and captions."""
+        """Sentences and captions about the leaderboard."""
         return Texts("suite", board=self, suite=self.suite)
 
     @property
@@ -70,16 +71,16 @@ class Leaderboard:
 
     @property
     def common(self) -> list[str]:
-        """Tasks that all ranked models ended, over which ranks and means are taken."""
+        """Tasks that all ranked models completed; ranks and means are computed over these."""
         return self.tests.tasks
 
     @property
     def matrix(self) -> pd.DataFrame:
-        """Scores, tasks by models; nan where a model has none."""
+        """Scores, tasks by models; nan if a model has no score."""
         return score_matrix(self.scores).reindex(columns=self.models)
 
     def write(self, folder: Path) -> None:
-        """Write the tables as CSV and JSON into a folder that exists."""
+        """Write the tables as CSV and JSON to an existing folder."""
         write_csv(self.rows, folder / f"{STEM}.csv")
         tables = {"scores": self.scores, "published": self.published, "tasks": self.tasks}
         if self.tests.pairs is not None:
@@ -106,8 +107,8 @@ def make_leaderboard(
 ) -> Leaderboard:
     """Rank the models of a suite.
 
-    Ranks and means are taken over the tasks that all models with any score ended, so that no model
-    gains by a task that another one failed.
+    Ranks and means are computed over the tasks that all models with any score completed, so no
+    model benefits from a task on which another one failed.
 
     Parameters
     ----------
@@ -222,14 +223,14 @@ def _beaten(board: Leaderboard) -> list[str]:
 
 
 def _reached(board: Leaderboard) -> tuple[int, int]:
-    """Return on how many tasks our best score is at least the best published one, and of how many."""
+    """Return on how many tasks the best score reaches the best published one, and of how many."""
     best = board.published.groupby("task")["score"].max()
     ours = board.matrix.max(axis=1).reindex(best.index).dropna()
     return int((ours >= best[ours.index]).sum()), len(ours)
 
 
 def _finite(value: Any) -> Any:
-    """Return a value as plain JSON, with null for what is no number."""
+    """Return a value as plain JSON, with null for values that are not finite."""
     if isinstance(value, Mapping):
         return {str(key): _finite(one) for key, one in value.items()}
     if isinstance(value, list | tuple):

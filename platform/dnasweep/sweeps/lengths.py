@@ -1,4 +1,4 @@
-"""Checks that the rows fit the models: the longest row in tokens against a model's positions."""
+"""Checks that the longest row has no more tokens than a model has positions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from dnasweep.tokens.tokenizers import DnaTokenizer, fit
 
 _ROWS = 10_000
 Lengths = dict[tuple[str, str], int]
-"""(Key of a pretrained checkpoint, short name of its tokenizer) to tokens of the longest row."""
+"""Number of tokens of the longest row, by key of a pretrained checkpoint and short name of its
+tokenizer."""
 
 
 def longest_row(tokenizer: DnaTokenizer, sequences: Sequence[str]) -> int:
@@ -39,8 +40,8 @@ def check_lengths(
 ) -> None:
     """Refuse rows that have more tokens than a model has positions.
 
-    A dry run has no corpora. Tokenizers that it cannot make without fitting are left to the run, which
-    fits them before it trains.
+    A dry run has no corpora. It does not check tokenizers that must be fitted; the actual run fits
+    and checks them before training.
 
     Parameters
     ----------
@@ -51,7 +52,8 @@ def check_lengths(
     plan
         The cells, whose corpora are published unless this is a dry run.
     lengths
-        Tokens of the longest row by pretrained checkpoint and tokenizer, where a dry run knows them.
+        Number of tokens of the longest row by pretrained checkpoint and tokenizer, if a dry run
+        knows them.
 
     Raises
     ------

@@ -1,10 +1,10 @@
-"""Paired tests between two ways of training, each repeated over draws of rows and over seeds.
+"""Paired tests between two training settings, each repeated over draws of rows and over seeds.
 
-A difference between two means of repeated trainings is uncertain for two reasons: the test rows
-are a sample, and so are the trainings. The first follows from the influence of each test row on the
-metric, as far as all trainings share it; the second by the scatter of the paired differences between
-draws and between seeds. Both are put together by :func:`compare_means`, which gives three draws the weight of
-three.
+A difference between two means over repeated training runs is uncertain for two reasons: the test
+rows are a sample, and so are the runs. The first part is estimated from the influence of each test
+row on the metric, as far as all runs share it; the second from the scatter of the paired
+differences between draws and between seeds. :func:`compare_means` combines both, and allows for
+the small number of draws.
 """
 
 from __future__ import annotations
@@ -29,30 +29,30 @@ class MeanDifference(NamedTuple):
     """Lower end of its 95 % interval."""
     high: float
     p_value: float
-    """Two-sided, of the difference being 0 for other test rows, draws and seeds."""
+    """Two-sided p-value of no difference, over test rows, draws and seeds."""
 
 
 class RunVariance(NamedTuple):
-    """Variance of a mean over repeated trainings, as far as it comes from them."""
+    """The part of the variance of a mean over repeated training runs that comes from the runs."""
 
     variance: float
     degrees: float
-    """Degrees of freedom; infinite where nothing was repeated and the variance is 0."""
+    """Degrees of freedom; infinite if nothing was repeated and the variance is 0."""
 
 
 def shared_row_variance(
     influence: Floats, draws: Sequence[object], seeds: Sequence[object]
 ) -> float:
-    """Return the variance, over test rows, that paired differences of all trainings share.
+    """Return the variance over test rows that the paired differences of all training runs share.
 
     Parameters
     ----------
     influence
-        How far each row moves the difference of each pair (pairs, n); see
+        Influence of each row on the difference of each pair (pairs, n); see
         :class:`dnasweep.sweeps.seed_tests.Measured`.
     draws, seeds
-        The draw and the seed of each pair. What a test row does to one draw's or one seed's
-        trainings alone shows in their scatter, and is not counted again here.
+        The draw and the seed of each pair. The influence of a test row on the runs of a single
+        draw or seed appears in their scatter, and is not counted again here.
     """
     draw, seed = (_places(levels) for levels in (draws, seeds))
     apart = draw[:, None] != draw
@@ -71,16 +71,17 @@ def run_variance(
     Parameters
     ----------
     differences
-        One a pair of trainings (pairs,).
+        One difference per pair of training runs (pairs,).
     draws, seeds
-        The draw and the seed of each pair. Both are sampled: a pair shares what its draw does to
-        it with the pairs of that draw, and what its seed does with the pairs of that seed.
+        The draw and the seed of each pair. Both are random effects: pairs with the same draw share
+        its effect, and pairs with the same seed share the effect of the seed.
 
     Notes
     -----
     Two-way random effects without replication. The variance of the grand mean is estimated from
-    the mean squares of draws, of seeds and of what is left; it is never taken to be less than what
-    either alone gives. Where some pairs are missing, nothing is subtracted for what is left.
+    the mean squares of draws, of seeds and of the residuals, and is never less than the estimate
+    from draws or from seeds alone. If some pairs are missing, the residual mean square is not
+    subtracted.
     """
     by_draw, by_seed = (_levels(differences, levels) for levels in (draws, seeds))
     parts = [float(m.var(ddof=1)) / len(m) for m in (by_draw, by_seed) if len(m) > 1]
@@ -115,8 +116,8 @@ def mean_difference(
     Returns
     -------
     MeanDifference
-        Without interval and p-value (nan) for one draw: its rows may favour either side, and
-        neither test rows nor seeds tell how much.
+        For one draw, the interval and the p-value are nan: its rows may favour either side, and
+        neither test rows nor seeds show by how much.
     """
     if len(set(draws)) < MIN_DRAWS:
         return MeanDifference(float(np.mean(differences)), np.nan, np.nan, np.nan)
@@ -132,7 +133,7 @@ def mean_difference(
 def compare_means(
     difference: float, *, row_variance: float, run_variance: float, degrees: float
 ) -> MeanDifference:
-    """Return a difference with its interval and p-value, uncertain by rows and by trainings.
+    """Return a difference with its interval and p-value, over rows and training runs.
 
     Parameters
     ----------
@@ -143,14 +144,11 @@ def compare_means(
     run_variance
         Variance of the difference over training runs; estimated from few.
     degrees
-        Degrees of freedom of that estimate.
+        Degrees of freedom of `run_variance`.
 
     Notes
     -----
-    The error is a normal number of the first variance plus Student's t times the root of the second
-    (Behrens and Fisher). Satterthwaite's approximation of the sum takes two seeds that happen to be
-    alike for a proof that seeds do not matter, and rejects up to 12 % of true nulls at 5 %; here it
-    is at most about 6 %, and less where the rows are what matters.
+    The error is a normal variable with the first variance plus Student's t times the square root of the second (Behrens and Fisher). With Satterthwaite's approximation of the sum, two seeds that happen to agree would make the variance between seeds seem negligible, and up to 12 % of true null hypotheses would be rejected at a level of 5 %; here at most about 6 % are, and fewer if most of the variance comes from the rows.
     """
     variance = row_variance + run_variance
     if variance <= 1e-15:
@@ -161,7 +159,7 @@ def compare_means(
     def beyond(size: float) -> float:
         return float(weights @ (2 * stats.norm.sf(size / sizes)))
 
-    # Twice the quantiles of either part together are beyond that of their sum.
+    # Twice the sum of the quantiles of the two parts exceeds the quantile of their sum.
     quantile = stats.t.ppf(0.975, degrees) if run_variance else 0.0
     most = 2 * float(quantile * run_variance**0.5 + 2 * row_variance**0.5)
     half = float(optimize.brentq(lambda size: beyond(size) - 0.05, 0.0, most))
@@ -171,7 +169,7 @@ def compare_means(
 
 
 def _deviations(row_variance: float, run_variance: float, degrees: float) -> tuple[Floats, Floats]:
-    """Return the standard deviations, with weights, whose normal distributions make up the error."""
+    """Return standard deviations and weights of the normal mixture that represents the error."""
     if not run_variance or np.isinf(degrees):
         return np.array([(row_variance + run_variance) ** 0.5]), np.ones(1)
     factors, weights = _mixture(degrees)
@@ -180,10 +178,10 @@ def _deviations(row_variance: float, run_variance: float, degrees: float) -> tup
 
 @functools.lru_cache(maxsize=256)
 def _mixture(degrees: float) -> tuple[Floats, Floats]:
-    """Return the variances of the normal distributions that make up Student's t, and their weights.
+    """Return the variances and weights of the normal mixture that represents Student's t.
 
-    They are degrees / chi squared. Small chi squared make the tails, so the points of the quadrature
-    are dense there.
+    The variances are degrees / chi squared. Small values of chi squared produce the tails, so the
+    points of the quadrature are dense there.
     """
     points, weights = np.polynomial.legendre.leggauss(80)
     place = (points + 1) / 2
@@ -202,6 +200,6 @@ def _expected(values: np.ndarray, levels: Sequence[object]) -> np.ndarray:
 
 
 def _places(levels: Sequence[object]) -> NDArray[np.int64]:
-    """Return levels as numbers, in order of appearance."""
+    """Return levels as integers, in order of first appearance."""
     names = {level: place for place, level in enumerate(dict.fromkeys(levels))}
     return np.array([names[level] for level in levels])

@@ -1,4 +1,4 @@
-"""Options of a sweep that are not for the labels there are."""
+"""Checks for options of a sweep that do not apply to the labels of the data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dnasweep.tasks.task import Task
 
 
 def check_options_of_task(options: SweepOptions, task: Task) -> None:
-    """Refuse options that are about other labels than those that are learned.
+    """Refuse options that do not apply to the task.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ def check_options_of_task(options: SweepOptions, task: Task) -> None:
     Raises
     ------
     InputError
-        For the first of them.
+        For the first such option.
     """
     if not task.has_classes:
         _check_without_classes(options, task)
@@ -28,7 +28,7 @@ def check_options_of_task(options: SweepOptions, task: Task) -> None:
 
 
 def _check_without_classes(options: SweepOptions, task: Task) -> None:
-    """Refuse options that are about classes where a row has none."""
+    """Refuse options for classes if the rows have no classes."""
     wrong = {
         "--keep auroc": options.keep == "auroc" and "auroc" not in task.metrics,
         "--class-weights": options.class_weights != "none" and not task.has_weights,
@@ -49,7 +49,7 @@ def _check_without_classes(options: SweepOptions, task: Task) -> None:
 
 
 def _check_whole_rows(options: SweepOptions, task: Task) -> None:
-    """Refuse to read rows in windows, or on their other strand, where labels are not of whole rows."""
+    """Refuse windows and the reverse strand for tasks whose labels do not describe whole rows."""
     if options.windows != "none" and not task.reads_windows:
         raise InputError(
             f"--windows is {options.windows}, which averages over windows, but the labels are of "

@@ -1,9 +1,9 @@
-"""Every pair of selected cells, and each against the baseline, tested on the test rows they share.
+"""Tests of selected cells on shared test rows, in pairs and against the baselines.
 
-Two questions are asked of a pair. Is the one *choice* better: would it be with other test rows and
-other seeds (:mod:`dnasweep.sweeps.seed_tests`)? That is the verdict. And is the one *ensemble* better,
-the mean score of these trained models, on other test rows (DeLong, bootstrap)? That is no statement
-about the next training.
+Two questions are asked about each pair. Is one *choice* better: would it also be better with other
+test rows and other seeds (:mod:`dnasweep.sweeps.seed_tests`)? The verdict answers this question.
+Is one *ensemble*, the mean score of these trained models, better on other test rows (DeLong,
+bootstrap)? The answer says nothing about the next training run.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ VERDICT = ("a", "b", "difference", "low", "high", "p")
 
 
 def columns_of(task: Task) -> tuple[str, ...]:
-    """Return the columns of a table of tests, by what was learned."""
+    """Return the columns of the table of tests for a task."""
     tests = (f"{metric}_{name}" for metric in task.tested for name in (*VERDICT, "p_adjusted"))
     return ("a", "b", "num_rows", "num_seeds", *tests, *ensemble_columns(task))
 
 
 COLUMNS = columns_of(BINARY)
-"""Those of classes."""
+"""Columns for two classes."""
 
 
 def pairwise_tests(
@@ -43,14 +43,14 @@ def pairwise_tests(
     seed: int = 0,
     task: Task = BINARY,
 ) -> pd.DataFrame:
-    """Return one row per pair, p-values adjusted.
+    """Return one row per pair, with adjusted p-values.
 
     Parameters
     ----------
     cells
-        Label to scores by seed; the winner, chosen on validation, first.
+        Scores by seed for each label of a cell; the winner, chosen on validation, is first.
     baselines
-        Each is tested against every cell.
+        Baselines; each is tested against every cell.
     num_resamples, seed
         Number of resamples and seed for the bootstrap of ensembles.
     task
@@ -59,10 +59,10 @@ def pairwise_tests(
     Returns
     -------
     DataFrame
-        Columns of :func:`columns_of`. Benjamini-Hochberg runs over two families, for each test by
-        itself: whether the winner is better than each other cell and each baseline, which is what a
-        sweep asks, and all other pairs. A pair that shares too few rows has nan;
-        so has the verdict of a pair with one seed.
+        Columns of :func:`columns_of`. The Benjamini-Hochberg adjustment is applied separately to
+        each test and to two families: the winner against each other cell and each baseline, which
+        is the question of a sweep, and all other pairs. Results are nan for a pair that shares too
+        few rows, and verdicts are nan for a pair with one seed.
     """
     test = partial(paired_test, num_resamples=num_resamples, seed=seed)
     records = [
@@ -82,7 +82,7 @@ def pairwise_tests(
 
 
 def adjusted(table: pd.DataFrame, names: Sequence[str] | None = None) -> pd.DataFrame:
-    """Return the table with p-values adjusted over its rows (Benjamini-Hochberg), test by test.
+    """Return the table with p-values of each test adjusted over its rows (Benjamini-Hochberg).
 
     Parameters
     ----------
@@ -100,22 +100,23 @@ def adjusted(table: pd.DataFrame, names: Sequence[str] | None = None) -> pd.Data
 def paired_test(
     a: BySeed, b: BySeed, *, fixed: bool = False, num_resamples: int = 2000, seed: int = 0
 ) -> dict[str, Any]:
-    """Test two cells on the test rows they share, p not yet adjusted.
+    """Test two cells on the test rows they share, without adjusting p-values.
 
     Parameters
     ----------
     a, b
-        Scores by seed. Of either as many seeds are compared as the other has.
+        Scores by seed. Equally many seeds of each cell are compared.
     fixed
-        Whether `b` is one training that no seed would change; then all seeds of `a` are compared.
+        Whether `b` is a single model that does not depend on a seed; all seeds of `a` are then
+        compared.
     num_resamples, seed
         Number of resamples and seed for the bootstrap of ensembles.
 
     Returns
     -------
     dict
-        The columns from `num_rows` on; `num_rows` and `num_seeds` alone where there are fewer than
-        two rows of a class, or too few rows to tell.
+        The columns starting with `num_rows`; only `num_rows` and `num_seeds` if a class has fewer
+        than two rows, or there are too few rows for a test.
     """
     seeds_a, seeds_b = (sorted(a), sorted(b)) if fixed else equal_seeds(list(a), list(b))
     chosen_a, chosen_b = [a[one] for one in seeds_a], [b[one] for one in seeds_b]

@@ -29,9 +29,9 @@ from dnasweep.sweeps.training_options import Precision, TrainingOptions
 from dnasweep.tasks.registry import task_of
 
 OTHER_FAMILIES_SEED = 1_000_000
-"""Added to the seed of the built-in data, for sequences to pretrain on that are of other families."""
+"""Added to the seed of the built-in data to simulate pretraining sequences from other families."""
 OTHER_FAMILIES_FRACTIONS = (0.9, 0.05, 0.05)
-"""Fractions of these rows, none of which is tested on."""
+"""Split fractions of these rows, none of which is used for testing."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,14 @@ class Prepared:
     audit: Audit
     """What the leak audit found."""
     files: tuple[str, ...] = ()
-    """The files that it was read from, as the options name them."""
+    """The files that it was read from, as named in the options."""
     catalogue: Catalogue | None = None
-    """What is known about species; None: what the platform knows."""
+    """Catalogue of known species; None: that of the platform."""
     labels: Labels = ZERO_AND_ONE
-    """What its labels are."""
+    """Description of its labels."""
 
     def members(self, name: str) -> tuple[str, ...]:
-        """Return the species of a set, sought among those of the rows."""
+        """Return those species of the rows that belong to a set."""
         return species_set(name, self.species, self.catalogue)
 
     @property
@@ -64,7 +64,7 @@ class Prepared:
 
     @property
     def source(self) -> str:
-        """Where the rows to pretrain on come from, in words."""
+        """Source of the rows for pretraining, in words."""
         if self.files:
             return " ".join(self.files)
         promoters = int((self.table["label"] > 0).sum())
@@ -72,7 +72,7 @@ class Prepared:
 
 
 def prepare_data(storage: Storage, options: DataOptions) -> Prepared:
-    """Read or simulate, split and audit the data set of some options."""
+    """Read or simulate the data set that options describe, split it and audit it."""
     files = (*options.data, *options.positives, *options.negatives)
     with _name_files(files):
         key, folder = obtain_dataset(storage, options.dataset)
@@ -91,7 +91,7 @@ def prepare_data(storage: Storage, options: DataOptions) -> Prepared:
 
 @contextlib.contextmanager
 def _name_files(files: Sequence[str]) -> Iterator[None]:
-    """Name the files in errors about all rows together, which name no file themselves."""
+    """Add the file names to errors about all rows together, which name no file."""
     try:
         yield
     except InputError as error:
@@ -110,9 +110,9 @@ def prepare_pretraining(
     simulated: int = 0,
     positives_only: bool = False,
 ) -> Prepared | None:
-    """Read or simulate the data set to pretrain on; None: it is the main one.
+    """Read or simulate the data set for pretraining; return None if it is the main data set.
 
-    Everything but the files is as in the options of the main data set.
+    All options except the files are those of the main data set.
 
     Parameters
     ----------
@@ -123,10 +123,10 @@ def prepare_pretraining(
     files
         The files to pretrain on.
     simulated
-        Where there are no files: simulated sequences per species of other families, beside the
-        built-in data. 0: there are none.
+        Without files: number of sequences per species to simulate from other families, in addition
+        to the built-in data. 0: none.
     positives_only
-        Whether only rows of class 1 are read, so that labels that are there have to be right.
+        Whether only rows of class 1 are read, so any labels in the files must be valid.
     """
     if not files and not simulated:
         return None
@@ -165,7 +165,7 @@ def prepare_pretraining(
         positives=(),
         negatives=(),
         generate_negatives="none",
-        # Of the rows that are learned from; these may be of no genome.
+        # The genome of the labelled rows; the pretraining rows may come from no genome.
         tracks=(),
         task="auto" if options.tracks else options.task,
     )
@@ -173,7 +173,8 @@ def prepare_pretraining(
         try:
             key, folder = obtain_dataset(storage, other.dataset)
         except InputError as error:
-            # Masked tokens are learned without labels; where there are none, all rows count.
+            # Masked language modelling needs no labels; if the rows have none, all of them are
+            # used.
             if positives_only and not isinstance(error, Unlabelled):
                 raise
             config = dataclasses.replace(other.dataset, unlabelled=True)
@@ -214,10 +215,10 @@ def make_recipe(
     pretraining
         Another data set to pretrain on.
     targets
-        If targets are an axis, their names. An epoch of fine-tuning is then one pass over a target of
-        mean size, so that every model reads the same number of bases.
+        Names of the targets, if targets are an axis. An epoch of fine-tuning is then one pass over
+        a target of mean size, so every model reads the same number of bases.
     validated
-        Whether models are chosen on validation, so that there must be rows for it.
+        Whether models are chosen on validation, which requires validation rows.
     pmi_table
         Key and k of a given PMI table.
     precision
@@ -238,7 +239,7 @@ def make_recipe(
         )
     )
     source = (pretraining or data).table
-    # Only where one of two classes is the positive one.
+    # Only if one of two classes is the positive one.
     labels = (pretraining or data).labels
     positives = options.pretrain_on == "positives" and task_of(labels).has_positives
     read = rows_of(source, (), positives_only=positives).train
@@ -275,7 +276,7 @@ def _rows_of_target(data: Prepared, target: str, validated: bool) -> Rows:
 
 
 def check_species_sets(data: Prepared, names: Sequence[str]) -> None:
-    """Refuse a species set of which the data have no rows, or not enough."""
+    """Refuse a species set for which the data have no rows or too few."""
     with _name_files(data.files):
         for name in names:
             for part, members in pretraining_stages(name, data.species, data.catalogue):

@@ -1,6 +1,6 @@
-"""The driver's picture of a phase: a bar for the phase, and a line for each running stage.
+"""The driver's progress display: a bar for the phase, and a line for each running stage.
 
-In a terminal it is drawn; in a file one line is printed per minute.
+A terminal shows the display; a log file gets one line per minute.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ from dnasweep.progress import LINE_SECONDS, duration, progress_bar, repeated
 
 DRAW_SECONDS = 0.5
 MOST_SHOWN = 3
-"""Running stages in one line of a log."""
+"""Maximum number of running stages in one line of a log."""
 
 
 @dataclass
 class StageProgress:
-    """How far a running stage is."""
+    """Progress of a running stage."""
 
     text: str
-    """Its name."""
+    """Name of the stage."""
     done: float
-    """Steps done."""
+    """Number of completed steps."""
     total: float
-    """Steps planned."""
+    """Number of planned steps."""
     bases_per_second: float
-    """How fast it has been since it was begun or continued."""
+    """Speed since the stage was started or resumed."""
     seconds_left: float = 0.0
-    """Until its last step."""
+    """Estimated seconds until the last step."""
 
     def __str__(self) -> str:
         step = f"{self.text}: step {self.done:,.0f} of {self.total:,.0f}"
         if self.bases_per_second <= 0:
-            # Its first step: how fast it is, the next ones tell.
+            # The speed is not known at the first step.
             return step
         return (
             f"{step}, {self.bases_per_second / 1e3:,.0f} kb/s, {duration(self.seconds_left)} left"
@@ -47,7 +47,7 @@ class StageProgress:
 
 
 class StepTimer:
-    """Turns the steps of one training into its progress.
+    """Computes the progress of one training run from its steps.
 
     Parameters
     ----------
@@ -62,12 +62,12 @@ class StepTimer:
         self._first: tuple[float, int, float] | None = None
 
     def progress(self, done: int, total: int, bases: float) -> StageProgress:
-        """Return how far it is.
+        """Return the progress of the training run.
 
         Parameters
         ----------
         done, total
-            Numbers of finished and of planned optimizer steps.
+            Numbers of completed and planned optimizer steps.
         bases
             Number of bases seen.
         """
@@ -92,7 +92,8 @@ class Display:
     total
         Number of stages in the phase.
     read
-        Returns the progress of the stages that are running now, by key; None: it is in `stages`.
+        Returns the progress of the stages that are running now, by key; None: progress is read
+        from `stages`.
     clock
         Function that returns the time in seconds.
     """
@@ -119,7 +120,7 @@ class Display:
         self._console = console
 
     def advance(self, text: str) -> None:
-        """Count one finished stage and print what it was."""
+        """Count one finished stage and print its description."""
         self.count()
         width = len(str(self._total))
         self._console.print(
@@ -133,13 +134,13 @@ class Display:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Display]:
-        """Draw until the block ends."""
+        """Update the display until the block ends."""
         with self._progress, repeated(self.look, DRAW_SECONDS):
             yield self
 
     def look(self) -> None:
-        """Draw what runs now; in a log say it, if a minute has passed since the last time."""
-        # Progress that is late or lost costs a picture, never the sweep.
+        """Draw the running stages; in a log, print them at most once per minute."""
+        # Late or lost progress affects only the display, never the sweep.
         with contextlib.suppress(Exception):
             if self._console.is_terminal:
                 self._draw(self._read())

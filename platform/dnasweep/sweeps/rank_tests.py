@@ -1,8 +1,8 @@
-"""Do models differ over the tasks of a suite? Friedman's test of their ranks, and Nemenyi's of pairs.
+"""Tests of differences between models over tasks: Friedman's for ranks, Nemenyi's for pairs.
 
-After Demšar, Statistical comparisons of classifiers over multiple data sets, JMLR 7 (2006) 1-30. The
-p-value of Friedman's statistic is by permutation of the ranks within tasks, which also holds for few
-tasks; that of pairs, by scikit-posthocs, is approximate for few.
+After Demšar, Statistical comparisons of classifiers over multiple data sets, JMLR 7 (2006) 1-30.
+The p-value of Friedman's statistic is obtained by permuting the ranks within tasks, which is also
+valid for few tasks; the p-values of pairs (scikit-posthocs) are approximate for few tasks.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 LEAST_TASKS = 3
-"""Fewer tasks are not tested."""
+"""Minimum number of tasks for a test."""
 PERMUTATIONS = 9_999
 
 
@@ -21,17 +21,18 @@ class RankTests(NamedTuple):
     """Ranks of models over tasks, and their tests."""
 
     tasks: list[str]
-    """Tasks that all of the models have a score on."""
+    """Tasks on which all of the models have a score."""
     models: list[str]
-    """Models with any score."""
+    """Models with at least one score."""
     ranks: pd.Series
-    """Mean rank by model, 1 the best, ties shared; nan where no task is common."""
+    """Mean rank by model; 1 is the best, and ties share their mean rank. nan if the models have no
+    task in common."""
     statistic: float | None = None
     """Friedman's chi-square; None: not tested."""
     p: float = float("nan")
-    """Its p-value."""
+    """P-value of Friedman's statistic."""
     pairs: pd.DataFrame | None = None
-    """Nemenyi's p-value of each pair of three models or more; None: not tested."""
+    """Nemenyi's p-value of each pair, for at least three models; None: not tested."""
 
 
 def compare_ranks(matrix: pd.DataFrame, *, seed: int = 0) -> RankTests:
@@ -40,15 +41,16 @@ def compare_ranks(matrix: pd.DataFrame, *, seed: int = 0) -> RankTests:
     Parameters
     ----------
     matrix
-        Scores, tasks by models, higher is better; nan where a model has none.
+        Scores, tasks by models, higher is better; nan if a model has no score.
     seed
         Seed of the permutations.
 
     Returns
     -------
     tests
-        Over the tasks that all models with any score have. Not tested are fewer than `LEAST_TASKS`
-        tasks and fewer than two models; pairs only of three models or more.
+        Ranks and tests over the tasks on which all models with any score have one. There is no
+        test for fewer than `LEAST_TASKS` tasks or fewer than two models; pairs are tested for at
+        least three models.
     """
     models = [str(name) for name in matrix.columns if matrix[name].notna().any()]
     whole = matrix[models].dropna()
@@ -59,7 +61,7 @@ def compare_ranks(matrix: pd.DataFrame, *, seed: int = 0) -> RankTests:
     statistic, p = friedman(whole.to_numpy(), seed=seed)
     pairs = None
     if len(models) > 2:
-        # Imported here: it brings a library of figures, which takes seconds.
+        # Imported here because it imports a plotting library, which takes seconds.
         from scikit_posthocs import posthoc_nemenyi_friedman
 
         pairs = posthoc_nemenyi_friedman(whole.to_numpy())
@@ -73,16 +75,16 @@ def friedman(scores: np.ndarray, *, seed: int = 0) -> tuple[float, float]:
     Parameters
     ----------
     scores
-        (tasks, models), two models or more.
+        (tasks, models), with at least two models.
     seed
-        Seeds the permutations, which are all there are where these are fewer than `PERMUTATIONS`.
+        Seed of the permutations; all permutations are used if they are fewer than `PERMUTATIONS`.
     """
     from scipy import stats
 
     ranks = stats.rankdata(-scores, axis=1)
     num_tasks, num_models = ranks.shape
     total = num_tasks * (num_models + 1) / 2
-    # Within tasks the ranks are the same whoever has them: only the sums over tasks vary.
+    # Permutations do not change the set of ranks within a task; only the sums over tasks vary.
     scale = ((ranks - (num_models + 1) / 2) ** 2).sum()
     if scale == 0:
         return 0.0, 1.0

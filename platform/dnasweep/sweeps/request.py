@@ -1,4 +1,4 @@
-"""The request of a sweep: options and axes, checked against the data, and the plan of its cells."""
+"""The request for a sweep: options and axes checked against the data, and its cells."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from dnasweep.tasks.metrics import SELECTION_METRICS, check_metric
 from dnasweep.tasks.registry import task_of
 
 RequestedAxes = Mapping[str, Sequence[Any] | Callable[[Prepared], Sequence[Any]]]
-"""Axes with their values, or with functions that find the values in the data."""
+"""Axes with their values, or with functions that derive the values from the data."""
 MakeCells = Callable[[Axes, Prepared], Sequence[Cell]]
 
 
@@ -52,30 +52,31 @@ class Sweep:
     options: SweepOptions
     """The options."""
     axes: Axes
-    """Axis name to values."""
+    """Values by axis name."""
     storage: Storage
     """Where artefacts are stored."""
     data: Prepared
     """The data set."""
     pretraining: Prepared | None
-    """The data set to pretrain on, if it is another one."""
+    """The data set for pretraining, if it is a separate one."""
     recipe: Recipe
-    """What all cells have in common."""
+    """Settings that all cells have in common."""
     plan: SweepPlan
     """Every cell of the grid."""
     console: Console
     """Where messages are printed."""
     errors: dict[str, str] = field(default_factory=dict)
-    """Why trials failed, by trial key; filled while it runs."""
+    """Why trials failed, by trial key; filled while the sweep runs."""
     last_seen: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """The last evaluation of trials, by trial key; filled while it runs."""
+    """The last evaluation of trials, by trial key; filled while the sweep runs."""
 
     @property
     def key(self) -> str:
-        """Identity of the sweep, by which the same request finds its records again."""
+        """Key of the sweep; the same request has the same key and finds its earlier records."""
         options = self.options
         search = f"{options.search}+asha" if options.asha else options.search
-        # Which trials are stopped or tried next depends on the metric; a grid is only ranked by it.
+        # In a search, the metric decides which trials are stopped or tried next; in a grid, it
+        # only decides the ranking.
         if search != "grid" and options.metric != SweepOptions.metric:
             search += f" by {options.metric}"
         return content_key("sweep", versions.STAGES, self.name, self.axes, self.recipe, search)
@@ -126,7 +127,7 @@ def prepare_sweep(
 ) -> Sweep:
     """Read the data, check the request against them, and plan the cells.
 
-    An empty `species_set` axis gets the sets that suit the data.
+    An empty `species_set` axis gets default sets that suit the data.
 
     Parameters
     ----------
@@ -135,12 +136,13 @@ def prepare_sweep(
     cells
         Makes the cells from the axes and the data.
     resolve
-        Returns the arithmetic that `--precision auto` means where the sweep will run.
+        Returns the precision that `--precision auto` means on the machine where the sweep will
+        run.
 
     Raises
     ------
     InputError
-        For everything wrong that can be found before training.
+        For every problem that can be found before training.
     """
     check_metric(options.metric, SELECTION_METRICS)
     storage = usable_storage(options.storage, dry_run=options.dry_run)
@@ -159,7 +161,7 @@ def prepare_sweep(
     check_metric(options.metric, task.metrics)
     check_options_of_task(options, task)
     axes: Axes = {axis: v(data) if callable(v) else v for axis, v in requested.items()}
-    # Tokenizers have one name each, whatever they were called: kmer is kmer-6.
+    # Tokenizers get their canonical names: kmer becomes kmer-6.
     names = [TokenizerConfig.parse(name).name for name in axes.get("tokenizer", ())]
     if names:
         axes = axes | {"tokenizer": tuple(dict.fromkeys(names))}
@@ -242,7 +244,7 @@ def _use_checkpoints(
     lengths: Lengths,
     say: Callable[[str], None],
 ) -> tuple[Recipe, tuple[Cell, ...]]:
-    """Return the recipe with the checkpoints that cells name, and the canonical cells, each once."""
+    """Return the recipe with the checkpoints that cells name, and the distinct canonical cells."""
     names = [cell.checkpoint for cell in cells if cell.checkpoint]
     if names:
         tunings = [TuningConfig.parse(cell.tuning) for cell in cells if cell.tuning]

@@ -1,4 +1,4 @@
-"""The results of published trials, as a comparison takes them."""
+"""The results of published trials, in the form needed by a comparison."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def cell_result(
     start
         Starting point, as shown to the user.
     species
-        Species of the data set that is pretrained on.
+        Species of the data set for pretraining.
     tested
-        Whether to read its test scores; only chosen trials have them.
+        Whether to read its test scores, which only selected trials have.
     error
         Why it failed, if nothing was published.
     last
@@ -97,14 +97,14 @@ def cell_result(
 
 
 def start_of(cell: Cell, shown: Mapping[str, str]) -> str:
-    """Return what a cell starts from: a species set, a checkpoint in its place, or one after the other.
+    """Return the starting point of a cell: a species set, a checkpoint, or both in succession.
 
     Parameters
     ----------
     cell
         The cell.
     shown
-        How each checkpoint is named.
+        Short name of each checkpoint.
     """
     if not cell.checkpoint:
         return cell.species_set
@@ -125,14 +125,14 @@ def _pretrained_on(encoder: EncoderSpec | None, species: tuple[str, ...]) -> tup
 def baseline_result(
     scored: Scored, *, shots: int | None = None, resample: int = 0
 ) -> BaselineResult:
-    """Return the result of the k-mer baseline, trained on all rows or on a draw of some.
+    """Return the result of the k-mer baseline, trained on all rows or on a draw.
 
     Parameters
     ----------
     scored
         Scores on the test rows.
     shots, resample
-        Rows of each class and number of the draw it was trained on; None: all rows.
+        Rows per class, and number of the draw for training; None: all rows.
     """
     return BaselineResult(
         name=scored.task.baseline_name,
@@ -144,7 +144,7 @@ def baseline_result(
 
 
 def flat(evaluation: Mapping[str, Any]) -> dict[str, float]:
-    """Return an evaluation with its metrics beside its step, epoch and bases seen."""
+    """Return an evaluation as a flat dictionary of step, epoch, bases seen and metrics."""
     plain = {k: v for k, v in evaluation.items() if k != "metrics" and v is not None}
     return {**plain, **evaluation["metrics"]}
 
@@ -181,7 +181,7 @@ def report_failures(sweep: Sweep, plan: SweepPlan) -> None:
     Raises
     ------
     NothingLeft
-        If trials failed and none was finished, so that there is nothing to compare.
+        If trials failed and none finished, so there is nothing to compare.
     """
     finished, kinds, first = 0, Counter[str](), ""
     for cell, spec in zip(plan.cells, plan.classifiers, strict=True):

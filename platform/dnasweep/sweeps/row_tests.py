@@ -1,6 +1,7 @@
-"""Paired tests of two trained models on the same test rows (DeLong, bootstrap), and spread over seeds.
+"""Paired tests of two trained models on the same test rows, and spread over seeds.
 
-Whether one way of training is better than another is tested in :mod:`.seed_tests`.
+The tests are DeLong's for AUROC and a bootstrap for MCC. Tests of whether one training setting is
+better than another are in :mod:`.seed_tests`.
 """
 
 from __future__ import annotations
@@ -14,21 +15,21 @@ from dnasweep.tasks.influence import as_binary, mcc, structural_components
 
 
 class DeLongResult(NamedTuple):
-    """Two correlated AUROCs compared."""
+    """Comparison of two correlated AUROCs."""
 
     auroc_a: float
     auroc_b: float
     difference: float
     """auroc_a - auroc_b."""
     variance: float
-    """Of the difference."""
+    """Variance of the difference."""
     z: float
     p_value: float
-    """Two-sided."""
+    """Two-sided p-value."""
 
 
 class BootstrapResult(NamedTuple):
-    """Two MCCs on the same rows compared."""
+    """Comparison of two MCCs on the same rows."""
 
     mcc_a: float
     mcc_b: float
@@ -37,13 +38,13 @@ class BootstrapResult(NamedTuple):
     low: float
     """Lower end of the 95 % percentile interval of the difference."""
     high: float
-    """Upper end."""
+    """Upper end of this interval."""
     p_value: float
-    """Two-sided."""
+    """Two-sided p-value."""
 
 
 class Spread(NamedTuple):
-    """A metric over seeds."""
+    """Spread of a metric over seeds."""
 
     mean: float
     sd: float
@@ -67,7 +68,7 @@ def delong_test(labels: np.ndarray, scores_a: np.ndarray, scores_b: np.ndarray) 
     Returns
     -------
     DeLongResult
-        Where the variance of the difference is 0 (equal rankings) p is 1 for equal AUROCs, else 0.
+        If the variance of the difference is 0 (equal rankings), p is 1 for equal AUROCs, else 0.
 
     Raises
     ------
@@ -76,8 +77,7 @@ def delong_test(labels: np.ndarray, scores_a: np.ndarray, scores_b: np.ndarray) 
 
     Notes
     -----
-    E. DeLong, D. DeLong and D. Clarke-Pearson, Biometrics 44 (1988). It speaks of these trained
-    models on this population; what another training would give, :mod:`dnasweep.sweeps.seed_tests` asks.
+    E. DeLong, D. DeLong and D. Clarke-Pearson, Biometrics 44 (1988). The test is about these trained models on this population; :mod:`dnasweep.sweeps.seed_tests` accounts for repeated training.
     """
     if not len(labels) == len(scores_a) == len(scores_b):
         raise ValueError("labels and both scores must have one entry per row")
@@ -116,21 +116,22 @@ def bootstrap_mcc(
     predictions_a, predictions_b
         Labels called by the two models (n,), 0 or 1.
     num_resamples
-        Resamples of the rows, with replacement.
+        Number of resamples of the rows, with replacement.
     seed
         Seed of the resampling.
 
     Returns
     -------
     BootstrapResult
-        The p-value is twice the smaller tail of resampled differences at or beyond 0, each tail
-        with one added to both counts, so it is never below 2 / (num_resamples + 1); 1 where the
-        predictions are the same.
+        The p-value is twice the smaller tail of resampled differences at or beyond 0, with one
+        added to the numerator and the denominator of each tail, so it is never below 2 /
+        (num_resamples + 1). It is 1 if the predictions are the same.
 
     Notes
     -----
-    A row falls in one of eight kinds (label x call of a x call of b), so a resample of rows is one
-    multinomial draw of eight counts: the percentile bootstrap exactly, without an index array.
+    A row belongs to one of eight kinds (label x call of a x call of b), so resampling the rows is
+    one multinomial draw of eight counts. This is exactly the percentile bootstrap, without an index
+    array.
     """
     actual, a, b = (as_binary(values) for values in (labels, predictions_a, predictions_b))
     if not len(actual) == len(a) == len(b):
@@ -141,7 +142,7 @@ def bootstrap_mcc(
     draws = np.random.default_rng(seed).multinomial(num, counts / num, size=num_resamples)
     resampled_a, resampled_b = _mccs(draws, num)
     differences = resampled_a - resampled_b
-    # Sums of equal numbers may differ in their last digits.
+    # Sums of the same numbers may differ in their last digits.
     differences[np.abs(differences) < 1e-12] = 0.0
     low, high = np.quantile(differences, [0.025, 0.975])
     tails = [(np.sum(differences <= 0) + 1), (np.sum(differences >= 0) + 1)]
@@ -151,7 +152,7 @@ def bootstrap_mcc(
 
 
 def spread(values: np.ndarray) -> Spread:
-    """Return mean, sample standard deviation and the 95 % t interval of the mean; nan is left out."""
+    """Return mean, sample standard deviation and the 95 % t interval of the mean, ignoring nan."""
     known = np.asarray(values, dtype=float)
     known = known[np.isfinite(known)]
     num = len(known)

@@ -2,8 +2,9 @@
 
 Li et al. 2020, A System for Massively Parallel Hyperparameter Tuning, in the variant that stops
 trials rather than pausing them. Rungs are at 1, 3, 9, ... times the first evaluation after the
-warm-up of every trial; during warm-up a trial shows how far its schedule has come, not how good its
-settings are. Evaluations are the same number of bases apart and so mean the same for every tokenizer.
+warm-up of every trial; during warm-up, values depend on the progress of the schedule more than on
+the settings. Evaluations are the same number of bases apart, so they are comparable between
+tokenizers.
 """
 
 from __future__ import annotations
@@ -19,23 +20,23 @@ REDUCTION_FACTOR = 3
 
 
 def first_rung(evaluations: int, warmup: float) -> int:
-    """Return the first evaluation of a trial after `warmup`, a fraction of its steps."""
+    """Return the number of the first evaluation after `warmup`, a fraction of all steps."""
     return math.floor(warmup * evaluations + 1e-9) + 1
 
 
 class Rungs:
     """The values that trials reached at each rung, and which trials were stopped.
 
-    The same evaluations in the same order give the same decisions, so a killed sweep that replays the
-    evaluations it has recorded is where it was.
+    The same evaluations in the same order give the same decisions, so a killed sweep recovers its
+    state by replaying the recorded evaluations.
 
     Parameters
     ----------
     evaluations
-        Evaluations of a whole trial. There is no rung at the last one: a trial that came so far is
-        finished.
+        Number of evaluations of a complete trial. There is no rung at the last one, because a
+        trial that reaches it is finished.
     warmup
-        Longest warm-up of any trial, as a fraction of its steps.
+        Longest warm-up of any trial, as a fraction of the steps.
     mode
         `max` or `min`.
     """
@@ -52,9 +53,10 @@ class Rungs:
         """Keys of the trials that were stopped."""
 
     def add(self, point: Evaluated) -> bool:
-        """Add an evaluation and return whether its trial has to stop.
+        """Add an evaluation and return whether its trial must stop.
 
-        A trial stops if it is worse than the best third of the trials that reached its rung before.
+        A trial stops if it is worse than the best third of the trials that have reached its rung
+        before it.
         """
         seen = self._seen.setdefault(point.key, {})
         seen.setdefault(point.number, self._sign * point.best)
@@ -64,8 +66,8 @@ class Rungs:
         rung = self._rungs[max(reached)]
         if point.key in rung:
             return False
-        # A trial that continues after a kill has forgotten its earlier best value, and a published one
-        # repeats its evaluations; a rung takes into account none that come after it.
+        # A trial that resumes after a kill does not know its earlier best value, and a published
+        # trial repeats its evaluations; a rung ignores evaluations that come after it.
         value = max(best for number, best in seen.items() if number <= point.number)
         percentile = 100 * (1 - 1 / REDUCTION_FACTOR)
         worse = bool(rung) and value < float(np.percentile(list(rung.values()), percentile))

@@ -1,11 +1,12 @@
-"""Is one choice better than another? Tests between two ways of training, over test rows and seeds.
+"""Tests of whether one training setting is better than another, over test rows and seeds.
 
-Whoever chooses a tokenizer will train it anew. So a difference between two cells has to be larger
-than what other test rows and what other seeds would make of it. What is compared is the mean of a
-metric over the seeds. Its uncertainty has two parts: that of the test rows, which all trainings
-share, from the influence of each row (AUROC: DeLong's placement values); and that of the seeds, from
-their scatter, pooled over the two sides, which therefore have equally many seeds. Of two or three
-seeds the scatter itself is hardly known; :func:`dnasweep.sweeps.mean_differences.compare_means` allows for that.
+Users who choose a tokenizer will train a new model with it. A difference between two cells must
+therefore be larger than the variation between test rows and between seeds. The mean of a metric
+over the seeds is compared. Its uncertainty has two parts: that of the test rows, which all
+training runs share, is estimated from the influence of each row (for AUROC, DeLong's placement
+values); that of the seeds is estimated from their scatter, pooled over the two sides, which
+therefore have equally many seeds. With two or three seeds the scatter is poorly known;
+:func:`dnasweep.sweeps.mean_differences.compare_means` allows for that.
 """
 
 from __future__ import annotations
@@ -27,64 +28,64 @@ from dnasweep.tasks.task import Task
 
 Floats = NDArray[np.float64]
 BySeed = Mapping[int, TestScores]
-"""Test scores of the trainings of one cell, by seed."""
+"""Test scores of the trials of one cell, by seed."""
 
 MIN_SEEDS = 2
-"""Of one seed the scatter over seeds cannot be seen."""
+"""Minimum number of seeds; with one seed, the scatter over seeds is unknown."""
 
 
 class OverSeeds(NamedTuple):
-    """Means over seeds of two sides, compared."""
+    """Comparison of two sides by their means over seeds."""
 
     a: float
-    """Mean over the seeds of the one side."""
+    """Mean over the seeds of the first side."""
     b: float
-    """Mean over the seeds of the other."""
+    """Mean over the seeds of the second side."""
     difference: float
     """a - b."""
     low: float
-    """Lower end of the 95 % interval of the difference, for other rows and other seeds; nan where
-    a side has one seed only."""
+    """Lower end of the 95 % interval of the difference, over rows and seeds; nan if a side has
+    only one seed."""
     high: float
-    """Upper end."""
+    """Upper end of this interval."""
     p_value: float
-    """Two-sided; nan where a side has one seed only."""
+    """Two-sided p-value; nan if a side has only one seed."""
 
 
 class Side(NamedTuple):
-    """One side's trainings on the rows of one stratum, such as a species."""
+    """Predictions of one side's training runs on the rows of one stratum, such as a species."""
 
     scores: Floats
-    """What was predicted, as :meth:`dnasweep.tasks.task.Task.scores` has it: the probability of label 1
-    (trainings, n), or (trainings, n, outputs)."""
+    """Predictions in the form of :meth:`dnasweep.tasks.task.Task.scores`: the probability of label
+    1 (runs, n), or (runs, n, outputs)."""
     thresholds: Floats
-    """Of calls: scores at or above it are called positive (trainings,), or (trainings, outputs)."""
+    """Thresholds; scores at or above them are called positive (runs,), or (runs, outputs)."""
 
 
 class Stratum(NamedTuple):
-    """Rows that both sides have scored."""
+    """Rows scored by both sides."""
 
     labels: NDArray[np.int64]
     """True labels (n,), or outputs (n, outputs)."""
     a: Side
     b: Side
     task: Task = BINARY
-    """What was learned."""
+    """Task of the models."""
 
     def measure(self, metric: str) -> Measured:
-        """Return a metric of the trainings of both sides, one after the other."""
+        """Return a metric of all training runs, first those of side a, then those of side b."""
         scores = np.concatenate([self.a.scores, self.b.scores])
         thresholds = np.concatenate([self.a.thresholds, self.b.thresholds])
         return self.task.influence(metric, self.labels, scores, thresholds)
 
     @property
     def testable(self) -> bool:
-        """Whether there are rows enough to test a difference, such as two of each class."""
+        """Whether there are enough rows to test a difference, such as two of each class."""
         return self.task.testable(self.labels)
 
 
 def equal_seeds(a: Sequence[int], b: Sequence[int]) -> tuple[list[int], list[int]]:
-    """Return equally many seeds of either side, those that both have first."""
+    """Return equally many seeds of each side, starting with those that both have."""
     both = sorted(set(a) & set(b))
     orders = [both + sorted(set(own) - set(both)) for own in (a, b)]
     num = min(map(len, orders))
@@ -92,12 +93,12 @@ def equal_seeds(a: Sequence[int], b: Sequence[int]) -> tuple[list[int], list[int
 
 
 def stratum(a: Sequence[TestScores], b: Sequence[TestScores]) -> Stratum:
-    """Return the rows that all trainings have scored; `b` may be empty.
+    """Return the rows that all training runs have scored; `b` may be empty.
 
     Raises
     ------
     ValueError
-        Where labels of the same rows differ.
+        If labels of the same rows differ.
     """
     every = [*a, *b]
     if any(not np.array_equal(every[0].ids, other.ids) for other in every[1:]):
@@ -129,19 +130,18 @@ def over_seeds(strata: Sequence[Stratum], metric: str, *, fixed: bool = False) -
     Parameters
     ----------
     strata
-        Rows with the trainings of both sides, training i of a side of the same seed in every
-        stratum, equally many of either side. Strata count alike, however many rows they have.
+        Rows with the predictions of both sides, which have equally many training runs; run i of a
+        side has the same seed in every stratum. All strata have equal weight, regardless of their
+        numbers of rows.
     metric
-        One of those that the task tests by, such as `mcc` or `auroc`.
+        One of the metrics for which the task has tests, such as `mcc` or `auroc`.
     fixed
-        Whether the second side is one training that no seed would change, such as a logistic
-        regression.
+        Whether the second side is a single model that does not depend on a seed, such as a
+        logistic regression.
 
     Notes
     -----
-    Over rows and seeds, crossed, the mean of s trainings varies by r + v / s: r is what all
-    trainings of a side share, v the variance between seeds with what rows and seeds do together. So
-    r is the variance over rows of the means, less the part of it that is not shared, which v has.
+    With rows and seeds crossed, the variance of the mean of s training runs is r + v / s: r is the variance over rows that all runs of a side share, and v is the variance between seeds, including the interaction of rows and seeds. Thus r is the variance of the means over rows, minus the part that is not shared, which v includes.
     """
     measured = [one.measure(metric) for one in strata]
     num = len(strata[0].a.scores)
@@ -166,7 +166,7 @@ def over_seeds(strata: Sequence[Stratum], metric: str, *, fixed: bool = False) -
 
 
 def _own(covariance: Floats, side: NDArray[np.int64]) -> float:
-    """Return the part of the variance over rows of a side's mean that its trainings do not share."""
+    """Return the part of a mean's variance over rows that its training runs do not share."""
     block = covariance[np.ix_(side, side)]
     num = len(side)
     alone = np.trace(block) / num

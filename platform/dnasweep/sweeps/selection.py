@@ -1,7 +1,7 @@
-"""Compare the trials of a sweep: rank, select, test pairwise, and say in sentences.
+"""Compare the trials of a sweep: ranking, selection, pairwise tests and findings.
 
-Selection looks at validation metrics only. Test metrics and test scores are read for the selected
-cells alone, so the test set is used once, after :func:`select` has named them.
+Selection uses only validation metrics. Test metrics and test scores are read only for the selected
+cells, so the test set is used once, after :func:`select` has chosen them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from dnasweep.tasks.registry import task_of
 
 
 def comparison_group(cell: CellResult) -> Hashable:
-    """Return which cells are chosen among: those of one tokenizer, species set, masking, tuning."""
+    """Return the comparison group of a cell: same tokenizer, species set, masking and tuning."""
     return cell.label
 
 
@@ -48,18 +48,18 @@ def select(
 ) -> list[CellResult]:
     """Return the trials to evaluate on test.
 
-    These are all healthy seeds of the best combination of each comparison group by the mean validation
-    metric. A combination of which some seed did not finish healthy is taken only where the
-    group has no other.
+    These are all healthy seeds of the best combination of each comparison group by the mean
+    validation metric. A combination with a seed that did not finish healthy is selected only if
+    the group has no other.
 
     Parameters
     ----------
     cells
         All trials.
     metric
-        Validation metric, its direction known.
+        Validation metric with a known direction.
     by
-        The comparison group of a cell; default: all that is compared, see :func:`comparison_group`.
+        Returns the comparison group of a cell; default: :func:`comparison_group`.
     """
     name = _bare_name(metric)
     chosen: list[CellResult] = []
@@ -85,18 +85,18 @@ def compare(
     Parameters
     ----------
     cells
-        All trials. Test results are read of the selected ones alone.
+        All trials. Test results are read only for the selected ones.
     baselines
-        References shown and tested beside the selected cells.
+        References to show and test together with the selected cells.
     metric
         Metric to select and rank by, for example `mcc` or `validation/auroc`; its direction is
-        that of :data:`dnasweep.tasks.metrics.METRICS`.
+        defined in :data:`dnasweep.tasks.metrics.METRICS`.
     shared_encoders
         Whether all seeds of a pretrained cell start from one encoder.
     twins
-        Ids of test rows that have a twin in train, for scores with and without them.
+        Ids of test rows that have a twin in the training rows, for scores with and without them.
     num_resamples
-        Bootstrap resamples for the MCC of ensembles.
+        Number of bootstrap resamples for the MCC of ensembles.
     seed
         Seed of the bootstrap.
     labels
@@ -155,7 +155,7 @@ def _in_order(chosen: list[CellResult], selected: pd.DataFrame) -> list[CellResu
 
 
 def _by_seed(chosen: list[CellResult], selected: pd.DataFrame) -> dict[str, BySeed]:
-    """Return scores by cell, best cell first, so that a pair reads as the better against the other."""
+    """Return scores by cell, the best first, so pairs compare the better with the other."""
     found = {
         group[0].label: scores
         for group in grouped(chosen, lambda cell: cell.combination)

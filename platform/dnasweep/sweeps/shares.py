@@ -1,7 +1,7 @@
-"""Several drivers that work on one sweep: each begins at another trial, so that none waits for the others.
+"""Several drivers of one sweep: each starts with a different trial, so none waits for others.
 
-A stage that one of them computes is never computed by another: whoever comes to it waits and reads it. Drivers
-that all began at the first trial would wait for one another at every single one.
+A stage is computed by only one driver: another that needs it waits and reads the result. Drivers
+that all started with the first trial would wait for one another at every trial.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import re
 from dnasweep.errors import InputError
 
 VARIABLE = "DNASWEEP_SHARE"
-"""Environment variable that says which driver this is of how many, such as `0/4`, counted from 0."""
+"""Environment variable with the number of this driver, counted from 0, and the number of drivers,
+such as `0/4`."""
 
 
 def share() -> float:
-    """Return the part of the trials that other drivers begin with, from 0 to below 1.
+    """Return where this driver starts, as a fraction of the trials, from 0 to below 1.
 
     Examples
     --------
@@ -30,7 +31,7 @@ def share() -> float:
     Raises
     ------
     InputError
-        When the variable has another form.
+        If the variable has another form.
     """
     text = os.environ.get(VARIABLE, "0/1")
     match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)

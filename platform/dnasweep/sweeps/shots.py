@@ -1,4 +1,4 @@
-"""Few shots compared: what each initialisation reaches with a few training rows, of each class where there are.
+"""Comparison of few-shot sweeps: the scores of each initialisation with few training rows.
 
 Nothing is chosen: every trial is evaluated once, on all test rows, at the threshold 0.5.
 """
@@ -22,9 +22,10 @@ from dnasweep.sweeps.tables import higher_is_better
 from dnasweep.tasks.registry import task_of
 
 GROUPED_BY = ["tokenizer", "learning_rate", "initialisation"]
-"""What trials share that differ in shots, draw and seed alone; `learning_rate` is missing where it
-follows from the number of shots. A pretrained checkpoint with a tokenizer of its own is put with the
-one tokenizer of all other trials, to be compared with them, and named with its own."""
+"""Columns shared by trials that differ only in shots, draw and seed; `learning_rate` is missing if
+it depends on the number of shots. If all other trials have the same tokenizer, a pretrained
+checkpoint with its own tokenizer is grouped with them for comparison, and its name includes its
+tokenizer."""
 
 
 def compare_shots(
@@ -48,10 +49,10 @@ def compare_shots(
     metric
         Test metric to compare by.
     rates_follow_shots
-        Whether the learning rate is a matter of the number of shots; otherwise trials of different
-        rates are compared apart.
+        Whether the learning rate depends on the number of shots; otherwise trials with different
+        learning rates are compared separately.
     overlap
-        Number of shots to the mean fraction of its rows that two draws share.
+        Mean fraction of rows that two draws share, by number of shots.
     shared_encoders
         Whether all seeds of a pretrained initialisation start from one encoder.
     labels
@@ -84,7 +85,7 @@ def compare_shots(
 
 
 def initialisations(cells: Sequence[CellResult]) -> dict[str, str]:
-    """Return where each trial starts, in words, by trial key."""
+    """Return the starting point of each trial, in words, by trial key."""
     ours = {c.tokenizer for c in cells if not c.checkpoint}
     sets = {c.species_set for c in cells if not c.checkpoint and c.species_set != "none"}
     shown = short_names(c.checkpoint for c in cells if c.checkpoint)
@@ -164,7 +165,7 @@ def _baseline(baselines: Sequence[BaselineResult]) -> pd.DataFrame:
 
 
 def _over_baseline(comparison: ShotComparison) -> pd.Series:
-    """Return how much better each mean is than the baseline's of as many shots."""
+    """Return the gain of each mean over the baseline with the same number of shots."""
     column = f"test_{comparison.metric}"
     if comparison.rows.empty or column not in comparison.baseline:
         return pd.Series(float("nan"), index=comparison.rows.index)

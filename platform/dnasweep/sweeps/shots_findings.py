@@ -1,7 +1,7 @@
-"""What a few-shot comparison says, in sentences computed from its tables.
+"""Findings of a few-shot comparison, as sentences computed from its tables.
 
-A difference is called significant where its adjusted p-value is below 0.05: that of MCC where the
-sweep is compared by MCC, that of AUROC otherwise.
+A difference is called significant if its adjusted p-value is below 0.05: that of MCC if the sweep
+is compared by MCC, and that of AUROC otherwise.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dnasweep.sweeps.verdicts import Findings, Verdict
 from dnasweep.tasks.wording import metric_name
 
 SHARED = 0.2
-"""Fraction of rows that two draws share above which their spread says too little."""
+"""Fraction of shared rows between two draws above which their spread says too little."""
 
 
 def shot_findings(
@@ -32,7 +32,7 @@ def shot_findings(
     overlap
         Mean fraction of rows that two draws share, by number of shots.
     shared_encoders
-        Whether every pretrained initialisation is one encoder.
+        Whether all seeds of a pretrained initialisation start from one encoder.
     """
     say = comparison.texts
     if comparison.rows.empty:
@@ -44,7 +44,7 @@ def shot_findings(
         tested = [(f"{num:,}", one) for num, one in found.items() if not pd.isna(one.p)]
         sentences.append(say("pair", lead=lead, found=found, tested=tested))
     sentences += [say("worth", **worth) for worth in _worth(comparison)]
-    # Where trials call all test rows alike, MCC says nothing of them.
+    # If a trial assigns all test rows to one class, its MCC is not informative.
     alike = [
         (shots, group["one_class"].sum(), len(group))
         for shots, group in comparison.runs.groupby("shots")
@@ -62,7 +62,7 @@ def shot_findings(
 
 def settings(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Return the tokenizers (and learning rates) of a table in words, each with its rows; the
-    words are empty where there is one only."""
+    words are empty if there is only one."""
     rates = table["learning_rate"].nunique() > 1
     tokenizers = table["tokenizer"].nunique() > 1
     found = []
@@ -75,7 +75,7 @@ def settings(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 
 def _best(comparison: ShotComparison) -> Iterator[dict[str, Any]]:
-    """Yield the best initialisations at each number of shots, those that are level together."""
+    """Yield the best initialisations at each number of shots, with ties."""
     column = f"test_{comparison.metric}"
     for words, group in settings(comparison.rows):
         best = []
@@ -112,7 +112,7 @@ def _pairs(comparison: ShotComparison) -> Iterator[tuple[str, dict[int, Verdict]
 
 
 def _worth(comparison: ShotComparison) -> Iterator[dict[str, Any]]:
-    """Yield with how few shots a pretrained start reaches what random weights reach with the most."""
+    """Yield the fewest shots with which pretrained weights match random weights at the most."""
     column, sign = f"test_{comparison.metric}", comparison.sign
     for words, group in settings(comparison.rows):
         random = group[group["initialisation"] == RANDOM].sort_values("shots")

@@ -1,4 +1,4 @@
-"""Every pair of initialisations, and each against the baseline, at each number of shots."""
+"""Tests of initialisations, in pairs and against the baseline, at each number of shots."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def columns_of(task: Task) -> list[str]:
 
 
 class _Pool(NamedTuple):
-    """All trainings on the test rows they share."""
+    """Metrics of all training runs on the test rows they share."""
 
     num_rows: int
     places: dict[str, int]
-    """Where a training stands, by its key."""
+    """Index of each training run, by its key."""
     measured: dict[str, Measured]
-    """By metric."""
+    """Measured values by metric."""
 
 
 def paired_tests(
@@ -48,8 +48,8 @@ def paired_tests(
 ) -> pd.DataFrame:
     """Return one row per pair and number of shots, p-values adjusted over all of them.
 
-    Trainings are paired by draw and seed, and with the baseline by draw. See
-    :mod:`dnasweep.sweeps.mean_differences` for what the tests are.
+    Training runs are paired by draw and seed, and with the baseline by draw.
+    :mod:`dnasweep.sweeps.mean_differences` describes the tests.
 
     Parameters
     ----------
@@ -65,9 +65,9 @@ def paired_tests(
     Returns
     -------
     DataFrame
-        Columns :func:`columns_of`; `pairs_for_a` counts the pairs in which a has the larger value of the
-        first of the metrics, MCC of classes.
-        Benjamini and Hochberg run over all pairs at all numbers of shots, for each metric.
+        Columns :func:`columns_of`; `pairs_for_a` counts the pairs in which a has the larger value
+        of the first metric, which is MCC for classes. The Benjamini-Hochberg adjustment is applied
+        over all pairs at all numbers of shots, separately for each metric.
     """
     references = {
         (b.shots, b.resample): b.test_scores for b in baselines if b.shots and b.test_scores
@@ -95,7 +95,7 @@ def _pooled(known: dict[str, TestScores]) -> _Pool | None:
 def _pairs(
     runs: pd.DataFrame, references: Mapping[tuple[int, int], TestScores], baseline: str
 ) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
-    """Yield what is compared, and the pairs of trainings: keys a and b, draw and seed."""
+    """Yield each comparison and its pairs of training runs: keys a and b, draw and seed."""
     for (tokenizer, rate, shots), group in runs.groupby(
         ["tokenizer", "learning_rate", "shots"], sort=False, dropna=False
     ):
@@ -103,7 +103,7 @@ def _pairs(
             name: part.set_index(["resample", "seed"])["trial_key"]
             for name, part in group.groupby("initialisation", sort=False)
         }
-        # What comes later is what is tried: it reads as the new against the old.
+        # Later initialisations are the new ones, so pairs compare the new with the old.
         pairs = [(b, a, keys[b], keys[a]) for a, b in itertools.combinations(keys, 2)]
         for name, own in keys.items():
             reference = [f"baseline {(shots, resample)}" for resample, _ in own.index]

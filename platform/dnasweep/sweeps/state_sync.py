@@ -1,7 +1,8 @@
 """Synchronisation of the state of a sweep with its bucket, for the next driver on any machine.
 
-If the storage is a folder, the next driver finds the files there. If it is a bucket, they are uploaded
-while the sweep runs, and downloaded by a machine that has not written the newest version itself.
+If the storage is a folder, the next driver finds the files there. If it is a bucket, files are
+uploaded while the sweep runs, and downloaded by machines that did not write the newest version
+themselves.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from dnasweep.storage import Bucket, Storage
 log = logging.getLogger("dnasweep.storage")
 
 EVERY_SECONDS = 5.0
-"""Seconds between two uploads; a driver that is killed loses at most the state of these."""
+"""Seconds between two uploads; a driver that is killed loses at most the changes of this
+interval."""
 SHARE = 0.05
 """Largest fraction of the time that uploads may take."""
 RETRY_SECONDS = 30.0
@@ -41,7 +43,7 @@ class StateSync:
         self._uploaded: dict[Path, tuple[int, int]] = {}
 
     def download(self, path: Path) -> bool:
-        """Download a file if another machine wrote it last, and return whether it did."""
+        """Download a file if another machine wrote it last; return whether it did."""
         if self._bucket is None:
             return False
         name = path.relative_to(self._root).as_posix()
@@ -56,7 +58,7 @@ class StateSync:
 
     @contextlib.contextmanager
     def uploading(self, paths: Sequence[Path]) -> Iterator[None]:
-        """Upload the files whenever they have changed, during the block and once after it."""
+        """Upload files that have changed, repeatedly during the block and once after it."""
         if self._bucket is None:
             yield
             return
@@ -91,7 +93,7 @@ class StateSync:
                 self._bucket.write(name, path.read_bytes())
                 version = self._bucket.version(name)
             except (InputError, OSError) as error:
-                # The sweep needs it only if this machine is lost.
+                # The sweep needs the copy only if this machine is lost.
                 log.warning("%s could not be copied to the bucket: %s", name, error)
                 continue
             self._uploaded[path] = state
@@ -104,7 +106,7 @@ def _marker(path: Path) -> Path:
 
 
 def _mark(path: Path, version: str) -> None:
-    """Record which version of the bucket this machine has."""
+    """Record which version in the bucket this machine has."""
     _marker(path).write_text(version)
 
 

@@ -1,7 +1,7 @@
-"""How many training rows of each task of a suite are drawn to end within a time, chosen once.
+"""Choose how many training rows to draw from each task of a suite for a time limit.
 
-The choice is kept in the storage: the speed of a machine varies, and the same command has to go on with
-the rows that it began with.
+The choice is stored: the speed of a machine varies, but the same command must resume with the same
+rows.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from dnasweep.sweeps.time_budget import LEAST_ROWS, PASS, Draw, Load, largest_dr
 MeasureSpeed = Callable[[EncoderSpec | ClassifierSpec, int], float | None]
 """Returns the bases per second of one device on sequences of a length; None if it cannot be measured."""
 DRAWS, ROWS = "suite_draws", "suite_rows"
-"""Kinds of the artefacts that keep what was chosen, and how many rows the tasks have."""
+"""Kinds of the artefacts that store the chosen draw and the numbers of rows of the tasks."""
 _DRAW, _ROWS = "draw.json", "rows.json"
 
 
@@ -36,9 +36,9 @@ class Probe(NamedTuple):
     """A task, planned on a few rows."""
 
     task: str
-    """Its name."""
+    """Name of the task."""
     sweep: Sweep
-    """Its sweep on `LEAST_ROWS` training rows."""
+    """Sweep of the task on `LEAST_ROWS` training rows."""
 
 
 def choose_draw(
@@ -50,7 +50,7 @@ def choose_draw(
     at_once: int = 1,
     began: float | None = None,
 ) -> Draw:
-    """Return how many training rows fit into the time of the options, or what was chosen before.
+    """Return the number of training rows for the time budget, or an earlier choice for it.
 
     Parameters
     ----------
@@ -61,16 +61,16 @@ def choose_draw(
     storage
         Storage of the choice. A dry run stores it too, so that the real run makes the same choice.
     measure
-        Measures the speed of what was never trained.
+        Measures the speed of models without earlier training runs.
     at_once
         Number of trials trained at the same time.
     began
-        When the command began, by `time.monotonic`; None: now.
+        Start of the command, by `time.monotonic`; None: now.
 
     Raises
     ------
     InputError
-        If the time is too short, or a speed is not known.
+        If the time is too short, or a training speed is unknown.
     """
     began = time.monotonic() if began is None else began
     assert options.time_budget is not None
@@ -92,7 +92,7 @@ def choose_draw(
 
 
 def _results_of(options: SuiteOptions) -> Any:
-    """Return the options that change results, but for paths, whose content is in the keys of sweeps."""
+    """Return the options that change results, except paths; sweep keys cover file contents."""
     left_out = {field.name for field in dataclasses.fields(ExecutionOptions)}
     left_out |= {"data", "genome", "name", "download", "tasks", "pretrain_data", "checkpoints"}
     return {
@@ -103,7 +103,7 @@ def _results_of(options: SuiteOptions) -> Any:
 
 
 def _load(storage: Storage, probe: Probe, measure: MeasureSpeed | None) -> Load:
-    """Return what a task costs, scaled up from its sweep on a few rows."""
+    """Return the cost of a task, extrapolated from its sweep on a few rows."""
     sweep = probe.sweep
     table = sweep.data.table
     rows = count_rows(sweep.options, sweep.data.key, storage)
@@ -135,14 +135,14 @@ def _load(storage: Storage, probe: Probe, measure: MeasureSpeed | None) -> Load:
 
 
 def count_rows(options: DataOptions, key: str, storage: Storage) -> dict[str, int]:
-    """Return the rows of each split of a task as they are given, read once.
+    """Return the number of rows in each split of a task before any draw; count only once.
 
     Parameters
     ----------
     options
         Options of the data of a task.
     key
-        Names the data set, with whatever draw.
+        Key of the data set, whatever the draw.
     storage
         Storage of the counts.
     """

@@ -1,4 +1,4 @@
-"""A suite as it is asked for: its tasks, what of them is there, and a sweep for each."""
+"""The request for a suite: its tasks, those with data, and a sweep for each of them."""
 
 from __future__ import annotations
 
@@ -44,22 +44,22 @@ class PlannedTask(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class SuiteRequest:
-    """A suite with its models, and a sweep for each task that is there."""
+    """A suite with its models, and a sweep for each task with data."""
 
     suite: Suite
     """The suite."""
     options: SuiteOptions
-    """What was asked for."""
+    """Options of the command."""
     storage: Storage
     """Where artefacts are stored."""
     planned: tuple[PlannedTask, ...]
     """Tasks to run, in the order of the suite."""
     absent: Mapping[str, tuple[str, str]]
-    """Tasks that are not run, to their state and the reason."""
+    """State and reason for each task that is not run."""
     draw: str
     """How training rows are drawn, in words; empty: all are used."""
     seconds: float | None = None
-    """How long it is expected to take, where there is a time to end within."""
+    """Expected duration, if there is a time limit."""
 
     @property
     def key(self) -> str:
@@ -67,7 +67,7 @@ class SuiteRequest:
         return content_key("suite", self.suite.name, [one.sweep.key for one in self.planned])
 
     def table(self, failed: Mapping[str, str]) -> pd.DataFrame:
-        """Return one row per task that was asked for; `failed` are those without any result."""
+        """Return one row per requested task; `failed` names those without a result."""
         records: list[dict[str, Any]] = []
         planned = {one.task.name: one for one in self.planned}
         for task in self.suite.chosen(self.options.tasks):
@@ -98,7 +98,7 @@ def prepare_suite(
     measure: MeasureSpeed | None = None,
     at_once: int = 1,
 ) -> SuiteRequest:
-    """Find the tasks of a suite, choose how many rows fit into the time, and plan a sweep for each.
+    """Find the tasks of a suite, choose the number of rows, and plan a sweep for each.
 
     Parameters
     ----------
@@ -107,17 +107,17 @@ def prepare_suite(
     console
         Console for messages.
     resolve
-        Returns the arithmetic that `--precision auto` means where the sweeps will run.
+        Returns the precision that `--precision auto` means on the machine where the sweeps will
+        run.
     measure
-        Measures the speed of what was never trained, for a time to end within.
+        Measures the speed of models without earlier training runs, for a time limit.
     at_once
         Number of trials trained at the same time.
 
     Raises
     ------
     InputError
-        For a suite or a task that is not known, a folder without any task, and where no task can be
-        run.
+        For an unknown suite or task, a folder without any task, and if no task can be run.
     """
     suite = find_suite(options.suite)
     tasks = suite.chosen(options.tasks)
@@ -166,7 +166,7 @@ def prepare_suite(
 def plan_task(
     suite: Suite, found: FoundTask, options: SuiteOptions, resolve: ResolvePrecision
 ) -> PlannedTask:
-    """Return a task with its sweep; what its preparation says is said again when it is run.
+    """Return a task with its sweep; its preparation messages are shown again when it is run.
 
     Parameters
     ----------
@@ -177,19 +177,19 @@ def plan_task(
     options
         Options of the command.
     resolve
-        Returns the arithmetic that `--precision auto` means where it will run.
+        Returns the precision that `--precision auto` means on the machine where it will run.
 
     Raises
     ------
     InputError
-        If its files cannot be used, or its models do not suit them.
+        If its files cannot be used, or the models do not suit them.
     """
     name = sweep_name(suite, found.task)
     own = dataclasses.replace(
         options,
         data=(str(found.path),),
         metric=found.task.metric,
-        # A column gives the splits of one file.
+        # If the task is a single file, one of its columns gives the splits.
         split="given",
         name=f"{options.name}-{found.task.name}" if options.name else None,
     )
@@ -212,7 +212,7 @@ def _choose(
     measure: MeasureSpeed | None,
     at_once: int,
 ) -> Draw:
-    """Plan the tasks on a few rows, and choose by these how many fit into the time.
+    """Plan the tasks on a few rows, and estimate from this how many rows fit the time limit.
 
     Tasks that cannot be read are added to `absent`.
     """

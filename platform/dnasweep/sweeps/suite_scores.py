@@ -14,27 +14,29 @@ from dnasweep.sweeps.cell_results import COMPARED_AXES
 from dnasweep.sweeps.comparison import Comparison
 
 BASELINE = "k-mer baseline"
-"""How the baseline is named among the models."""
+"""Name of the baseline among the models."""
 SCORES = (
     *("task", "group", "metric", "model", "score", "score_sd", "num_seeds", "num_test_rows"),
     *("num_train_rows", "minutes", "outcome", "reason"),
 )
-"""Columns of the scores: fractions, minutes of one device. `outcome` is finished, failed, or how many of
-the seeds did not end healthy, such as `1 of 3 collapsed`, which are then in no mean."""
+"""Columns of the scores: fractions, minutes of one device. `outcome` is finished, failed, or the
+number of seeds that did not finish healthy, such as `1 of 3 collapsed`; these are excluded from
+all means."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskResult:
-    """What was found on one task."""
+    """Results of one task."""
 
     task: SuiteTask
     """The task."""
     comparisons: tuple[Comparison, ...] = ()
-    """Its sweeps: one, or one for each part where some models could not be trained."""
+    """Comparisons of its sweeps: one, or several if some models could not be trained and the sweep
+    was divided."""
     num_train_rows: int = 0
     """Training rows of each model."""
     failed: Mapping[str, str] = field(default_factory=dict)
-    """Models without a result, to the reason."""
+    """Reason for each model without a result."""
 
 
 def task_scores(result: TaskResult) -> list[dict[str, Any]]:
@@ -102,14 +104,14 @@ def task_scores(result: TaskResult) -> list[dict[str, Any]]:
 
 
 def model_name(row: Mapping[str, Any]) -> str:
-    """Return how the model of a row of trials is named: as its cell in a comparison."""
+    """Return the name of the model in a row of trials, as in a comparison."""
     rest = (row.get(axis) for axis in COMPARED_AXES)
     parts = [row["tokenizer"], row["species_set"], *(one for one in rest if not pd.isna(one))]
     return " / ".join(map(str, parts))
 
 
 def score_matrix(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return scores as a matrix, tasks by models in their order; nan where there is none."""
+    """Return scores as a matrix, tasks by models in their order; nan if there is no score."""
     names = (list(dict.fromkeys(scores[column])) for column in ("task", "model"))
     matrix = scores.pivot(index="task", columns="model", values="score").astype(float)
     rows, columns = names
@@ -117,7 +119,7 @@ def score_matrix(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def short_names(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return the scores with names of models that lack what is the same in all of them."""
+    """Return the scores with shorter model names, without the parts that all names share."""
     parts = {name: name.split(" / ") for name in dict.fromkeys(scores["model"])}
     ours = [part for name, part in parts.items() if name != BASELINE]
     if len({len(part) for part in ours}) != 1 or len(ours) < 2:

@@ -1,4 +1,4 @@
-"""What a finished sweep says of itself, for programs: one JSON file beside its report."""
+"""Machine-readable summary of a finished sweep: a JSON file in the folder of its report."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def write_summary(
     best: str | None = None,
     stem: str = "comparison",
 ) -> None:
-    """Write the summary of a sweep beside its report.
+    """Write the summary of a sweep to the folder of its report.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def write_summary(
     findings
         Findings, in sentences.
     best
-        Key of the trial that was chosen, if the sweep chooses one.
+        Key of the selected trial, if the sweep selects one.
     stem
         First part of the file names of its page and tables.
     """
@@ -56,7 +56,7 @@ def write_summary(
 
 
 def find_summaries(storage: Storage) -> list[Path]:
-    """Return the report folders of the finished sweeps of a storage; a bucket's are fetched."""
+    """Return the report folders of finished sweeps in a storage, downloaded from a bucket."""
     if storage.bucket is not None:
         for name in storage.bucket.files(_FOLDER):
             parts = name.split("/")

@@ -1,4 +1,4 @@
-"""The tables of a comparison, seeds joined."""
+"""The tables of a comparison, summarised over seeds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dnasweep.tasks.metrics import direction
 
 
 def higher_is_better(metric: str) -> bool:
-    """Return the direction of a metric; one that is not known is better when higher."""
+    """Return whether higher values of a metric are better; assumed for unknown metrics."""
     try:
         return direction(metric) != "min"
     except KeyError:
@@ -24,7 +24,7 @@ def higher_is_better(metric: str) -> bool:
 def grouped(
     cells: Iterable[CellResult], key: Callable[[CellResult], Hashable]
 ) -> list[list[CellResult]]:
-    """Return the cells that share a key, in the order in which keys appear."""
+    """Return the cells grouped by a key, in the order in which keys first appear."""
     groups: dict[Any, list[CellResult]] = {}
     for cell in cells:
         groups.setdefault(key(cell), []).append(cell)
@@ -34,14 +34,14 @@ def grouped(
 def ranked(
     cells: Sequence[CellResult], metric: str, axes: tuple[str, ...], chosen: set[Any]
 ) -> pd.DataFrame:
-    """Return one row per combination, ranked; what is not finished stands below, without a rank.
+    """Return one row per combination, ranked; unfinished combinations come last, without a rank.
 
     Parameters
     ----------
     cells
         All trials.
     metric
-        Validation metric to rank by, its bare name.
+        Bare name of the validation metric to rank by.
     axes
         Names of the further axes, which become columns.
     chosen
@@ -116,9 +116,9 @@ def selected_table(
     rows
         Rows returned by :func:`ranked`.
     metric
-        Metric whose 95 % interval and distance to the baseline are given.
+        Metric for which the 95 % interval and the difference from the baseline are given.
     baselines
-        References, for that distance.
+        References for that difference.
     """
     if rows.empty or not chosen:
         return pd.DataFrame()

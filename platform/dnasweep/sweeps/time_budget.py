@@ -1,7 +1,7 @@
-"""How many training rows fit into a time: the largest draw, the same for every model and task.
+"""Find the largest draw of training rows, the same for all models and tasks, within a time limit.
 
-What a training takes grows with its rows; tokenizing, evaluation on test and starting do not, and a
-part of the time is kept for them.
+Training time grows with the number of rows. The time for tokenizing, evaluation on test and
+starting does not, so a fraction of the time limit is reserved for these.
 """
 
 from __future__ import annotations
@@ -15,39 +15,40 @@ from dnasweep.errors import InputError
 from dnasweep.progress import duration
 
 LEAST_ROWS = 100
-"""Fewer training rows are no honest look at a task."""
+"""Minimum number of training rows for a meaningful result on a task."""
 KEPT = 0.25
-"""Part of the time that is kept for all but training."""
+"""Fraction of the time reserved for everything except training."""
 START_SECONDS = 25.0
-"""Of each task: reading, auditing, tokenizing and the report."""
+"""Seconds per task for reading, auditing, tokenizing and the report."""
 TRIAL_SECONDS = 8.0
-"""Of each trial: starting it, and starting to evaluate it."""
+"""Seconds per trial for starting its training and its evaluation."""
 PASS = 1 / 3
-"""Cost of an evaluation of a row, of a training step on it: a forward pass, and no backward pass."""
+"""Cost of evaluating a row relative to a training step on it: a forward pass without a backward
+pass."""
 
 
 class Load(NamedTuple):
-    """What one task costs."""
+    """Cost of one task."""
 
     task: str
-    """Its name."""
+    """Name of the task."""
     num_train: int
-    """Its training rows."""
+    """Number of training rows."""
     num_validation: int
-    """Its validation rows."""
+    """Number of validation rows."""
     num_test: int
-    """Its test rows."""
+    """Number of test rows."""
     row_seconds: float
-    """Seconds of one device for one training row: all trials, all epochs."""
+    """Seconds of one device for one training row, over all trials and epochs."""
     pass_seconds: float
     """Seconds of one device to evaluate one row once, in all trials."""
     evaluations: int
-    """Evaluations of the validation rows."""
+    """Number of evaluations of the validation rows."""
     num_trials: int = 1
-    """Trials."""
+    """Number of trials."""
 
     def seconds(self, num_rows: int) -> float:
-        """Return the seconds of one device that so many training rows take."""
+        """Return the seconds of one device for a number of training rows."""
         train = min(num_rows, self.num_train)
         validation = min(max(1, num_rows // VALIDATION_PART), self.num_validation)
         passes = self.evaluations * validation + self.num_test
@@ -55,16 +56,16 @@ class Load(NamedTuple):
 
 
 class Draw(NamedTuple):
-    """How many training rows are used."""
+    """Number of training rows to use."""
 
     num_rows: int | None
-    """At most so many of each task; None: all."""
+    """Maximum number of rows of each task; None: all."""
     seconds: float
-    """Expected, of all work."""
+    """Expected seconds for all work."""
 
     @property
     def text(self) -> str:
-        """The draw in words; empty where all rows are used."""
+        """The draw in words; empty if all rows are used."""
         if self.num_rows is None:
             return ""
         return f"at most {self.num_rows:,} training rows of each task, drawn by class"
@@ -73,7 +74,7 @@ class Draw(NamedTuple):
 def largest_draw(
     loads: Sequence[Load], minutes: float, *, at_once: int = 1, spent: float = 0.0
 ) -> Draw:
-    """Return the largest draw of training rows that fits into a time.
+    """Return the largest draw of training rows that fits a time limit.
 
     Parameters
     ----------
@@ -84,12 +85,12 @@ def largest_draw(
     at_once
         Number of trials trained at the same time.
     spent
-        Seconds of it that have passed.
+        Seconds of this time that have already passed.
 
     Returns
     -------
     draw
-        A number of rows with two digits, or all rows.
+        A number of rows with two significant digits, or all rows.
 
     Raises
     ------
@@ -123,6 +124,6 @@ def largest_draw(
 
 
 def _two_digits(number: int) -> int:
-    """Return a number with all digits but the first two 0, rounded down."""
+    """Return a number rounded down to two significant digits."""
     step = 10 ** max(0, len(str(number)) - 2)
     return number // step * step

@@ -143,9 +143,9 @@ class TrainingOptions(Checked):
         Parameters
         ----------
         epoch_bases
-            Bases of one pass over the rows that are pretrained on.
+            Number of bases in one pass over the pretraining rows.
         precision
-            Arithmetic of the forward and backward pass.
+            Precision of the forward and backward pass.
         """
         batch = self.pretrain_batch_size
         return TrainingConfig(
@@ -162,14 +162,14 @@ class TrainingOptions(Checked):
     def finetuning(self, epoch_bases: float, *, precision: Precision) -> TrainingConfig:
         """Return the schedule of fine-tuning; the learning rate and the seed come from the cell.
 
-        Options that leave epochs or batch size to the number of shots count as the defaults here.
+        If epochs or batch size depend on the number of shots, their defaults are used here.
 
         Parameters
         ----------
         epoch_bases
-            Bases of one pass over the training rows.
+            Number of bases in one pass over the training rows.
         precision
-            Arithmetic of the forward and backward pass.
+            Precision of the forward and backward pass.
         """
         epochs, batch = self.finetune_epochs, self.batch_size
         epochs = TrainingOptions.finetune_epochs if epochs is None else epochs

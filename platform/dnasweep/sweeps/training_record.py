@@ -1,4 +1,4 @@
-"""What a storage knows of the training of a model: its sweep, its scores with their spread, its data."""
+"""The training record of a model: its sweep, its scores with their spread, and its data."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ from dnasweep.sweeps.tables import higher_is_better
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingRecord:
-    """The training of one model."""
+    """Record of the training of one model."""
 
     trial_key: str
-    """The trial."""
+    """Key of the trial."""
     sweep: dict[str, Any]
-    """Summary of the sweep that it was trained by, see :mod:`~dnasweep.sweeps.summary`."""
+    """Summary of the sweep that trained it, see :mod:`~dnasweep.sweeps.summary`."""
     row: dict[str, Any]
-    """Its combination in the comparison: axes, `num_seeds`, validation scores with `_sd`, and where the
-    combination was selected, test scores with `_sd`."""
+    """Its combination in the comparison: axes, `num_seeds`, validation scores with `_sd`, and test
+    scores with `_sd` if the combination was selected."""
     baseline: dict[str, Any]
     """Test scores of the best k-mer baseline, as `test_<metric>`, and its `name`; empty: none."""
     outcome: StageOutcome
     """Its best evaluation, steps and cost."""
     dataset: Dataset
-    """What it was trained and tested on, and the audit."""
+    """The data for training and testing, with the audit."""
     request: dict[str, Any]
-    """What the data set was made from, as recorded: files, splits."""
+    """Recorded origin of the data set: files, splits."""
 
     @property
     def start(self) -> tuple[str, str]:
-        """The checkpoint and the species set that it was trained from; empty where there is none.
+        """The checkpoint and the species set that training started from; empty if there is none.
 
-        Tables have both in one column: a species set, a checkpoint in its place, or one after the other.
+        Tables have both in one column: a species set, a checkpoint, or both in succession.
         """
         told = str(self.row.get("species_set", ""))
         for name, shown in short_names(self.sweep["axes"].get("checkpoint", ())).items():
@@ -57,7 +57,7 @@ class TrainingRecord:
 
 
 def trial_of(directory: Path) -> str:
-    """Return the key of the trial whose model a folder is; empty if it is none's."""
+    """Return the key of the trial whose model is in a folder; empty if there is no such trial."""
     manifest = directory.parent / MANIFEST
     if directory.name != CHECKPOINT or not manifest.is_file():
         return ""
@@ -66,14 +66,14 @@ def trial_of(directory: Path) -> str:
 
 
 def find_record(storage: Storage, trial_key: str) -> TrainingRecord | None:
-    """Return what is known of the training of a trial; None if no finished sweep of the storage has it.
+    """Return the training record of a trial; None if no finished sweep includes it.
 
     Parameters
     ----------
     storage
         Storage of the sweep.
     trial_key
-        The trial. Of several sweeps that have it, the last one to finish counts.
+        Key of the trial. If several sweeps include it, the last one to finish is used.
     """
     if not trial_key or (path := storage.file(ClassifierSpec.kind, trial_key, OUTCOME)) is None:
         return None
@@ -81,7 +81,8 @@ def find_record(storage: Storage, trial_key: str) -> TrainingRecord | None:
     for folder in find_summaries(storage):
         sweep = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
         row: dict[str, Any] = {}
-        # The selected combinations have the scores of the others, and those on test.
+        # The rows of selected combinations have test scores in addition to the scores of the
+        # others.
         for name in ("", "selected"):
             row |= _row_of(read_table(folder, sweep["stem"], name), trial_key)
         if row and storage.exists(DATASETS, sweep["dataset"]):

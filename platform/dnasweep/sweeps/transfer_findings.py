@@ -1,8 +1,8 @@
-"""What a species transfer says, in sentences computed from its tables.
+"""Findings of a species transfer, as sentences computed from its tables.
 
-A difference between means over seeds is called significant where its adjusted p-value, for other
-test rows and other seeds, is below 0.05: that of the metric if it is tested, else of the one that decides
-for the task, as AUROC does for two classes.
+A difference between means over seeds is called significant if its adjusted p-value is below 0.05;
+the p-value accounts for other test rows and other seeds. It is that of the metric if this is
+tested, and otherwise that of the decisive metric of the task, such as AUROC for two classes.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ QUESTIONS: tuple[tuple[str, str, str], ...] = (
     ("zero-shot", "random", "Can rows of other species replace those of the target"),
     ("zero-shot", "all", "What is lost without the target's own rows"),
 )
-"""Pairs of strategies, and what their difference answers."""
+"""Pairs of strategies, and the question that their difference answers."""
 MIN_TARGETS = 5
-"""Of fewer the signs can tell nothing: p is 0.125 at least."""
+"""Minimum number of targets for a sign-flip test; with fewer, p is at least 0.125."""
 FEW_ROWS = 100
-"""Test rows of a target below which single differences mean little."""
+"""Number of test rows of a target below which single differences mean little."""
 
 
 def transfer_findings(transfer: Transfer, num_cells: int) -> Findings:
@@ -63,7 +63,7 @@ def transfer_findings(transfer: Transfer, num_cells: int) -> Findings:
 
 
 def _order(transfer: Transfer, tokenizer: str) -> dict[str, Any]:
-    """Return the means of the strategies, the best first."""
+    """Return the strategies with their means, the best first."""
     means, column = transfer.means, f"test_{transfer.metric}"
     if means.empty or means["num_targets"].max() < 1:
         return {}
@@ -82,7 +82,7 @@ def _tests(transfer: Transfer, tokenizer: str, a: str, b: str) -> pd.DataFrame:
 
 
 def _answer(transfer: Transfer, mine: pd.DataFrame, claim: str) -> dict[str, Any]:
-    """Return the verdict on the mean over targets, if it was tested, and those on single ones."""
+    """Return the verdicts on the mean over targets, if tested, and on single targets."""
     metric = transfer.decisive
     sign = 1 if higher_is_better(metric) else -1
     single = {
@@ -96,7 +96,7 @@ def _answer(transfer: Transfer, mine: pd.DataFrame, claim: str) -> dict[str, Any
     whole = single.pop(EVERY, None)
     if not single:
         return {}
-    # The mean that the interval is of: of seeds that there are on every target.
+    # The mean to which the interval belongs: over the seeds available on every target.
     estimates = [one.estimate for one in single.values()]
     over_targets = ""
     for _, row in mine[mine["target"] == EVERY].iterrows():
@@ -112,7 +112,7 @@ def _answer(transfer: Transfer, mine: pd.DataFrame, claim: str) -> dict[str, Any
 
 
 def by_distance(transfer: Transfer) -> pd.DataFrame:
-    """Return how the gain of each strategy goes with the distance to the nearest relative.
+    """Return the correlation of each strategy's gain with the distance to the nearest relative.
 
     Returns
     -------
@@ -158,7 +158,7 @@ def _against_baseline(transfer: Transfer, tokenizer: str) -> dict[str, Any]:
 
 
 def _closing(transfer: Transfer) -> dict[str, Any]:
-    """Return what the budgets, the seeds and the test rows leave open."""
+    """Return caveats about the budgets, the seeds and the test rows."""
     matrix = transfer.matrix
     few = matrix.dropna(subset=["num_test_rows"]).drop_duplicates("target")
     partial = matrix[matrix["outcome"] != "finished"]

@@ -1,7 +1,7 @@
-"""What pretraining on other species is worth, species by species: a target x strategy matrix.
+"""The value of pretraining on other species, for each target: a target x strategy matrix.
 
-As in every comparison selection looks at validation alone, and test metrics are read of the
-selected combinations only.
+As in every comparison, selection uses only validation metrics, and test metrics are read only for
+the selected combinations.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from dnasweep.tasks.registry import task_of
 
 
 def comparison_group(cell: CellResult) -> Hashable:
-    """Return which cells are chosen among: those of one tokenizer, target and strategy."""
+    """Return the comparison group of a cell: same tokenizer, target and strategy."""
     return (cell.tokenizer, _target(cell), _strategy(cell))
 
 
@@ -53,17 +53,17 @@ def compare_strategies(
     Parameters
     ----------
     cells
-        All trials, their target in `axes`. Test results are read of the selected ones alone.
+        All trials, with their target in `axes`. Test results are read only for the selected ones.
     baselines
         The k-mer baseline of each target.
     metric
-        Metric to select by and to show.
+        Metric for selection and display.
     relatives
-        Species with enough rows to be looked at as relatives of a target.
+        Species with enough rows to be considered as relatives of a target.
     catalogue
         Catalogue of known species; None: that of the platform.
     left_out
-        Sentences on the species that are no targets.
+        Sentences about the species that are not targets.
     num_resamples, seed
         Number of resamples and seed for the bootstrap of ensembles.
     labels
@@ -153,7 +153,7 @@ def _matrix(
 
 
 def _with_gain(matrix: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Add the difference of the test metric to random initialisation on the same target."""
+    """Add the difference in the test metric from random initialisation on the same target."""
     if f"test_{metric}" not in matrix:
         return matrix.assign(gain=float("nan"))
     start = matrix[matrix["strategy"] == "random"].set_index(["tokenizer", "target"])
@@ -167,7 +167,7 @@ def _with_gain(matrix: pd.DataFrame, metric: str) -> pd.DataFrame:
 def _others(
     cell: CellResult, target: str, relatives: Sequence[str], catalogue: Catalogue
 ) -> list[str]:
-    """Return relatives that the model has read in pretraining or in fine-tuning."""
+    """Return the relatives whose sequences the model was pretrained or fine-tuned on."""
     read = set(cell.species or ())
     if trained_on := cell.axes.get("trained_on"):
         read |= set(species_set(str(trained_on), (target, *relatives), catalogue))

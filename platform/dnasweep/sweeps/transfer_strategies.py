@@ -1,4 +1,4 @@
-"""Strategies for a classifier of a target species: which species it is trained on, and in which order."""
+"""Strategies for a classifier of a target species: which species to train on, in which order."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DESCRIPTIONS: dict[str, str] = {
 
 
 class TransferRoute(NamedTuple):
-    """What a strategy means for a target species."""
+    """Species sets that a strategy uses for a target species."""
 
     species_set: str
     """Species set to pretrain on, `none` for random initialisation."""
@@ -35,7 +35,7 @@ class TransferRoute(NamedTuple):
 def transfer_route(
     strategy: str, target: str, species: Sequence[str], catalogue: Catalogue | None = None
 ) -> TransferRoute:
-    """Return what to pretrain and to fine-tune on.
+    """Return the species sets for pretraining and fine-tuning.
 
     Parameters
     ----------
@@ -44,14 +44,14 @@ def transfer_route(
     target
         Canonical name of the target species.
     species
-        Species that the data have; relatives are sought among these.
+        Species in the data; relatives are chosen from these.
     catalogue
         Catalogue of known species; None: that of the platform.
 
     Raises
     ------
     InputError
-        For a strategy that is not known, or that needs other species if there are none.
+        For an unknown strategy, or one that needs other species if there are none.
     """
     others = [name for name in species if name != target]
     if strategy == "random":
@@ -77,7 +77,7 @@ def transfer_route(
 
 
 def strategy_of(species_set: str, target: str, trained_on: str | None) -> Strategy:
-    """Return the strategy from which :func:`transfer_route` made these.
+    """Return the strategy for which :func:`transfer_route` returns these species sets.
 
     Parameters
     ----------
@@ -100,9 +100,10 @@ class Relative(NamedTuple):
     """The nearest of some species to a target."""
 
     species: str
-    """Its name; empty if there is none."""
+    """Name of the species; empty if there is none."""
     million_years: float
-    """Since it and the target diverged; nan if there is none, or nobody has dated it."""
+    """Time since the species and the target diverged; nan if there is no relative or no
+    estimate."""
 
 
 def nearest_relative(

@@ -1,4 +1,4 @@
-"""Pairs of strategies tested on the same rows: on each target, and on the mean over targets."""
+"""Tests of pairs of strategies on the same rows: on each target, and on the mean over targets."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from dnasweep.tasks.registry import BINARY
 from dnasweep.tasks.task import Task
 
 EVERY = "all"
-"""The target of a test on the mean over targets."""
+"""Name used as target in tests on the mean over targets."""
 
 Scores = Mapping[tuple[str, str, str], BySeed]
-"""Tokenizer, target and strategy to scores by seed."""
+"""Scores by seed, for each tokenizer, target and strategy."""
 
 
 def target_tests(
     scores: Scores, *, num_resamples: int = 2000, seed: int = 0, task: Task = BINARY
 ) -> pd.DataFrame:
-    """Return one row per tokenizer, target and pair of strategies, p-values adjusted over all rows.
+    """Return one row per tokenizer, target and pair of strategies, adjusted over all rows.
 
-    Differences are a minus b; b stands before a in `STRATEGIES`. Columns as in
+    Differences are a minus b; b comes before a in `STRATEGIES`. Columns as in
     :func:`dnasweep.sweeps.pairs.columns_of`.
 
     Parameters
@@ -62,11 +62,11 @@ def target_tests(
 def overall_tests(scores: Scores, *, task: Task = BINARY) -> pd.DataFrame:
     """Return one row per tokenizer and pair of strategies, on the mean over the targets of both.
 
-    Targets count alike. For each metric that the task is tested by, such as `mcc`, `mcc_p` asks about
-    other rows of these species and about other seeds, of which only those are compared that a strategy
-    has on every target; `mcc_targets_p` asks about other species: whether the differences of the targets
-    could as well have had the other sign (:func:`sign_flip`); `mcc_num_better` counts the targets on
-    which a is better.
+    All targets have equal weight. For each metric that the task is tested by, such as `mcc`:
+    `mcc_p` accounts for other rows of these species and other seeds, and uses only seeds that a
+    strategy has on every target; `mcc_targets_p` accounts for other species, by testing whether
+    the differences of the targets could equally well have the opposite sign (:func:`sign_flip`);
+    `mcc_num_better` counts the targets on which a is better.
 
     Parameters
     ----------
@@ -115,9 +115,9 @@ def _over(pairs: Sequence[tuple[BySeed, BySeed]]) -> dict[str, Any] | None:
 
 
 def sign_flip(differences: np.ndarray) -> float:
-    """Return how often the mean of these is as far from 0 when each may have either sign.
+    """Return how often the mean is at least as far from 0 with random signs: the p-value.
 
-    All 2^n choices of signs are tried, so p is exact and at least 2 / 2^n for n differences that
+    All 2^n choices of signs are tried, so p is exact, and at least 2 / 2^n for n differences that
     are not 0. Fisher, The Design of Experiments (1935).
     """
     signs = np.array(list(itertools.product((-1, 1), repeat=len(differences))))
@@ -128,7 +128,8 @@ def sign_flip(differences: np.ndarray) -> float:
 def rank_correlation(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     """Return Spearman's correlation and its exact two-sided p, over all orders of at most 8 points.
 
-    Ties share their mean rank; nan for fewer than 4 points or where all values of one are equal.
+    Ties share their mean rank; nan for fewer than 4 points or if all values of one variable are
+    equal.
     """
     if len(x) < 4 or len(set(x)) < 2 or len(set(y)) < 2:
         return float("nan"), float("nan")

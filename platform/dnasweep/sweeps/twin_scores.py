@@ -1,6 +1,6 @@
-"""What the selected cells reach on test rows that have a twin in train, and on those that have none.
+"""Scores of the selected cells on test rows with and without a twin in training.
 
-A model that knows its training rows by heart does well on the first alone.
+A model that has memorised its training rows does well only on test rows with a twin.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from dnasweep.sweeps.cell_results import BaselineResult, CellResult, bare
 from dnasweep.sweeps.tables import grouped
 
 WITH, WITHOUT = "with_twin", "without_twin"
-"""Columns: the metric on test rows with a twin, and on those without."""
+"""Column names of the metric on test rows with and without a twin."""
 FEWEST = 20
-"""Test rows with a twin below which nothing is said of them."""
+"""Minimum number of test rows with a twin for a statement about them."""
 
 
 def twin_scores(
@@ -30,17 +30,18 @@ def twin_scores(
     """Return one row per selected combination, in the order given, and baseline: cell, num_with,
     num_without (test rows), with_twin and without_twin (the metric, mean over seeds).
 
-    A metric of rows of one class is missing. With fewer than 20 test rows that have a twin the table
-    is empty: their score would be chance.
+    The metric is missing if the rows have only one class. With fewer than 20 test rows that have a
+    twin, the table is empty, because their score would be too uncertain.
 
     Parameters
     ----------
     chosen
         The selected trials, with their test scores.
     baselines
-        References beside them.
+        References to include.
     twins
-        Ids of the rows that have a twin in train; see :class:`dnasweep.data.twins.Twins`.
+        Ids of the rows that have a twin in the training rows; see
+        :class:`dnasweep.data.twins.Twins`.
     metric
         Bare name of the metric.
     """

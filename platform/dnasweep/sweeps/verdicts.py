@@ -1,4 +1,4 @@
-"""A verdict: a claim with the numbers that decide it. Sentences and tables of pages are made of them."""
+"""Verdicts: claims with the numbers that decide them, for sentences and tables of pages."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ COLUMNS = ["claim", "measure", "estimate", "interval", "p_adjusted", "verdict"]
 
 
 class Verdict(NamedTuple):
-    """One claim, such as that a model is better than another, and whether the data bear it out."""
+    """One claim, such as that one model is better than another, with its test."""
 
     claim: str
-    """What is compared, or what is tested."""
+    """What is compared or tested."""
     measure: str
-    """What the estimate is of: `MCC difference`, `odds ratio`."""
+    """What the estimate measures: `MCC difference`, `odds ratio`."""
     estimate: float
     p: float
-    """Adjusted over the family of the claim; nan where it could not be tested."""
+    """P-value adjusted over the family of the claim; nan if it could not be tested."""
     low: float = NAN
     """Lower end of the 95 % interval of the estimate."""
     high: float = NAN
     null: float = 0.0
-    """The estimate where there is no effect: 1 for ratios."""
+    """Value of the estimate without an effect: 1 for ratios."""
     sign: int = 1
-    """-1 where lower is better, 0 where the estimate has no direction, else 1."""
+    """-1 if lower is better, 0 if the estimate has no direction, else 1."""
 
     @property
     def significant(self) -> bool:
@@ -39,22 +39,22 @@ class Verdict(NamedTuple):
 
     @property
     def higher(self) -> bool:
-        """Whether the estimate is significantly above that of no effect."""
+        """Whether the estimate is significantly above the null value."""
         return self.significant and self.estimate > self.null
 
     @property
     def lower(self) -> bool:
-        """Whether the estimate is significantly below that of no effect."""
+        """Whether the estimate is significantly below the null value."""
         return self.significant and not self.higher
 
     @property
     def better(self) -> bool:
-        """Whether the estimate is significantly better than that of no effect."""
+        """Whether the estimate is significantly better than the null value."""
         return self.higher if self.sign > 0 else self.lower
 
     @property
     def worse(self) -> bool:
-        """Whether the estimate is significantly worse than that of no effect."""
+        """Whether the estimate is significantly worse than the null value."""
         return self.lower if self.sign > 0 else self.higher
 
     @property
@@ -77,7 +77,7 @@ class Verdict(NamedTuple):
 
     @property
     def finite(self) -> bool:
-        """Whether the estimate is a number: an odds ratio has none where nothing is on one side."""
+        """Whether the estimate is finite; an odds ratio is not if one of its counts is 0."""
         return math.isfinite(self.estimate)
 
     @property
@@ -87,12 +87,12 @@ class Verdict(NamedTuple):
 
 
 class Findings(NamedTuple):
-    """What a comparison has found."""
+    """Findings of a comparison."""
 
     sentences: list[str]
-    """The most important first."""
+    """Sentences, the most important first."""
     verdicts: list[Verdict]
-    """The claims that were tested."""
+    """The tested claims."""
 
 
 def table_of(verdicts: Iterable[Verdict]) -> pd.DataFrame:
