@@ -103,10 +103,10 @@ def test_a_damaged_model_of_a_storage_is_named(toy_model: Path, tmp_path: Path) 
     assert find_model_directory(str(trial / "checkpoint")) == trial / "checkpoint"
     weights = trial / "checkpoint" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x7f")
-    with pytest.raises(InputError, match=r"model.safetensors has another content") as caught:
+    with pytest.raises(InputError, match=r"model.safetensors has different content") as caught:
         find_model_directory(str(trial / "checkpoint"))
     assert caught.value.file == str(trial)
-    with pytest.raises(InputError, match=r"another content"):
+    with pytest.raises(InputError, match=r"different content"):
         prepare_checkpoints(
             storage, [str(trial / "checkpoint")], model=ModelConfig(), tunings=[TuningConfig()]
         )

@@ -1,8 +1,9 @@
-"""Every option that changes a result: frozen dataclasses that are checked when they are made.
+"""All options that change results: frozen dataclasses, checked when they are created.
 
-Each class can be written as canonical JSON, so the :func:`content_key` of a configuration names the
-artefact that is made from it; :mod:`~dnasweep.config.versions` has the other part of a key. What only
-changes where or how fast something runs (workers, devices, storage) is not in these classes.
+Each class can be written as canonical JSON, so the :func:`content_key` of a configuration names
+the artefact made from it; the other part of a key is in :mod:`~dnasweep.config.versions`. Options
+that only affect where or how fast something runs (workers, devices, storage) are not in these
+classes.
 """
 
 from dnasweep.config.finetuning import AVERAGED, ClassificationConfig, TuningConfig

@@ -27,10 +27,10 @@ class PlaceOptions(Checked):
 
 
 class WorkerRange(NamedTuple):
-    """The fewest and the most workers of a trial."""
+    """Minimum and maximum number of workers of a trial."""
 
     minimum: int
-    """Number of workers that a trial continues with if the cluster has no room for more."""
+    """Number of workers with which a trial continues if the cluster has no room for more."""
     maximum: int
     """Number of workers of a trial if the cluster has room for them."""
 
@@ -83,5 +83,5 @@ class WorkerOptions(Checked):
 
     @property
     def worker_range(self) -> WorkerRange:
-        """Fewest and most workers of one trial."""
+        """Minimum and maximum number of workers of one trial."""
         return read_worker_range(self.workers_per_trial)

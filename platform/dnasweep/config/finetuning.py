@@ -1,4 +1,4 @@
-"""Fine-tuning settings other than the schedule: how rows are shown, and which weights are trained."""
+"""Fine-tuning settings other than the schedule: presentation of rows and weights to train."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dnasweep.errors import InputError
 AVERAGED = "average_reverse_complement"
 """Key in a classifier's `config.json` for averaging over both strands."""
 MAX_RANK = 65_536
-"""A rank above the width of a model adds nothing."""
+"""Maximum LoRA rank; a rank above the width of a model has no benefit."""
 _SPEC = re.compile(
     r"lora-(?P<rank>[0-9]{1,7})(?:-a(?P<alpha>[0-9]{1,7}))?(?:@(?P<targets>[\w.+]+))?"
 )
@@ -21,7 +21,7 @@ _SPEC = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class ClassificationConfig(Config):
-    """How rows are shown to a classifier, its loss, and the choice of its weights."""
+    """How rows are presented to a classifier, its loss, and the choice of its weights."""
 
     augment_reverse_complement: bool = False
     """Train on a row or its reverse complement, chosen at random for each row and epoch."""
@@ -54,7 +54,7 @@ class TuningConfig(Config):
     alpha: int = 0
     """Alpha of the additions, whose scale is alpha / rank; only for `lora`."""
     targets: tuple[str, ...] = ()
-    """Names of the linear layers with additions; empty: query and value of the attention."""
+    """Names of the linear layers with additions; empty: query and value of attention."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

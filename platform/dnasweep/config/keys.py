@@ -37,7 +37,7 @@ def content_key(*parts: Any) -> str:
 
 
 def trial_key(*parts: Any) -> str:
-    """Return the key of a trial, a hash of everything that determines its result; it survives restarts."""
+    """Return the key of a trial: a hash of everything that determines its result."""
     return content_key("trial", *parts)
 
 

@@ -19,7 +19,7 @@ PRESETS: dict[str, tuple[int, int, int]] = {
 """Model sizes by name: layers, hidden width, attention heads."""
 
 CONVNET = "dnasweep-convnet"
-"""Model type of our convolutional network in `config.json`."""
+"""Model type of the convolutional network in `config.json`."""
 LOGO_EMBEDDING = 128
 """Width of the factorised token embeddings of LOGO (Yang et al. 2022)."""
 
@@ -36,18 +36,18 @@ Windows = Literal["none", "log-odds", "hidden"]
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig(Config):
-    """An encoder."""
+    """Size and kind of an encoder."""
 
     layers: Annotated[int, Range(1, 1_000)] = 2
-    """Transformer layers."""
+    """Number of transformer layers."""
     hidden: Width = 128
     """Width of the residual stream."""
     heads: Width = 2
-    """Attention heads; divides `hidden`."""
+    """Number of attention heads; must divide `hidden`."""
     intermediate: Annotated[int, Range(1, 1_048_576)] = 512
     """Width of the feed-forward layer."""
     max_tokens: Annotated[int, Range(4, MANY)] | None = None
-    """Longest sequence length in tokens, special tokens counted; None: what the data needs."""
+    """Maximum sequence length in tokens, including special tokens; None: set from the data."""
     family: str = "roberta"
     """`roberta`; `dnasweep-convnet`, a convolutional network, for which `hidden` is the number of channels;
     `albert`, with weights shared by all layers and factorised token embeddings; or, for a pretrained
@@ -88,14 +88,15 @@ class ModelConfig(Config):
         """Return the configuration of a named size.
 
         `tiny` (2 x 128), `small` (6 x 384), `base` (12 x 768) or any `LAYERSxHIDDEN[xHEADS]`, each
-        with `-alibi` after it for that attention bias; or `logo`, LOGO's ALBERT (2 x 256).
+        optionally followed by `-alibi` for an attention bias by distance; or `logo`, LOGO's ALBERT
+        (2 x 256).
 
         Parameters
         ----------
         name
             Name of the size.
         max_tokens, windows
-            As for the fields of these names.
+            As for the fields with these names.
         """
         match = _SPEC.fullmatch(name)
         if match is None or (match["name"] and match["name"] not in PRESETS):

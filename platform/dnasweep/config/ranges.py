@@ -24,9 +24,9 @@ class Range(NamedTuple):
     """The smallest and the largest allowed value; NaN and infinity are never allowed."""
 
     least: float
-    """The least."""
+    """Minimum."""
     most: float
-    """The most."""
+    """Maximum."""
     above: bool = False
     """Whether the value must be greater than `least`."""
     below: bool = False

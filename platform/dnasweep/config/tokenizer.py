@@ -1,4 +1,4 @@
-"""How DNA is cut into tokens."""
+"""How DNA is divided into tokens."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SPEC = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class TokenizerConfig(Config):
-    """How DNA is cut into tokens."""
+    """How DNA is divided into tokens."""
 
     kind: TokenizerKind = "kmer"
     """`kmer` (all k-mers), `greedy` (the same k-mers, restarting after each letter that is not a base, like
@@ -33,7 +33,8 @@ class TokenizerConfig(Config):
     """Bases from one k-mer to the next: with k they do not overlap, with 1 they overlap fully; only for
     `kmer`."""
     vocab_size: int = 4096
-    """Tokens in the vocabulary, special tokens included; only for `bpe` and `wordpiece`."""
+    """Number of tokens in the vocabulary, including special tokens; only for `bpe` and
+    `wordpiece`."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -28,7 +28,7 @@ class OptimizerConfig(Config):
     beta2: float = 0.98
     """Decay of the second moment."""
     epsilon: float = 1e-6
-    """Epsilon, added to the root of the second moment."""
+    """Epsilon, added to the square root of the second moment."""
     warmup: NotAll = 0.06
     """Fraction of all steps with a rising learning rate."""
     clip: Positive = 1.0
@@ -44,9 +44,9 @@ class TrainingConfig(Config):
     batch_size: Count = 64
     """Sequences per optimizer step, over all workers together."""
     micro_batch_size: Count = 64
-    """Sequences per forward pass. Every step is cut into micro-batches of this size, whatever the
-    number of workers, so that results do not depend on that number. At most
-    batch_size / micro_batch_size workers can share a step."""
+    """Sequences per forward pass. Every step is divided into micro-batches of this size for any
+    number of workers, so results do not depend on that number. At most batch_size /
+    micro_batch_size workers can share a step."""
     evaluations: Count = 5
     """Number of evaluations on validation, spread evenly over the budget, the last one at the end."""
     dropout: NotAll = 0.0

@@ -1,9 +1,10 @@
 """Format versions: one number for each kind of code whose output is stored under a content key.
 
-A content key is a hash of the inputs of an artefact. It does not cover the code that makes the artefact,
-so a number from here is part of the key as well. If a change of code gives a different result for the same
-inputs, raise the corresponding number: artefacts of the old code are then no longer found and are made
-again. If results stay the same, do not change the number, or finished work is computed again.
+A content key is a hash of the inputs of an artefact. It does not cover the code that makes the
+artefact, so a number from here is part of the key as well. If a code change gives a different
+result for the same inputs, raise the corresponding number: artefacts of the old code are then no
+longer found, and are made again. If results stay the same, do not change the number, or finished
+work is computed again.
 """
 
 from __future__ import annotations
@@ -26,25 +27,25 @@ PMI = 1
 GENOME = 1
 """A genome's bases, copied into the storage for jobs to read (`genomics.genome_store`)."""
 SHARDS = 1
-"""How every sharded job cuts its rows into parts (`jobs.shards.work_list`)."""
+"""How every sharded job divides its rows into parts (`jobs.shards.work_list`)."""
 ATTRIBUTIONS = 6
-"""Attributions, beside `SHARDS` (`jobs.attribution_request`)."""
+"""Attributions, in addition to `SHARDS` (`jobs.attribution_request`)."""
 ATTRIBUTION_TABLE = "2"
 """Columns of an attribution table; also written into the file, and checked when it is read
 (`attribution.tables`)."""
 PREDICTIONS = 1
-"""Class probabilities, beside `SHARDS` (`jobs.prediction_request`)."""
+"""Class probabilities, in addition to `SHARDS` (`jobs.prediction_request`)."""
 EMBEDDINGS = 1
-"""Embeddings, beside `SHARDS` (`jobs.embedding_request`)."""
+"""Embeddings, in addition to `SHARDS` (`jobs.embedding_request`)."""
 MARGINAL = 1
-"""Outputs of a marginalisation, beside `SHARDS` (`jobs.marginal_request`)."""
+"""Outputs of a marginalisation, in addition to `SHARDS` (`jobs.marginal_request`)."""
 DESIGN = 1
-"""Designed sequences, beside `SHARDS` (`jobs.design_request`)."""
+"""Designed sequences, in addition to `SHARDS` (`jobs.design_request`)."""
 SCAN = 1
-"""Scores of a genome scan, beside `SHARDS` (`jobs.scan_request`)."""
+"""Scores of a genome scan, in addition to `SHARDS` (`jobs.scan_request`)."""
 SCAN_FINDINGS = 2
 """Peaks of a scan, and their overlap with known annotation (`workflows.scan_files`)."""
 VARIANTS = 3
-"""Variant scores, beside `SHARDS` (`jobs.variant_request`)."""
+"""Variant scores, in addition to `SHARDS` (`jobs.variant_request`)."""
 ATTRIBUTION_COMPARISON = 3
 """Comparisons of attributions of several models (`workflows.explanation_comparison`)."""

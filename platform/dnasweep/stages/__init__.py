@@ -1,1 +1,1 @@
-"""Data set, tokenizer, corpus, encoder, classifier and test scores, each an artefact."""
+"""Stages and their artefacts: data set, tokenizer, corpus, encoder, classifier, test scores."""

@@ -39,19 +39,19 @@ def finetune(
     spec
         Specification of the classifier.
     context
-        The group of workers that this process belongs to; None: the one that is set up.
+        The group of workers that this process belongs to; None: the group that is set up.
     listener
         Callbacks, if any.
 
     Raises
     ------
     InputError
-        If nothing can be learned from the training or validation rows of the species it learns from,
-        such as rows of one class, or there are fewer rows of a class than shots.
+        If the training or validation rows of the species to learn from are not sufficient, for
+        example if all have one class, or if there are fewer rows of a class than shots.
     """
     context = context or DistributedContext.current()
     if context.world_size == 1 and (there := find_outcome(storage, spec)) is not None:
-        # A process that was killed right after publication has left its train state.
+        # A process that was killed right after publication left its training state behind.
         storage.forget(spec.kind, spec.key)
         return there
     if spec.encoder is not None:
@@ -115,7 +115,7 @@ def _prepare(storage: Storage, spec: ClassifierSpec) -> TrainableStage:
         head=learned.head,
         places=learned.places,
     )
-    # So that the loaded weights predict like the trial, not like the model that it started from.
+    # The loaded weights must predict like the trial, not like the model that it started from.
     if strands.average or hasattr(model.config, AVERAGED):
         setattr(model.config, AVERAGED, strands.average)
 
@@ -130,7 +130,7 @@ def _prepare(storage: Storage, spec: ClassifierSpec) -> TrainableStage:
 
 
 def _start_model(storage: Storage, spec: ClassifierSpec, **common: Any) -> Any:
-    """Return the classifier that a specification starts from, ready to be trained."""
+    """Return the initial classifier of a specification, ready for training."""
     common |= {"dropout": spec.training.dropout, "seed": spec.training.seed}
     if spec.checkpoint is not None:
         directory = kept_model(storage, spec.checkpoint)
@@ -147,7 +147,7 @@ def _start_model(storage: Storage, spec: ClassifierSpec, **common: Any) -> Any:
 
 
 def _finish_tuning(model: Any, tuning: TuningConfig) -> dict[str, float]:
-    """Merge LoRA into a trained model, and return how many of its parameters were trained."""
+    """Merge LoRA into a trained model, and return the numbers of trained and of all parameters."""
     if tuning.method == "full":
         return {}
     moved, total = num_trained(model)

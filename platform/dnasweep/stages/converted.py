@@ -1,4 +1,4 @@
-"""Checkpoints with pickled weights as safetensors, an artefact, so that each is converted once."""
+"""Checkpoints with pickled weights, converted to safetensors once and stored as artefacts."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ KIND = "converted"
 
 
 def as_safetensors(directory: Path, storage: Storage | None, scratch: str | Path) -> Path | None:
-    """Return a folder with the same model as safetensors; None where a directory has no pickled weights.
+    """Return a folder with the same model as safetensors; None if there are no pickled weights.
 
     Parameters
     ----------
     directory
         A model directory.
     storage
-        Storage of the copy; None: no copy is kept.
+        Storage for the copy; None: the copy is not kept in a storage.
     scratch
-        Folder that it is written to instead.
+        Folder for the copy if there is no storage.
 
     Raises
     ------

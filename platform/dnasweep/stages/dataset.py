@@ -28,14 +28,14 @@ class Rows(NamedTuple):
 
 
 def obtain_dataset(storage: Storage, config: DatasetConfig) -> tuple[str, Path]:
-    """Return the key and the folder of a data set, and build it if it is not published.
+    """Return the key and the folder of a data set, which is built if it is not published.
 
-    Rejected rows that the configuration allows to leave out are written beside it, as `REJECTS`.
+    Rejected rows, if the configuration allows them, are written to the file `REJECTS` beside it.
 
     Raises
     ------
     InputError
-        When a file, a row or the split cannot be used.
+        If a file, a row or the split cannot be used.
     """
     key = dataset_key(config)
     folder = storage.obtain(
@@ -53,7 +53,7 @@ def load_dataset(storage: Storage, key: str) -> Dataset:
     Raises
     ------
     InputError
-        If it is not there any more, or is damaged.
+        If the data set is missing or damaged.
     """
     return Dataset.read(storage.expect(KIND, key))
 
@@ -84,14 +84,14 @@ def rows_of(
 
 
 SHOTS = "training_rows.csv"
-"""File beside the outcome of a trial: the rows it was trained on (id, label)."""
+"""File beside the outcome of a trial with the rows it was trained on (id, label)."""
 
 
 def draw_shots(table: pd.DataFrame, pool: np.ndarray, shots: int, resample: int) -> np.ndarray:
-    """Return the positions of `shots` rows of each class, or in all where rows have none, in table order.
+    """Return the positions of `shots` rows per class, or in total without classes, in table order.
 
     The draws of one `resample` are nested: the 10 rows of a class are among its 50, and these among
-    its 100. No sequence is drawn twice; its reverse complement counts as the same sequence. If the
+    its 100. No sequence is drawn twice; a reverse complement counts as the same sequence. If the
     table has a given few-shot set of this size, resample 0 is that set; given sets need not be
     nested. The other resamples are drawn from all rows of the pool, given sets included.
 
@@ -102,14 +102,14 @@ def draw_shots(table: pd.DataFrame, pool: np.ndarray, shots: int, resample: int)
     pool
         Positions of the rows to draw from, which are training rows.
     shots
-        Rows per class, or in all, at least 1.
+        Number of rows per class, or in total; at least 1.
     resample
-        Number of the draw, from 0; it seeds the random generator.
+        Number of the draw, from 0; used as the random seed.
 
     Raises
     ------
     InputError
-        For more shots than a class has sequences, or fewer than 1.
+        If there are fewer sequences of a class than shots, or fewer than 1 shot is requested.
     """
     if shots < 1 or resample < 0:
         raise InputError(
@@ -132,7 +132,7 @@ def draw_shots(table: pd.DataFrame, pool: np.ndarray, shots: int, resample: int)
             if label < 0:
                 asked = f"{shots} shots are requested, but there are"
             raise InputError(f"{asked} {len(members):,} training sequences", remedy=remedy)
-        # Rows without a class are drawn as those of one are.
+        # Rows without classes are drawn as if they had the same class.
         order = np.random.default_rng([resample, max(0, int(label))]).permutation(len(members))
         drawn.append(members[order[:shots]])
     return np.sort(np.concatenate(drawn))

@@ -35,7 +35,7 @@ def pretrain(
     context: DistributedContext | None = None,
     listener: Listener | None = None,
 ) -> StageOutcome:
-    """Pretrain an encoder and, first, those that it continues, or find them published.
+    """Pretrain an encoder, after the encoders that it continues, unless they are published.
 
     Parameters
     ----------
@@ -44,14 +44,14 @@ def pretrain(
     spec
         Specification of the encoder.
     context
-        The group of workers that this process belongs to; None: the one that is set up.
+        The group of workers that this process belongs to; None: the group that is set up.
     listener
         Callbacks, if any.
 
     Raises
     ------
     InputError
-        If the species set has no rows to train or to validate on.
+        If the species set has no rows for training or validation.
     """
     context = context or DistributedContext.current()
     if spec.parent is not None:
@@ -125,8 +125,8 @@ def _most_tokens(
 def _baselines(train: list[str], validation: list[str]) -> dict[str, float]:
     """Return baselines without a neural network, in bits per base.
 
-    A masked model sees both sides of a base, so a Markov chain of both sides is a fair comparison; the
-    better of the two chains counts.
+    A masked model sees both sides of a base, so a fair comparison is a Markov chain that uses both
+    sides; the better of the two chains is used.
     """
     before = markov_bits_per_base(train, validation, order=MARKOV_ORDER)
     around = markov_bits_per_base(train, validation, order=MARKOV_SIDES, both_sides=True)

@@ -1,4 +1,4 @@
-"""Rows that pretraining leaves out because they resemble rows that models are evaluated on."""
+"""Rows left out of pretraining because they resemble rows that models are evaluated on."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ IDENTITY = 0.8
 
 
 class PretrainingRows(NamedTuple):
-    """The rows of a data set that an encoder reads."""
+    """The rows of a data set for pretraining an encoder."""
 
     table: pd.DataFrame
     """The data set."""
     rows: Rows
-    """The rows that are read, by split."""
+    """Positions of the rows to read, by split."""
     num_left_out: int
     """Training and validation rows left out because they resemble held-out rows."""
 
@@ -39,7 +39,7 @@ def pretraining_rows(
     positives_only: bool,
     held_out: str | None = None,
 ) -> PretrainingRows:
-    """Return the rows of a data set that an encoder reads.
+    """Return the rows of a data set for pretraining an encoder.
 
     Parameters
     ----------
@@ -48,9 +48,9 @@ def pretraining_rows(
     key
         Key of the data set.
     species
-        Species read; empty: all.
+        Species to read; empty: all.
     positives_only
-        Whether only positives are wanted.
+        Whether only positives are used.
     held_out
         Key of another data set; rows that resemble its validation and test rows are left out.
     """
@@ -66,18 +66,18 @@ def pretraining_rows(
 def held_out_rows(storage: Storage, dataset: str, evaluated: str) -> np.ndarray:
     """Return which rows of a data set resemble a validation or test row of another, (rows,) bool.
 
-    Two collections of promoters seldom have exactly the same windows, so it is not enough to look for
-    equal sequences: a window shifted by one base shows everything that a test row has. Rows with
-    coordinates resemble each other if they share a base.
+    Two collections of promoters seldom have exactly the same windows, so it is not enough to look
+    for equal sequences: a window shifted by one base contains nearly everything in a test row.
+    Rows with coordinates resemble each other if they share a base.
 
     Parameters
     ----------
     storage
         Storage of the artefacts.
     dataset
-        Key of the data set to pretrain on.
+        Key of the data set for pretraining.
     evaluated
-        Key of the data set to fine-tune and to test on.
+        Key of the data set for fine-tuning and testing.
     """
     table = load_dataset(storage, dataset).table
 
@@ -98,7 +98,7 @@ def _resembling(table: pd.DataFrame, tested: pd.DataFrame) -> np.ndarray:
     every = pd.concat([table, tested], ignore_index=True)
     pairs = similar_pairs(every["sequence"].tolist(), identity=IDENTITY)
     shared = SharedDna.of(every)
-    # Pairs are of first copies, and hold for all copies and their reverse complements.
+    # Pairs name first copies, and apply to all copies and their reverse complements.
     codes = shared.molecules.molecule
     seen = np.zeros(codes.max() + 1, dtype=bool)
     seen[codes[num:]] = True

@@ -1,4 +1,4 @@
-"""A model by any of its names: a directory, a name in MLflow, a folder of a bucket, or a name of the hub."""
+"""Find a model by directory, MLflow name, folder in a bucket, or hub name."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ _REGISTERED = re.compile(r"models:/.+|[^/@]+/\d+")
 
 
 class FoundModel(NamedTuple):
-    """The directory of a model that was asked for by name."""
+    """The directory of a model that was requested by name."""
 
     directory: Path
-    """Its files; weights may be pickled."""
+    """Directory with the files; weights may be pickled."""
     commit: str = ""
-    """The commit of the hub that it was fetched at; empty: it is not of the hub."""
+    """Hub commit that was downloaded; empty if the model is not from the hub."""
 
 
 def find_model(source: str, *, uri: str | None, scratch: Path, pickle: bool = True) -> FoundModel:
     """Return the directory of a model.
 
-    A directory of that name goes before everything else. `NAME/3` is version 3 of a registered model.
+    A directory of that name takes precedence over all other meanings. `NAME/3` is version 3 of a
+    registered model.
 
     Parameters
     ----------
@@ -32,16 +33,16 @@ def find_model(source: str, *, uri: str | None, scratch: Path, pickle: bool = Tr
         A directory, the URI of one in a bucket, an MLflow run id, `models:/NAME@ALIAS`,
         `models:/NAME/VERSION`, or a name of the hub as OWNER/MODEL or OWNER/MODEL@REVISION.
     uri
-        MLflow store in which names are looked up; None: the usual one.
+        MLflow store in which names are looked up; None: the default one.
     scratch
         Folder for what is downloaded from MLflow or a bucket; the hub's files go to its own cache.
     pickle
-        Whether pickled weights are fetched from the hub, of a model that has no others.
+        Whether pickled weights may be downloaded from the hub if a model has no others.
 
     Raises
     ------
     InputError
-        If there is no such model, or it is damaged.
+        If the model is missing or damaged.
     """
     elsewhere = "://" in source or _REGISTERED.fullmatch(source) is not None
     if existing_directory(source) is None and not elsewhere and is_hub_name(source):

@@ -1,4 +1,4 @@
-"""A model directory as an artefact, so that every machine of a cluster finds it."""
+"""Model directories as artefacts, which every machine of a cluster can read."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from dnasweep.storage import Storage
 from dnasweep.tokens.model_files import model_files, read_json, weight_files
 
 KIND = "models"
-# Which version wrote the file, and where it was read from; results do not depend on them.
+# Settings for the version that wrote the file and its origin, which do not affect results.
 _VOLATILE = ("transformers_version", "_name_or_path", "dtype", "torch_dtype")
-# Files in which checkpoints of others define their tokens and the roles of special tokens.
+# Files in which published checkpoints define their tokens and the roles of special tokens.
 _VOCABULARY = ("vocab.txt", "special_tokens_map.json", "tokenizer_config.json")
 
 
 def model_digest(directory: Path) -> str:
     """Return 16 hexadecimal digits that identify what a model computes.
 
-    They depend on weights, configuration, vocabulary and tokenization, not on formatting, so a model
-    has the same digest in its training folder and in a registry.
+    The digest depends on weights, configuration, vocabulary and tokenization, not on formatting,
+    so a model has the same digest in its training folder and in a registry.
     """
     weights = []
     for name in weight_files(directory):
@@ -38,7 +38,7 @@ def model_digest(directory: Path) -> str:
         _json(directory / "dnasweep_tokenizer.json"),
     ]
     if not parts[-1]:
-        # A checkpoint of others: its tokenization is defined in other files.
+        # A published checkpoint defines its tokenization in other files.
         files = [directory / name for name in _VOCABULARY]
         there = {path.name: path.read_bytes() for path in files if path.is_file()}
         parts.append({name: hashlib.sha256(text).hexdigest() for name, text in there.items()})
@@ -47,9 +47,9 @@ def model_digest(directory: Path) -> str:
 
 
 def keep_model(storage: Storage, directory: Path) -> str:
-    """Copy a model directory into the storage, unless it is there, and return its key.
+    """Copy a model directory into the storage, unless it is already there, and return its key.
 
-    Only the files that a model is loaded from are copied: safetensors, JSON and text.
+    Only the files needed to load a model are copied: safetensors, JSON and text.
     """
     key = model_digest(directory)
 
@@ -62,12 +62,12 @@ def keep_model(storage: Storage, directory: Path) -> str:
 
 
 def kept_model(storage: Storage, key: str) -> Path:
-    """Return the folder of a model that :func:`keep_model` has copied.
+    """Return the folder of a model that was copied by :func:`keep_model`.
 
     Raises
     ------
     InputError
-        Where it is not there any more, or is damaged.
+        If it is missing or damaged.
     """
     return storage.expect(KIND, key)
 

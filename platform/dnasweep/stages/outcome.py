@@ -1,4 +1,4 @@
-"""What a training stage publishes beside its weights: history, best evaluation and cost."""
+"""The published outcome of a training stage: history, best evaluation and cost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dnasweep.stages.specs import ClassifierSpec, EncoderSpec
 from dnasweep.storage import Storage
 
 if TYPE_CHECKING:
-    # The driver reads outcomes, and should not need torch for that.
+    # The driver reads outcomes, which should not require torch.
     from dnasweep.models.training.train import Evaluation, TrainingResult
 
 OUTCOME = "outcome.json"
@@ -27,23 +27,23 @@ class StageOutcome:
     outcome: str
     """`completed`, `diverged`, `collapsed` or `stopped`."""
     reason: str
-    """Why it did not complete, in words; empty if it did."""
+    """Why training did not complete, in words; empty if it did."""
     best: dict[str, Any]
     """The best evaluation on validation: step, epoch, bases_seen and metrics."""
     history: list[dict[str, Any]]
     """Every evaluation, in order."""
     device_seconds: float
-    """Seconds of training and evaluation, times workers."""
+    """Seconds of training and evaluation, multiplied by the number of workers."""
     peak_memory_bytes: int
-    """Highest memory of one worker."""
+    """Peak memory of one worker."""
     steps: int
-    """Optimizer steps."""
+    """Number of optimizer steps."""
     facts: dict[str, float] = field(default_factory=dict)
     """Further numbers, such as baselines on the same sequences."""
 
     @classmethod
     def of(cls, result: TrainingResult, *, facts: dict[str, float] | None = None) -> StageOutcome:
-        """Make an outcome of a training result."""
+        """Return the outcome for a training result."""
         return cls(
             outcome=result.outcome,
             reason=result.reason,
@@ -56,12 +56,12 @@ class StageOutcome:
         )
 
     def write(self, path: Path) -> None:
-        """Write it as JSON."""
+        """Write the outcome as JSON."""
         path.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n")
 
     @classmethod
     def read(cls, path: Path) -> StageOutcome:
-        """Read it back."""
+        """Read an outcome that :meth:`write` has written."""
         return cls(**json.loads(path.read_text()))
 
 
@@ -83,11 +83,12 @@ class Listener:
     """Callbacks of a running stage."""
 
     on_evaluation: Callable[[dict[str, Any]], bool | None] | None = None
-    """Called on every rank with each evaluation as plain JSON; True from any rank ends the training."""
+    """Called on every rank with each evaluation as plain JSON; True from any rank ends
+    training."""
     on_step: Callable[[int, int, float], None] | None = None
-    """Called on rank 0 with steps done, steps planned and bases seen."""
+    """Called on rank 0 with completed steps, planned steps and bases seen."""
     save_when: Callable[[], bool] | None = None
-    """Called on rank 0 between steps; if it returns True, the train state is saved."""
+    """Called on rank 0 between steps; if it returns True, the training state is saved."""
 
 
 def listen(listener: Listener | None) -> dict[str, Any]:

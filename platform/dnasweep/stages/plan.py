@@ -1,4 +1,4 @@
-"""The plan of a sweep: its cells, the stages that they share, and what is published already."""
+"""The plan of a sweep: its cells, the stages that they share, and the stages already published."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dnasweep.storage import Storage
 
 @dataclass(frozen=True)
 class SweepPlan:
-    """Cells and the stages that they need, each stage once, in the order in which they are needed."""
+    """Cells and the stages they need, without duplicates, in the order of use."""
 
     cells: tuple[Cell, ...]
     """Every combination, in order."""
@@ -49,7 +49,7 @@ class SweepPlan:
 
     @cached_property
     def corpora(self) -> tuple[TokenizerSpec, ...]:
-        """Data sets to tokenize: those of trials, and those of encoders if they are others."""
+        """Data sets to tokenize: those of trials, and those of encoders if they differ."""
         read = [
             *(spec.tokenizer for spec in self.classifiers),
             *(spec.tokenizer for spec in self.encoders),
@@ -64,31 +64,31 @@ class SweepPlan:
 
     @property
     def starts_alike(self) -> bool:
-        """Whether all cells start from the same encoder, or all from none."""
+        """Whether all cells start from the same encoder, or all start without an encoder."""
         return len({spec.encoder and spec.encoder.key for spec in self.classifiers}) == 1
 
     def missing(self, storage: Storage) -> SweepPlan:
-        """Return the cells that have no published trial yet."""
+        """Return a plan of the cells that have no published trial."""
         return self._only(
             [i for i, s in enumerate(self.classifiers) if find_outcome(storage, s) is None]
         )
 
     def without(self, keys: Collection[str]) -> SweepPlan:
-        """Return the cells whose trial key is not among `keys`."""
+        """Return a plan of the cells whose trial key is not among `keys`."""
         return self._only([i for i, s in enumerate(self.classifiers) if s.key not in keys])
 
     def shuffled(self) -> SweepPlan:
-        """Return the cells in the order of their trial keys, which is unrelated to their axes."""
+        """Return a plan of the cells in the order of their trial keys, unrelated to axes."""
         order = range(len(self.cells))
         return self._only(sorted(order, key=lambda i: self.classifiers[i].key))
 
     def beginning_at(self, part: float) -> SweepPlan:
-        """Return the cells from a part of them on, those before it last.
+        """Return a plan that starts at a fraction of the cells; cells before it come last.
 
         Parameters
         ----------
         part
-            From 0 to below 1.
+            Fraction of the cells, from 0 to below 1.
         """
         first = int(part * len(self.cells))
         return self._only([*range(first, len(self.cells)), *range(first)])
@@ -108,14 +108,14 @@ def cells_of(axes: dict[str, Sequence[object]]) -> tuple[Cell, ...]:
 
 
 def make_plan(recipe: Recipe, cells: Sequence[Cell]) -> SweepPlan:
-    """Expand cells into their specifications, which checks every name in them."""
+    """Return the plan for cells, which are expanded into specifications; this checks all names."""
     return SweepPlan(tuple(cells), tuple(recipe.expand(cell) for cell in cells))
 
 
 def published(storage: Storage, plan: SweepPlan) -> dict[str, tuple[int, int]]:
-    """Return for each kind of step how many are published, and how many there are in all.
+    """Return, for each kind of step, the number of published steps and the total number.
 
-    The steps are those that progress counts.
+    The steps are those counted by the progress display.
     """
 
     def count(kinds: dict[str, str]) -> tuple[int, int]:

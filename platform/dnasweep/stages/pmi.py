@@ -42,16 +42,16 @@ def sequences_to_count(storage: Storage, spec: CountsSpec) -> list[str]:
 
 
 def obtain_counts(storage: Storage, spec: CountsSpec, count: Counter | None = None) -> NGramCounts:
-    """Return k-mer counts: published ones, or counted in this process unless `count` is given.
+    """Return k-mer counts: those published, or new ones from `count`, by default in this process.
 
     Parameters
     ----------
     storage
         Storage of the artefacts.
     spec
-        Specification of what is counted.
+        Specification of the counts.
     count
-        Counts in place of this process.
+        Counts k-mers instead of this process.
     """
 
     def build(folder: Path) -> None:
@@ -65,7 +65,7 @@ def obtain_counts(storage: Storage, spec: CountsSpec, count: Counter | None = No
 
 
 def obtain_table(storage: Storage, spec: PmiSpec, count: Counter | None = None) -> PmiTable:
-    """Return a PMI table, and make it from counts if it is not published.
+    """Return a PMI table, which is made from counts if it is not published.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def obtain_table(storage: Storage, spec: PmiSpec, count: Counter | None = None) 
     spec
         Specification of the table.
     count
-        Counts k-mers in place of this process.
+        Counts k-mers instead of this process.
 
     Raises
     ------
@@ -106,13 +106,13 @@ def keep_table(storage: Storage, given: str) -> tuple[str, int]:
         Storage of the artefacts.
     given
         The key of a table in the storage, its folder, or a file that
-        :func:`~dnasweep.tokens.pmi.read_table` reads. It is copied under a key of its
-        content, so that an encoder does not depend on how its table was named.
+        :func:`~dnasweep.tokens.pmi.read_table` reads. It is copied under a key of its content, so
+        an encoder does not depend on the name of its table.
 
     Raises
     ------
     InputError
-        When it is none of these.
+        If `given` is none of these.
     """
     path = user_path(given)
     if path.is_dir():

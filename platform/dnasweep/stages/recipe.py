@@ -1,4 +1,4 @@
-"""From a cell of a sweep to the specifications of its tokenizer, its encoder and its classifier.
+"""Derive the specifications of tokenizer, encoder and classifier from a cell of a sweep.
 
 A :class:`Cell` has the values of the axes, one combination of a sweep; a :class:`Recipe` has everything
 that is the same in all cells. Together they determine the specifications of the stages.
@@ -35,13 +35,13 @@ from dnasweep.tokens.masking.pmi import check_table
 from dnasweep.tokens.masking.registry import resolve
 
 NEXT_STAGE = 1000
-"""Added to the seed for each further stage of pretraining. Otherwise a stage would mask the same tokens
-of the same rows, epoch by epoch, as the one before it."""
+"""Added to the seed for each further stage of pretraining. Otherwise each stage would mask the
+same tokens of the same rows in the same epochs as the previous one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cell:
-    """One combination of a sweep. An axis that is None keeps the recipe's value."""
+    """One combination of a sweep. For an axis that is None, the value of the recipe applies."""
 
     tokenizer: str = "kmer-6"
     """Short name of the tokenizer, such as `kmer-6-overlap` or `bpe-1024`."""
@@ -66,12 +66,12 @@ class Cell:
     trained_on: str | None = None
     """Species set that it is fine-tuned on; None: the target."""
     shots: int | None = None
-    """Training rows per class."""
+    """Number of training rows per class."""
     resample: int | None = None
     """Number of the draw of shots."""
     checkpoint: str | None = None
-    """Name of the pretrained checkpoint to start from instead of pretraining, one of those of the
-    recipe; `none` stands for no checkpoint."""
+    """Name of the pretrained checkpoint to start from instead of pretraining, from those of the
+    recipe; `none` means no checkpoint."""
     tuning: str | None = None
     """Which weights are trained: full, probe, lora-RANK..."""
 
@@ -90,7 +90,7 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
-    """What all cells of a sweep have in common. Its fields are part of the key of the sweep."""
+    """Settings that all cells of a sweep have in common, and part of the key of the sweep."""
 
     dataset: str
     """Key of the data set."""
@@ -105,49 +105,49 @@ class Recipe:
     pmi: PmiConfig = field(default_factory=PmiConfig)
     """How k-mers are scored, for masking schemes that use PMI."""
     pmi_table: tuple[str, int] | None = None
-    """Key and k of a given PMI table; None: k-mers are counted in the rows that each encoder reads."""
+    """Key and k of a given PMI table; None: k-mers are counted in the pretraining rows."""
     pretraining: TrainingConfig = field(default_factory=TrainingConfig)
-    """Pretraining; its budget of bases is the same for every species set."""
+    """Pretraining settings; the budget in bases is the same for every species set."""
     finetuning: TrainingConfig = field(default_factory=TrainingConfig)
-    """Fine-tuning; learning rate and seed come from the cell."""
+    """Fine-tuning settings; learning rate and seed come from the cell."""
     shot_training: tuple[tuple[int, TrainingConfig], ...] = ()
-    """Pairs of a number of shots and the fine-tuning that replaces `finetuning` for it."""
+    """Pairs of a number of shots and the settings that replace `finetuning` for it."""
     pretraining_dataset: str | None = None
-    """Key of the data set to pretrain and to fit tokenizers on; None: `dataset`."""
+    """Key of the data set for pretraining and for fitting tokenizers; None: `dataset`."""
     pretraining_species: tuple[str, ...] = ()
-    """Species of the data set to pretrain on, if it is another one."""
+    """Species of the data set for pretraining, if it is a separate one."""
     pretrain_on_positives: bool = True
-    """Whether pretraining reads only positives, or every training row."""
+    """Whether pretraining uses only positives rather than all training rows."""
     classification: ClassificationConfig = field(default_factory=ClassificationConfig)
-    """How fine-tuning shows rows, and what its loss is."""
+    """How fine-tuning presents rows, and its loss."""
     tuning: TuningConfig = field(default_factory=TuningConfig)
     """Which weights fine-tuning trains."""
     checkpoints: tuple[PretrainedCheckpoint, ...] = ()
-    """Pretrained checkpoints that cells may name."""
+    """Pretrained checkpoints that cells may refer to."""
     pretrain_per_seed: bool = False
     """Whether each seed has its own encoder, or all seeds start from the same one."""
     catalogue: Catalogue | None = field(default=None, compare=False, metadata={"keyed": False})
-    """What is known about species; None: what the platform knows. The key of the data set has it."""
+    """Catalogue of known species; None: that of the platform. It is in the key of the data set."""
 
     @property
     def read_species(self) -> tuple[str, ...]:
-        """Species of the data set to pretrain on."""
+        """Species of the data set for pretraining."""
         return self.species if self.pretraining_dataset is None else self.pretraining_species
 
     def members(self, name: str) -> tuple[str, ...]:
-        """Return the species of a set that the data set has; empty stands for all rows."""
+        """Return those species of a set that are in the data set; empty means all rows."""
         return members_among(name, self.species, self.catalogue)
 
     def _read(self, name: str) -> tuple[str, ...]:
-        """Return the species of a set that the data set to pretrain on has."""
+        """Return those species of a set that are in the data set for pretraining."""
         return members_among(name, self.read_species, self.catalogue)
 
     def canonical(self, cell: Cell) -> Cell:
         """Return the canonical form of a cell, in which settings that have no effect are None.
 
         A cell that starts from a pretrained checkpoint has the tokenizer and the size of that
-        checkpoint, and no pretraining unless that is continued. Without pretraining, masking has no
-        effect.
+        checkpoint, and no pretraining unless its pretraining is continued. Without pretraining,
+        masking has no effect.
         """
         found = self._checkpoint(cell)
         stages = pretraining_stages(cell.species_set, self.read_species, self.catalogue)
@@ -162,7 +162,7 @@ class Recipe:
             species_set=cell.species_set if further else "none",
             masking=cell.masking if further else None,
             preset=None,
-            # Without weights to start from, all of them are trained.
+            # Without pretrained weights, all weights are trained.
             tuning=cell.tuning if found.key else None,
         )
 
@@ -175,7 +175,7 @@ class Recipe:
         raise InputError(f"the sweep has not prepared the checkpoint {cell.checkpoint!r}")
 
     def _checkpoint_model(self, found: PretrainedCheckpoint) -> ModelConfig:
-        """Return the size of a checkpoint, with no more positions than are asked for."""
+        """Return the size of a checkpoint, with at most the requested number of positions."""
         if not found.key:
             return found.model
         limits = [n for n in (found.model.max_tokens, self.model.max_tokens) if n is not None]
@@ -193,7 +193,8 @@ class Recipe:
         source = self.pretraining_dataset
         read = self._union(stages) if stages else target if trained_on is None else trained_on
         if source is not None:
-            # Without pretraining it is fitted there, too, on the species of the target that it has.
+            # Without pretraining, the tokenizer is also fitted there, on the species of the target
+            # in it.
             read = tuple(name for name in read if name in self.pretraining_species)
         tokenizer = TokenizerSpec(
             dataset=self.dataset,
@@ -246,7 +247,8 @@ class Recipe:
                 positives_only=self.pretrain_on_positives,
                 held_out=self.dataset if source else None,
                 parent=encoder,
-                # With k-mers and bases both strands have as many tokens; with other vocabularies not.
+                # With k-mers or bases, both strands have equally many tokens; other vocabularies
+                # may differ.
                 both_strands=tokenizer.config.fitted and self.classification.both_strands,
                 checkpoint=checkpoint.key if checkpoint and encoder is None else None,
             )

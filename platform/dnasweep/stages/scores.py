@@ -1,4 +1,4 @@
-"""Scores on the test set: those of a trial, and those of the k-mer baseline."""
+"""Test-set scores of trials and of the k-mer baseline."""
 
 from __future__ import annotations
 
@@ -28,45 +28,45 @@ METRICS = "metrics.json"
 
 @dataclass(frozen=True, kw_only=True)
 class TestScores:
-    """What a model said about the test rows."""
+    """Scores of a model for the test rows."""
 
     __test__ = False
 
     ids: np.ndarray
-    """Row identities (n,), unique; cells are compared on the rows they share."""
+    """Unique row ids (n,); cells are compared on the rows they share."""
     labels: np.ndarray
     """True labels (n,), 0 or 1, or class numbers; or outputs (n, outputs)."""
     scores: np.ndarray
-    """What was predicted: the probability of label 1 (n,), or (n, outputs)."""
+    """Predictions: the probability of label 1 (n,), or (n, outputs)."""
     threshold: float | list[float] = 0.5
-    """Scores at or above it are called positive, of each output where there are several; chosen on
-    validation, 0.5 if there is none."""
+    """Scores at or above the threshold are called positive; a list has one threshold per output.
+    It is chosen on validation, or 0.5 without validation."""
     about: Labels = ZERO_AND_ONE
-    """What the labels are."""
+    """Description of the labels."""
 
     @property
     def task(self) -> Task:
-        """What was learned."""
+        """Task of the model."""
         return task_of(self.about)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scored(TestScores):
-    """Scores with the metrics that follow from them."""
+    """Scores with the metrics computed from them."""
 
     metrics: dict[str, float]
     """Metrics on all rows."""
     per_species: dict[str, dict[str, float]]
-    """The same for each species that has rows to measure them on, such as of both classes."""
+    """Metrics for each species with sufficient rows, such as rows of both classes."""
     by_output: dict[str, dict[str, float]] = field(default_factory=dict)
-    """Metrics of each class or output by its name, where these say more."""
+    """Metrics by name of class or output, for tasks with more than one."""
 
 
 def score_key(storage: Storage, spec: ClassifierSpec) -> str | None:
     """Return the key of the test scores of a published trial, or None if there is no such trial.
 
     The key depends on the weights and the threshold. A trial that was deleted and trained again is
-    therefore evaluated again, unless its weights are the same to the bit.
+    therefore evaluated again, unless its weights are bitwise identical.
     """
     manifest = storage.manifest(spec.kind, spec.key)
     if manifest is None:
@@ -86,11 +86,12 @@ def find_scores(storage: Storage, spec: ClassifierSpec) -> Scored | None:
 def evaluate_on_test(storage: Storage, spec: ClassifierSpec) -> Scored:
     """Score a trial on the test rows of its target; if it is damaged, train it again first.
 
-    The decision threshold is stored with the weights. It was chosen on validation rows of the species
-    that the trial was trained on, because nothing is known of a target that it has never seen. A trial
-    that kept its last weights has the threshold 0.5, and its validation rows are not read.
+    The decision threshold is stored with the weights. It was chosen on validation rows of the
+    species that the trial was trained on, because nothing is known about a target that was not
+    seen in training. A trial that keeps its last weights has the threshold 0.5, and its validation
+    rows are not read.
     """
-    # Imported here because the driver reads scores, and does not need torch for that.
+    # Imported here because the driver reads scores, which does not require torch.
     from dnasweep.models.predict import predict_probabilities
     from dnasweep.models.pretrained.checkpoint import load_classifier
     from dnasweep.stages.classifier import finetune
@@ -129,9 +130,9 @@ def score_baseline(
 ) -> Scored:
     """Score the k-mer baseline of the task, trained on the same rows as the trials.
 
-    What it counts and how it is regularised is chosen on the validation rows of the target, as a
-    trial's learning rate is. For few-shot training sets there is no validation: the default counts, and
-    the threshold is 0.5.
+    Its k-mers and its regularisation are chosen on the validation rows of the target, like the
+    learning rate of a trial. Few-shot training sets have no validation: the default k-mers and the
+    threshold 0.5 are used.
 
     Parameters
     ----------
@@ -140,9 +141,9 @@ def score_baseline(
     dataset
         Key of the data set.
     target
-        Species that it is trained and tested on; empty: all rows.
+        Species for training and testing; empty: all rows.
     shots
-        Training rows per class; None: all.
+        Number of training rows per class; None: all.
     resample
         Number of the draw of shots.
     """
@@ -176,7 +177,7 @@ def score_baseline(
 def _write_scores(
     folder: Path, data: Dataset, test: np.ndarray, predicted: np.ndarray, thresholds: Thresholds
 ) -> None:
-    """Write what was predicted for the rows `test` of a data set, and the metrics that follow."""
+    """Write the predictions for the rows `test` of a data set, and their metrics."""
     task, scores = task_of(data.labels), task_of(data.labels).scores(predicted)
     columns = ["id", "label", *data.labels.columns, "species"]
     frame = data.table.iloc[test][columns].reset_index(drop=True)
@@ -185,7 +186,7 @@ def _write_scores(
     frame.to_parquet(folder / SCORES, index=False)
     targets = data.labels.targets(frame)
     per_species = {}
-    # As they are read again, so that metrics do not depend on what was computed and what was read.
+    # Scores are rounded as they are stored, so new and stored scores give the same metrics.
     predicted = task.predicted(scores)
     for name, rows in sorted(frame.groupby("species").indices.items()):
         if name and task.measurable(targets[rows]):
@@ -205,12 +206,12 @@ def _write_scores(
 
 
 def _columns(task: Task, scores: np.ndarray) -> list[str]:
-    """Return the columns of scores."""
+    """Return the names of the score columns."""
     return ["score"] if scores.ndim == 1 else [f"score:{name}" for name in task.names]
 
 
 def _read_scores(folder: Path) -> Scored:
-    """Read what `_write_scores` wrote."""
+    """Read scores written by `_write_scores`."""
     frame = pd.read_parquet(folder / SCORES)
     metrics = json.loads((folder / METRICS).read_text())
     about = Labels.from_json(metrics["labels"]) if "labels" in metrics else ZERO_AND_ONE

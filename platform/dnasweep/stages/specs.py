@@ -1,7 +1,8 @@
 """Specifications of tokenizers, encoders and classifiers: everything that determines an artefact.
 
-The key of a specification names the artefact. Specifications nest: a classifier has an encoder, and
-an encoder a tokenizer. So cells that share an encoder share its key, and it is built once.
+The key of a specification names the artefact. Specifications are nested: a classifier has an
+encoder, and an encoder has a tokenizer. Cells that share an encoder therefore share its key, and
+it is built once.
 """
 
 from __future__ import annotations
@@ -26,28 +27,28 @@ from dnasweep.config import (
 
 @dataclass(frozen=True, kw_only=True)
 class TokenizerSpec:
-    """A tokenizer fitted on the training rows of some species, and a data set in its tokens."""
+    """A tokenizer fitted on the training rows of some species, and a data set tokenized by it."""
 
     kind: ClassVar[str] = "tokenizers"
     corpus_kind: ClassVar[str] = "corpora"
 
     dataset: str
-    """Key of the data set in its tokens."""
+    """Key of the data set to tokenize."""
     species: tuple[str, ...]
-    """Species whose training rows it is fitted on; empty: all training rows."""
+    """Species whose training rows are used for fitting; empty: all training rows."""
     config: TokenizerConfig
     """How DNA is tokenized."""
     fitted_on: str | None = None
-    """Key of the data set it is fitted on; None: the one in its tokens."""
+    """Key of the data set for fitting; None: `dataset`."""
     held_out: str | None = None
-    """Key of the data set that models are evaluated on, if the tokenizer is fitted on another one: rows
-    that resemble its validation or test rows are left out."""
+    """Key of the data set for evaluation, if the tokenizer is fitted on another one: rows that
+    resemble its validation or test rows are left out."""
     model: str | None = None
-    """Key of the pretrained checkpoint that has this tokenizer; None: it is fitted or enumerated."""
+    """Key of the pretrained checkpoint with this tokenizer; None: it is fitted or enumerated."""
 
     @property
     def source(self) -> str:
-        """Key of the data set it is fitted on."""
+        """Key of the data set for fitting."""
         return self.fitted_on or self.dataset
 
     @cached_property
@@ -79,11 +80,11 @@ class EncoderSpec:
     kind: ClassVar[str] = "encoders"
 
     tokenizer: TokenizerSpec
-    """Its tokenizer."""
+    """Specification of the tokenizer."""
     species: tuple[str, ...]
-    """Species whose training rows it reads; empty: those of all species."""
+    """Species whose training rows are used for pretraining; empty: all species."""
     model: ModelConfig
-    """Its size."""
+    """Size of the model."""
     masking: MaskingConfig
     """Which tokens are masked."""
     pmi: PmiSpec | None = None
@@ -91,16 +92,17 @@ class EncoderSpec:
     training: TrainingConfig
     """Schedule, batches and seed."""
     positives_only: bool = True
-    """Whether it reads only positives, or every training row."""
+    """Whether only positives are used rather than all training rows."""
     held_out: str | None = None
-    """Key of the data set that models are evaluated on, if that is another one: rows that resemble its
+    """Key of the data set for evaluation, if it is a different one: rows that resemble its
     validation or test rows are left out."""
     parent: EncoderSpec | None = None
-    """The encoder whose pretraining it continues; None: random initialisation."""
+    """The encoder whose pretraining is continued; None: random initialisation."""
     both_strands: bool = False
-    """Whether it has enough positions for reverse complements, which may have more tokens."""
+    """Whether the model has enough positions for reverse complements, which may have more
+    tokens."""
     checkpoint: str | None = None
-    """Key of the pretrained checkpoint whose pretraining it continues; None: it is ours from the start."""
+    """Key of the pretrained checkpoint whose pretraining is continued; None: no checkpoint."""
 
     @cached_property
     def key(self) -> str:
@@ -118,42 +120,42 @@ class EncoderSpec:
             self.held_out,
             self.parent.key if self.parent else None,
             self.both_strands,
-            # The keys of all others stay what they are.
+            # The keys of all other encoders must stay the same.
             *(() if self.checkpoint is None else (self.checkpoint,)),
         )
 
     @property
     def masking_name(self) -> str:
-        """The masking scheme, with the variant of PMI if its k-mers are counted for it."""
+        """The masking scheme, with the PMI variant if k-mers are counted for it."""
         variant = self.pmi.config.variant if self.pmi and self.pmi.config else ""
         return self.masking.scheme + f"@{variant}" * bool(variant)
 
     @property
     def lineage(self) -> tuple[EncoderSpec, ...]:
-        """The encoders whose pretraining this one continues, the first one first, and itself."""
+        """This encoder and those whose pretraining it continues, the earliest first."""
         return (*(self.parent.lineage if self.parent else ()), self)
 
 
 CNN = "CNN baseline"
-"""Name of the convolutional network among the checkpoints that cells start from, of which it has no weights."""
+"""Name of the convolutional network, used like a checkpoint, but without weights."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainedCheckpoint:
-    """A model of others that classifiers may start from, instead of an encoder of the sweep."""
+    """A published model from which classifiers may start, instead of an encoder of the sweep."""
 
     name: str
-    """Its name in a cell: a directory, a hub name, or a name in MLflow."""
+    """Name in a cell: a directory, a hub name, or a name in MLflow."""
     key: str
-    """Key of its copy in the storage; empty: there are no weights, and it starts at random."""
+    """Key of its copy in the storage; empty: no weights, so training starts from random ones."""
     tokenizers: tuple[str, ...]
-    """Short names of the tokenizers that its vocabulary allows, the most likely first."""
+    """Short names of the tokenizers compatible with its vocabulary, the most likely first."""
     model: ModelConfig
-    """Its size and kind."""
+    """Size and kind of the model."""
     commit: str = ""
-    """Commit of the hub that it was fetched at; empty: it is not of the hub."""
+    """Hub commit that was downloaded; empty if the model is not from the hub."""
     pretrained_further: bool = False
-    """Whether species sets of cells are sets that its pretraining is continued on."""
+    """Whether its pretraining is continued on the species sets of cells."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,32 +165,32 @@ class ClassifierSpec:
     kind: ClassVar[str] = "trials"
 
     tokenizer: TokenizerSpec
-    """Its tokenizer."""
+    """Specification of the tokenizer."""
     encoder: EncoderSpec | None
-    """The encoder it starts from; None: random initialisation."""
+    """The encoder to start from; None: no encoder of the sweep."""
     target: tuple[str, ...]
-    """Species it is evaluated on; empty: all rows."""
+    """Species for evaluation; empty: all rows."""
     model: ModelConfig
-    """Its size."""
+    """Size of the model."""
     training: TrainingConfig
     """Schedule, batches and seed."""
     trained_on: tuple[str, ...] | None = None
-    """Species whose training and validation rows it is trained and chosen on; None: the target."""
+    """Species whose rows are used for training and validation; None: the target."""
     shots: int | None = None
-    """Training rows per class; None: all."""
+    """Number of training rows per class; None: all."""
     resample: int = 0
-    """Number of the draw of shots. Of one draw, the smaller sets are contained in the larger ones."""
+    """Number of the draw of shots. Within a draw, smaller sets are subsets of larger ones."""
     checkpoint: str | None = None
-    """Key of the pretrained checkpoint that it starts from, or that `encoder` continues."""
+    """Key of the pretrained checkpoint to start from, or that `encoder` continues."""
     tuning: TuningConfig = field(default_factory=TuningConfig)
     """Which weights are trained."""
     classification: ClassificationConfig = field(default_factory=ClassificationConfig)
-    """How rows are shown, and what the loss is."""
+    """How rows are presented, and the loss."""
 
     @property
     def learned_from(self) -> tuple[str, ...]:
-        """Species whose training rows it learns from, and whose validation rows determine its weights
-        and its threshold; empty: all rows."""
+        """Species whose training rows are used, and whose validation rows determine the weights
+        kept and the threshold; empty: all rows."""
         return self.target if self.trained_on is None else self.trained_on
 
     @cached_property
@@ -217,19 +219,19 @@ class CountsSpec:
     kind: ClassVar[str] = "ngrams"
 
     k: int
-    """Bases of the longest k-mers."""
+    """Length of the longest k-mers."""
     dataset: str | None = None
     """Key of the data set whose training rows are counted; None: a genome."""
     species: tuple[str, ...] = ()
     """Species whose rows are counted; empty: all rows."""
     positives_only: bool = True
-    """Whether only positives are counted, or every training row."""
+    """Whether only positives are counted rather than all training rows."""
     held_out: str | None = None
     """Key of a data set whose validation and test rows are left out."""
     genome: str | None = None
     """SHA-256 of the FASTA file that is counted."""
     soft_masked: bool = True
-    """Whether lower-case bases of a genome count."""
+    """Whether lower-case bases of a genome are counted."""
 
     @cached_property
     def key(self) -> str:
@@ -246,7 +248,7 @@ class PmiSpec:
     kind: ClassVar[str] = "pmi"
 
     counts: CountsSpec | None = None
-    """What is counted; None if the table is given."""
+    """Specification of the counts; None if the table is given."""
     config: PmiConfig | None = None
     """How k-mers are scored; None if the table is given."""
     table: str | None = None

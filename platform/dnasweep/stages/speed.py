@@ -1,4 +1,4 @@
-"""The speed of a training on this machine before anything was trained; importing this needs no torch."""
+"""Estimates of the training speed on this machine; importing this module needs no torch."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from dnasweep.devices import has_gpu_driver
 from dnasweep.stages.specs import ClassifierSpec, EncoderSpec
 
 MAX_PARAMETERS = 200_000_000
-"""Larger models are not timed in passing."""
+"""Maximum number of parameters of models to measure."""
 EFFICIENCY = 0.5
-"""Part of the speed of matrix products that a training reaches on one core: .40 to .70 for encoders of 2 x 128 to
-6 x 384 on sequences of 70 to 600 bases."""
+"""Training speed on one core as a fraction of the speed of matrix products: .40 to .70 for
+encoders of 2 x 128 to 6 x 384 on sequences of 70 to 600 bases."""
 PRODUCT_SECONDS = 0.05
-"""Time for which matrix products are tried."""
+"""Seconds for measuring matrix products."""
 
 
 def measure_speed(spec: EncoderSpec | ClassifierSpec, num_bases: int) -> float | None:
-    """Return how many bases per second one device of this machine trains on, within a factor of about two.
+    """Return the training speed of one device in bases per second, within a factor of about two.
 
     With a GPU, a few training steps are timed. On a CPU, the arithmetic operations of a step are divided by the
     speed of matrix products on one core, which takes a twentieth of a second.
@@ -37,7 +37,8 @@ def measure_speed(spec: EncoderSpec | ClassifierSpec, num_bases: int) -> float |
     Returns
     -------
     speed
-        None for a model whose size is not known without its weights, or that is too large to try in passing.
+        None for a model whose size is unknown without its weights, or that is too large to
+        measure.
     """
     if spec.model.family not in ("roberta", "albert"):
         return None
@@ -48,7 +49,7 @@ def measure_speed(spec: EncoderSpec | ClassifierSpec, num_bases: int) -> float |
     if spec.model.layers * 12 * hidden**2 + vocabulary * hidden > MAX_PARAMETERS:
         return None
     if has_gpu_driver():
-        # Imported here: it brings torch, which takes seconds.
+        # Imported here because it imports torch, which takes seconds.
         from dnasweep.stages.timed_steps import time_steps
 
         return time_steps(spec, num_tokens, vocabulary) * num_bases
@@ -57,9 +58,9 @@ def measure_speed(spec: EncoderSpec | ClassifierSpec, num_bases: int) -> float |
 
 
 def tokens_per_base(config: TokenizerConfig) -> float:
-    """Return the number of tokens per base: exact, or, for a learned vocabulary, expected from its size.
+    """Return the number of tokens per base; for a learned vocabulary, estimated from its size.
 
-    A vocabulary of 4**k tokens has tokens of about k bases.
+    A learned vocabulary of 4**k tokens is assumed to have tokens of about k bases.
     """
     if config.kind == "kmer":
         return 1 / config.stride
@@ -71,7 +72,8 @@ def tokens_per_base(config: TokenizerConfig) -> float:
 def _operations(spec: EncoderSpec | ClassifierSpec, num_tokens: int, vocabulary: int) -> float:
     """Return the floating-point operations of a training step on one sequence.
 
-    Two for each weight and token, and attention; the backward pass takes twice as many as the forward pass.
+    There are two operations per weight and token, plus those of attention; the backward pass takes
+    twice as many as the forward pass.
     """
     hidden = spec.model.hidden
     weights = 4 * hidden**2 + 2 * hidden * spec.model.intermediate
@@ -87,7 +89,7 @@ def _products_per_second(hidden: int) -> float:
     fastest = math.inf
     with threadpool_limits(1, "blas"):
         ends = time.perf_counter() + PRODUCT_SECONDS
-        # The fastest of many, since others at work on this machine slow some of them.
+        # The fastest of many repeats is used, because other processes slow some of them.
         while math.isinf(fastest) or time.perf_counter() < ends:
             began = time.perf_counter()
             rows @ weights

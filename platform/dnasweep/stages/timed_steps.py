@@ -1,4 +1,4 @@
-"""The speed of a training on a GPU, from a few steps on random tokens."""
+"""Training speed on a GPU, measured by a few steps on random tokens."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from dnasweep.devices import best_device, wait_for
 from dnasweep.stages.specs import ClassifierSpec, EncoderSpec
 
 STEPS = 2
-"""Steps that are timed, after one that is not."""
+"""Number of timed steps, after one untimed step."""
 MAX_NUMBERS = 2_000_000
-"""Numbers in the hidden states of a step; a large model gets fewer rows."""
+"""Maximum number of values in the hidden states of a step; large models use fewer rows."""
 
 
 def time_steps(spec: EncoderSpec | ClassifierSpec, num_tokens: int, vocabulary: int) -> float:
-    """Return how many sequences per second one device of this machine trains on.
+    """Return the training speed of one device of this machine in sequences per second.
 
-    A forward and a backward pass of an encoder of the same size on random tokens, of torch's own
-    layers, since transformers takes seconds to import: within a factor of two of the training, which
-    has evaluations but shorter batches.
+    This times forward and backward passes of an encoder of the same size on random tokens. It uses
+    torch's own layers, because transformers takes seconds to import. The result is within a factor
+    of two of actual training, which includes evaluations but has shorter batches.
 
     Parameters
     ----------
     spec
         The training.
     num_tokens
-        Tokens of a sequence.
+        Number of tokens per sequence.
     vocabulary
-        Tokens of the vocabulary.
+        Number of tokens in the vocabulary.
     """
     pretraining = isinstance(spec, EncoderSpec)
     model = _Encoder(spec.model, vocabulary, num_outputs=vocabulary if pretraining else 2)
@@ -60,7 +60,7 @@ def time_steps(spec: EncoderSpec | ClassifierSpec, num_tokens: int, vocabulary: 
 
 
 class _Encoder(nn.Module):
-    """An encoder with as many multiplications as one of the package's."""
+    """An encoder with the same number of multiplications as those of the package."""
 
     def __init__(self, size: ModelConfig, vocabulary: int, *, num_outputs: int) -> None:
         super().__init__()

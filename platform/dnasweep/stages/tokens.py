@@ -26,8 +26,8 @@ REPORT_ROWS = 2000
 
 
 def obtain_tokenizer(storage: Storage, spec: TokenizerSpec) -> DnaTokenizer:
-    """Return a tokenizer: fitted on the training rows of its species and on nothing else, or
-    enumerated, or that of a pretrained checkpoint."""
+    """Return a tokenizer: fitted only on the training rows of its species, or enumerated, or that
+    of a pretrained checkpoint."""
 
     def build(folder: Path) -> None:
         if spec.model is not None:
@@ -51,14 +51,14 @@ def _fitted_on(storage: Storage, spec: TokenizerSpec) -> list[str]:
 
 
 def tokenizer_of(model: Path, config: TokenizerConfig) -> DnaTokenizer:
-    """Return the tokenizer in a model directory; `config` says how one of others is to be read."""
+    """Return the tokenizer in a model directory; `config` says how to read a published one."""
     if (model / CONFIG_FILE).is_file():
         return load_tokenizer(model)
     return read_pretrained(model, config)
 
 
 def obtain_corpus(storage: Storage, spec: TokenizerSpec) -> tuple[DnaTokenizer, Corpus]:
-    """Return the tokenizer and the whole data set as its tokens, rows in table order."""
+    """Return the tokenizer and the tokens of the whole data set, with rows in table order."""
     tokenizer = obtain_tokenizer(storage, spec)
 
     def build(folder: Path) -> None:
@@ -78,7 +78,7 @@ def obtain_corpus(storage: Storage, spec: TokenizerSpec) -> tuple[DnaTokenizer, 
 def obtain_reverse_corpus(
     storage: Storage, spec: TokenizerSpec, tokenizer: DnaTokenizer
 ) -> Corpus:
-    """Return the reverse complements of the whole data set as tokens, rows in table order.
+    """Return the tokens of the reverse complements of the whole data set, in table order.
 
     Parameters
     ----------
@@ -99,8 +99,8 @@ def obtain_reverse_corpus(
 
 
 def tokenizer_report(storage: Storage, spec: TokenizerSpec) -> dict[str, float]:
-    """Return bases per token, used vocabulary and rate of unknown tokens on training rows, and the
-    number of tokens of the longest row."""
+    """Return bases per token, used vocabulary and fraction of unknown tokens on training rows, and
+    the number of tokens of the longest row."""
     if (path := storage.file(spec.corpus_kind, spec.corpus_key, REPORT)) is None:
         obtain_corpus(storage, spec)
         path = storage.expect(spec.corpus_kind, spec.corpus_key) / REPORT

@@ -1,4 +1,4 @@
-"""Training of a stage and its publication: the same for encoders and classifiers."""
+"""Training and publication of a stage, shared by encoders and classifiers."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ Spec = EncoderSpec | ClassifierSpec
 
 
 class TrainableStage(NamedTuple):
-    """What is needed to train a stage."""
+    """Everything needed to train a stage."""
 
     task: Task
-    """The task that it learns."""
+    """The training task."""
     model: Any
     """The model before training."""
     tokenizer: DnaTokenizer
-    """Its tokenizer, saved beside the weights."""
+    """Tokenizer of the model, saved with the weights."""
     facts: Callable[[TrainingResult], dict[str, float]]
     """Called on rank 0 before the model is saved; returns numbers to store in the outcome."""
     notes: Mapping[str, str] = MappingProxyType({})
@@ -51,10 +51,10 @@ def train_stage(
     context: DistributedContext,
     listener: Listener | None = None,
 ) -> StageOutcome:
-    """Train a stage and publish its checkpoint and outcome, or find them published.
+    """Train a stage and publish its checkpoint and outcome, unless they are published.
 
-    Call it on every worker of a group, or in one process. A training that was killed continues from
-    its last train state, on any machine.
+    Call this on every worker of a group, or in one process. A training run that was killed resumes
+    from its last training state, on any machine.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def train_stage(
     spec
         Specification of the encoder or classifier.
     make_ready
-        Makes the task and the model, when it turns out that there is something to train.
+        Makes the task and the model; called only if training is needed.
     context
         The group of workers.
     listener
@@ -87,11 +87,11 @@ def train_stage(
             for name, text in ready.notes.items():
                 (folder / name).write_text(text)
 
-    # Workers look at different moments, so in a group only rank 0 may decide.
+    # Workers check at different times, so in a group only rank 0 may decide.
     if context.world_size > 1 or storage.find(spec.kind, spec.key) is None:
         _obtain_together(storage, spec, build, context)
     else:
-        # A process that was killed right after publication has left its train state.
+        # A process that was killed right after publication left its training state behind.
         storage.forget(spec.kind, spec.key)
     outcome = find_outcome(storage, spec)
     assert outcome is not None
@@ -101,10 +101,10 @@ def train_stage(
 def _obtain_together(
     storage: Storage, spec: Spec, build: Callable[[Path | None], None], context: DistributedContext
 ) -> None:
-    """Build and publish a stage with every rank of `context`, unless it is there already.
+    """Build and publish a stage with every rank of `context`, unless it is already published.
 
-    Only rank 0 holds the lock, and gets a folder to fill. It tells the others whether there is anything
-    to build, because another process may have published the stage while rank 0 waited.
+    Only rank 0 holds the lock, and gets a folder to fill. It tells the others whether to build,
+    because another process may have published the stage while rank 0 waited.
     """
 
     def agree(there_is_work: bool) -> bool:

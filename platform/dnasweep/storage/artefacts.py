@@ -1,20 +1,20 @@
 """The storage: artefacts below one root, named by their content and published atomically.
 
-An artefact is a folder `<root>/<kind>/<key>` whose `manifest.json` says what went into it. It is
+An artefact is a folder `<root>/<kind>/<key>` whose `manifest.json` records its inputs. It is
 built in a temporary folder and appears in one step, so a folder that exists is complete: on a file
 system by a rename, on an object store by writing the manifest last. Two builders of the same artefact
 on one file system wait for each other (:mod:`.locks`); the second finds the artefact of the first.
 
-The parts of a large artefact, such as the shards of a job, are artefacts of a kind below the kind and
-key of the whole: `attributions/<key>/shards`.
+The parts of a large artefact, such as the shards of a job, are artefacts whose kind includes the
+kind and key of the whole: `attributions/<key>/shards`.
 
-The root is a path or a URI that pyarrow understands, such as `s3://bucket/folder`. A bucket contains
-everything that another machine may need; each machine keeps copies in a folder of its own, which may
-be deleted when nothing runs there.
+The root is a path or a URI that pyarrow understands, such as `s3://bucket/folder`. A bucket
+contains everything that another machine may need; each machine keeps copies in its own folder,
+which may be deleted when nothing runs there.
 
-What is found is as published: each process compares files with the checksums of the manifest once. A
-damaged artefact is reported, set aside in `work/damaged`, and counts as missing, so that it is made
-again.
+Artefacts are checked when they are found: each process compares every file once with its checksum
+in the manifest. A damaged artefact is reported, set aside in `work/damaged`, and treated as
+missing, so it is made again.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Storage(PublishedArtefacts):
     Parameters
     ----------
     root
-        A local folder (made when first written to) or a URI such as `s3://bucket/folder`.
+        A local folder (created at the first write) or a URI such as `s3://bucket/folder`.
     """
 
     def check_writable(self) -> None:
@@ -98,7 +98,7 @@ class Storage(PublishedArtefacts):
                 try:
                     self._make(kind, key, build, inputs, stay=True, confirm=lock.confirm)
                 except LockLost as lost:
-                    # Whoever has taken over builds the same; it is waited for.
+                    # The process that took over the lock builds the same artefact, so wait for it.
                     log.warning("%s/%s is built again: %s", kind, key, lost)
                     continue
                 self.forget(kind, key)
@@ -107,10 +107,10 @@ class Storage(PublishedArtefacts):
     def publish(
         self, kind: str, key: str, build: Callable[[Path], Any], *, inputs: Any = None
     ) -> bool:
-        """Build an artefact, publish it unless it exists by then, and return whether it was published.
+        """Build an artefact, publish it unless it now exists, and return whether it was published.
 
-        For parts that many workers make at the same time: nobody waits, and if two make the same
-        part, the first stays. With an object store, no copy stays on this machine.
+        This is for parts made by many workers at the same time: no worker waits, and if two make
+        the same part, the first is kept. With an object store, no copy is kept on this machine.
 
         Parameters
         ----------
@@ -140,11 +140,11 @@ class Storage(PublishedArtefacts):
             (aside / name).replace(inside(self.local, path))
 
     def work_folder(self, kind: str, key: str) -> Path:
-        """Return the folder on this machine for what a builder keeps between attempts."""
+        """Return the folder on this machine for files that a builder keeps between attempts."""
         return self.local / "work" / path_of(kind, key)
 
     def state_folder(self, kind: str, key: str) -> Path | Bucket:
-        """Return where a builder keeps its state, so that any machine can continue from it."""
+        """Return where a builder keeps its state, from which any machine can resume."""
         if self.bucket is None:
             return self.work_folder(kind, key)
         return Bucket(self.bucket.uri_of(f"work/{path_of(kind, key)}"))
@@ -156,7 +156,8 @@ class Storage(PublishedArtefacts):
             if self.bucket is not None:
                 self.bucket.clear(f"work/{path_of(kind, key)}")
         except Unavailable as error:
-            # The artefact is published all the same; the next one to ask for it removes the state.
+            # The artefact is published nevertheless; the next process that requests it removes the
+            # state.
             log.warning("the state of %s/%s stays for now: %s", kind, key, error)
 
     def share(self, path: Path) -> None:
@@ -171,7 +172,7 @@ class Storage(PublishedArtefacts):
         return StorageLock(self.local / "work" / "locks" / f"{flat(kind)}-{safe(key)}")
 
     def folder(self, *parts: str) -> Path:
-        """Return a plain local folder below the root, for logs, reports and records; made if needed."""
+        """Return a plain local folder for logs, reports and records, made if needed."""
         folder = self.local.joinpath(*map(safe, parts))
         folder.mkdir(parents=True, exist_ok=True)
         return folder
@@ -182,11 +183,12 @@ class Storage(PublishedArtefacts):
     def clear_abandoned(self, kind: str, key: str = "*") -> None:
         """Remove what killed builders of an artefact, or of a kind, left behind.
 
-        Only for the holder of the lock, who is the only builder.
+        Only the holder of the lock may call this, because it is the only builder.
         """
         folder, pattern = building_folder(self.local), f"{flat(kind)}-{key}-*"
         for left in folder.glob(pattern):
-            # Renamed first: one that was only silent finds its folder gone, never half of it there.
+            # The folder is renamed first, so a builder that was only stalled finds it gone, never
+            # incomplete.
             with contextlib.suppress(OSError):
                 left.rename(left.with_name(f"removed-{left.name}"))
         for left in folder.glob(f"removed-{pattern}"):
@@ -227,7 +229,8 @@ class Storage(PublishedArtefacts):
                     self.bucket.upload_folder(aside, f"{kind}/{key}", last=MANIFEST)
                 say_kept()
                 if stay:
-                    # The local copy has to be what others see, not what was here before.
+                    # The local copy must be the published version, not the one that was here
+                    # before.
                     shutil.rmtree(self._folder(kind, key), ignore_errors=True)
                     if fresh:
                         move_into_place(aside, self._folder(kind, key))

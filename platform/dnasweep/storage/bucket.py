@@ -1,4 +1,4 @@
-"""A folder of an object store: files that appear whole, through pyarrow.
+"""A folder of an object store, accessed through pyarrow; files appear only when complete.
 
 Credentials come from the environment, a profile or the machine's role. They are never part of a URI,
 which is shown, logged and hashed.
@@ -20,7 +20,7 @@ from dnasweep.storage import retry
 from dnasweep.storage.names import check_uri, open_store
 
 PROBE_SECONDS = 30.0
-"""How long the write test before any work is retried."""
+"""Seconds for which the write test before any work is retried."""
 CHUNK = 1 << 24
 
 Result = TypeVar("Result")
@@ -29,12 +29,12 @@ Result = TypeVar("Result")
 class Bucket:
     """A folder of an object store.
 
-    Paths are relative to it. A file appears under its name only when it is complete.
+    Paths are relative to this folder. A file appears under its name only when it is complete.
 
     Parameters
     ----------
     uri
-        Such as `s3://bucket/folder`, with options of pyarrow after a question mark:
+        URI such as `s3://bucket/folder`, with options of pyarrow after a question mark:
         `s3://bucket/folder?endpoint_override=http://host:9000&scheme=http`.
     seconds
         How long requests are retried if the store does not answer; None: some minutes.
@@ -63,13 +63,14 @@ class Bucket:
         return info.size if info.type == fs.FileType.File else None
 
     def version(self, path: str) -> str | None:
-        """Return a text that changes with the content of a file, or None if there is no file."""
+        """Return text that changes with the content of a file, or None if there is no file."""
         try:
             with self.open(path) as stream:
                 metadata = stream.metadata() or {}
         except FileNotFoundError:
             return None
-        # The ETag first: times are whole seconds, in which a file may be written twice.
+        # The ETag is preferred: times have a resolution of one second, in which a file may be
+        # written twice.
         known = {str(name).lower(): value for name, value in metadata.items()}
         return repr(known.get("etag") or known.get("last-modified") or sorted(known.items()))
 
@@ -113,7 +114,7 @@ class Bucket:
         self._written(path, once, len(data))
 
     def upload(self, source: Path, path: str) -> None:
-        """Copy a local file here."""
+        """Copy a local file into this folder."""
 
         # Not by pyarrow's copy_files: it reports no error if the last part of a file could not be
         # written, and the file is then missing.
@@ -128,7 +129,7 @@ class Bucket:
         self._written(path, once, source.stat().st_size)
 
     def upload_folder(self, source: Path, path: str, *, last: str = "") -> None:
-        """Copy the files of a local folder here, the one named `last` after all others.
+        """Copy the files of a local folder into this folder, the file `last` after all others.
 
         Parameters
         ----------
@@ -137,7 +138,7 @@ class Bucket:
         path
             Folder for its files.
         last
-            Name of the file that says that the others are complete.
+            Name of the file that marks the others as complete.
         """
         for file in sorted(source.rglob("*"), key=lambda file: (file == source / last, file)):
             if file.is_file():
@@ -149,7 +150,7 @@ class Bucket:
         Raises
         ------
         FileNotFoundError
-            If there is neither.
+            If there is neither a file nor a folder.
         """
         size = self.size(path)
         found = self.files(path) if size is None else {"": size}
@@ -176,7 +177,7 @@ class Bucket:
         self.with_retries(once)
 
     def clear(self, folder: str) -> None:
-        """Remove a folder with everything in it, if it exists."""
+        """Remove a folder and its contents, if it exists."""
 
         def once() -> None:
             try:
@@ -215,7 +216,7 @@ class Bucket:
 
     def _written(self, path: str, write: Callable[[], None], size: int) -> None:
         there = None
-        # Twice: another machine may publish the same file at this moment.
+        # Check twice: another machine may be publishing the same file at this moment.
         for _ in range(2):
             self.with_retries(write)
             if (there := self.size(path)) == size:

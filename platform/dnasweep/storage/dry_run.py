@@ -1,4 +1,4 @@
-"""The storage of a command, which a dry run does not make."""
+"""The storage of a command; a dry run does not create one."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def usable_storage(root: str, *, dry_run: bool = False) -> Storage:
     root
         A folder or a URI.
     dry_run
-        Whether nothing may come of it: where the folder does not exist, a temporary one is used in its
-        place, under its name, until the process ends. What one that exists lacks is built in it, so
-        that the run that follows finds its data read and audited.
+        Whether this is a dry run: if the folder does not exist, a temporary one replaces it until
+        the process ends, and messages show the given name. In an existing folder, missing data
+        sets are built, so the following run finds them read and audited.
 
     Raises
     ------
     InputError
-        If it cannot be written to, or is laid out by another version.
+        If it cannot be written to, or has the layout of an incompatible version.
     """
     storage = Storage(root)
     if not dry_run or storage.is_remote or storage.local.exists():

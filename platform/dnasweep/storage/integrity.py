@@ -1,8 +1,7 @@
-"""Whether an artefact is as published: checksums in its manifest, compared when it is read.
+"""Check that an artefact is as published: checksums in its manifest are compared on reading.
 
 A manifest contains the size and the SHA-256 of every file, and a checksum of itself. Each process
-computes the checksum of a file once; that a file has not changed since is known from its inode, size
-and times.
+computes the checksum of a file once; later changes are detected from its inode, size and times.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ _unsealed = False
 
 
 def digest_of(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal; computed once per process while it does not change."""
+    """Return the SHA-256 of a file in hexadecimal, computed once per process unless it changes."""
     with path.open("rb") as file:
         status = os.fstat(file.fileno())
         identity = (
@@ -52,7 +51,8 @@ def forget() -> None:
 
 
 def describe(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return the sizes and digests of the files below a folder, as they are stored in a manifest."""
+    """Return the sizes and digests of the files below a folder, in the form stored in a
+    manifest."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     names = [path.relative_to(folder).as_posix() for path in files]
     return {
@@ -70,7 +70,7 @@ def seal(value: Mapping[str, Any]) -> str:
 def unseal(text: bytes | str) -> dict[str, Any]:
     """Return the value that :func:`seal` was given.
 
-    A text without any checksum, as earlier versions wrote it, is accepted.
+    Text without a checksum, as written by earlier versions, is accepted.
 
     Raises
     ------
@@ -80,15 +80,15 @@ def unseal(text: bytes | str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except ValueError:
-        # The parser's message about damaged text helps nobody.
-        raise ValueError("it is cut short or overwritten") from None
+        # The parser's message about damaged text would not help users.
+        raise ValueError("it is truncated or overwritten") from None
     if not isinstance(value, dict):
-        raise ValueError("it is cut short or overwritten")
+        raise ValueError("it is truncated or overwritten")
     checksum = value.pop(CHECKSUM, None)
     if checksum is None and DIGESTS not in value:
         return value
     if checksum != _checksum(value):
-        raise ValueError("its content does not have its checksum")
+        raise ValueError("its content does not match its checksum")
     return value
 
 
@@ -105,7 +105,7 @@ def damage(folder: Path, names: Collection[str] | None = None) -> str | None:
     folder
         A folder with a manifest.
     names
-        Files to check; None: all that the manifest names.
+        Files to check; None: all files in the manifest.
     """
     try:
         manifest = unseal((folder / MANIFEST).read_bytes())
@@ -121,9 +121,9 @@ def damage(folder: Path, names: Collection[str] | None = None) -> str | None:
         try:
             size = (folder / name).stat().st_size
             if size != sizes.get(name):
-                return f"{name} has {size:,} bytes in place of {sizes.get(name, 0):,}"
+                return f"{name} has {size:,} bytes instead of {sizes.get(name, 0):,}"
             if digests and digest_of(folder / name) != digests.get(name):
-                return f"{name} has another content than was published"
+                return f"{name} has different content from the published file"
         except (FileNotFoundError, NotADirectoryError):
             return f"{name} is missing"
         except PermissionError:
@@ -141,7 +141,7 @@ def refuse_damaged(folder: Path) -> None:
     Raises
     ------
     InputError
-        Naming the file that is not as it was published.
+        Naming the file that differs from the published one.
     """
     folder = folder.resolve()
     for artefact in (folder, folder.parent):
@@ -167,8 +167,8 @@ def _say_unsealed(folder: Path) -> None:
     if not _unsealed:
         _unsealed = True
         log.warning(
-            "%s and perhaps others were published by a version without checksums: of these the "
-            "sizes of the files are compared, and no more",
+            "%s and perhaps others were published by a version without checksums: for these, "
+            "only the sizes of the files are compared",
             folder,
         )
 

@@ -1,4 +1,4 @@
-"""A sign for a batch job that something is kept which another start of its command goes on from."""
+"""A marker file that tells a batch job that its command has saved progress and can be resumed."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import os
 from pathlib import Path
 
 VARIABLE = "DNASWEEP_KEPT"
-"""Environment variable that names the file to make; `slurm.sh` sets it for all processes of a job."""
+"""Environment variable with the path of the file; `slurm.sh` sets it for all processes of a job."""
 
 
 def say_kept() -> None:
-    """Make the file, if one is named: an artefact is published, or the state of a training is saved."""
+    """Create the file, if one is named: an artefact was published, or a training state saved."""
     if name := os.environ.get(VARIABLE):
-        # It is gone where the job has ended meanwhile.
+        # Its folder is gone if the job has ended in the meantime.
         with contextlib.suppress(OSError):
             Path(name).touch()

@@ -1,7 +1,8 @@
-"""Which versions may work in one storage at a time: those that lay it out, and lock it, alike.
+"""Check that versions working in one storage use the same layout and the same locks.
 
-Keys keep apart what two versions compute differently (:mod:`dnasweep.config.versions`). Two that find or
-lock artefacts in different ways would not see what the other is at, so the second one is refused.
+Keys separate results that two versions compute differently (:mod:`dnasweep.config.versions`). Two
+versions that find or lock artefacts differently would not see each other's work, so the second one
+is refused.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from dnasweep.errors import InputError
 from dnasweep.storage.artefacts import Storage
 
 FILE = "work/layout.json"
-"""Names the layout of a storage, and the version that began it."""
+"""File with the layout of a storage and the version that created it."""
 
 
 def check_layout(storage: Storage) -> None:
-    """Write down the layout of a storage that has none, or refuse one of another layout.
+    """Record the layout of a new storage, or refuse a storage with another layout.
 
     Parameters
     ----------
@@ -30,7 +31,7 @@ def check_layout(storage: Storage) -> None:
     Raises
     ------
     InputError
-        If the storage was begun by a version that lays it out differently.
+        If the storage was created by a version with a different layout.
     """
     own_version = version("dnasweep")
     own = json.dumps({"layout": versions.STORAGE, "dnasweep": own_version})
@@ -42,13 +43,13 @@ def check_layout(storage: Storage) -> None:
     else:
         found = storage.bucket.read(FILE).decode()
     layout, other = versions.STORAGE, ""
-    # A file that was cut short by a full disk says nothing, and is no reason to stop.
+    # A file truncated by a full disk contains no information, and is no reason to stop.
     with contextlib.suppress(ValueError, TypeError, KeyError):
         said = json.loads(found)
         layout, other = said["layout"], str(said["dnasweep"])
     if layout != versions.STORAGE:
         raise InputError(
-            f"the storage was begun by dnasweep {other} with layout {layout}, and this is {own_version} "
+            f"the storage was created by dnasweep {other} with layout {layout}, and this is {own_version} "
             f"with layout {versions.STORAGE}: neither would see the other's work",
             file=storage.root,
             remedy="Give another folder with --storage, or use the same version of dnasweep for all "
@@ -57,7 +58,7 @@ def check_layout(storage: Storage) -> None:
 
 
 def _begun(path: Path, own: str) -> str:
-    """Return what the file says, which is made if it is missing."""
+    """Return the content of the file, which is created if it is missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with path.open("x") as file:

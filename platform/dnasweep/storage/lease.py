@@ -1,14 +1,15 @@
-"""A lock made of files alone, for file systems that take no locks or keep them to one machine.
+"""A lock made only of files, for file systems whose locks are missing or limited to one machine.
 
-A lock is a folder of numbered files, its claims. Whoever makes the file behind the last one holds the
-lock; of all machines, `O_EXCL` lets one do so. The holder touches its claim every few seconds and at
-the end writes `<number>.free` beside it. A claim that nobody has touched for a minute, or whose process
-is known to be dead on this machine, is superseded by the next number. No claim that could be the last
-is ever removed, so a process that was asleep finds that it has lost the lock instead of taking it for
-its own: :meth:`Lease.confirm` looks, and is called before anything is published.
+A lock is a folder of numbered files, called claims. The process that creates the file with the
+next number holds the lock; `O_EXCL` allows only one process on all machines to create it. The
+holder touches its claim every few seconds, and writes `<number>.free` beside it when it releases
+the lock. A claim that has not been touched for a minute, or whose process is known to have died on
+this machine, is superseded by the next number. A claim that could be the last one is never
+removed, so a process that was suspended detects that it has lost the lock: :meth:`Lease.confirm`
+checks this, and is called before anything is published.
 
-Optuna's locks for its journal are made in the same way, but whoever wakes up there may release the lock
-of another.
+Optuna's journal locks work similarly, but there a process that wakes up may release the lock of
+another process.
 """
 
 from __future__ import annotations
@@ -27,37 +28,39 @@ from typing import Any, NamedTuple
 from filelock import Timeout
 
 HEARTBEAT_S, EXPIRY_S = 5.0, 60.0
-"""Seconds between two signs of life of a holder, and without one after which it counts as dead."""
+"""Seconds between two heartbeats of a holder, and seconds without one after which it is presumed
+dead."""
 _LONG_AGO_S = 3600.0
-"""Age of a sign of life at which nobody waits for another; clocks may differ by almost as much."""
+"""Age of a heartbeat at which a claim is superseded without waiting; clocks may differ by almost
+as much."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.002, 0.25
 _NAME = re.compile(r"(\d{12})(\.free)?")
 
 
 class LockLost(Exception):
-    """Another process has taken over a lock, since its holder gave no sign of life."""
+    """Another process has taken over a lock, because its holder sent no heartbeat."""
 
 
 class _Seen(NamedTuple):
-    """A claim as another process has made it."""
+    """A claim made by another process."""
 
     number: int
     touched: tuple[int, int]
     """Inode and time of its last change, by the clock of the file system."""
     owner: dict[str, Any]
-    """What :func:`_this_process` says of its maker; empty while it is being written."""
+    """Description of its maker by :func:`_this_process`; empty while it is being written."""
 
 
 class Lease:
-    """A lock that is held by at most one process of all machines that see a folder.
+    """A lock held by at most one process on all machines that share a folder.
 
     Parameters
     ----------
     folder
-        Folder of the claims; made when first needed, and nothing else may lie in it.
+        Folder of the claims, created when first needed; it must contain nothing else.
     heartbeat_s, expiry_s
-        Seconds between two signs of life, and after which a silent holder is superseded. All who
-        use the lock have to name the same.
+        Seconds between two heartbeats, and after which a silent holder is superseded. All users of
+        the lock must use the same values.
     """
 
     def __init__(
@@ -80,7 +83,7 @@ class Lease:
         Raises
         ------
         filelock.Timeout
-            If another process has it for longer.
+            If another process holds the lock for longer.
         """
         limit, pause = time.monotonic() + timeout, _FIRST_PAUSE_S
         while not self._try():
@@ -91,13 +94,13 @@ class Lease:
         return self
 
     def release(self) -> None:
-        """Give the lock up."""
+        """Release the lock."""
         claim, self._claim = self._claim, None
         if claim is None:
             return
         self._stop.set()
-        # Of a claim that was superseded this is true as well, and harms nobody. Where it cannot be said, as
-        # on a full disk, the claim falls silent.
+        # This is harmless for a superseded claim. If the file cannot be written, as on a full
+        # disk, the claim expires without it.
         with contextlib.suppress(OSError):
             _create(claim.with_name(f"{claim.name}.free"), b"")
 
@@ -111,7 +114,7 @@ class Lease:
         """
         if self._claim is None or not self._touch(self._claim):
             raise LockLost(
-                f"{self.folder} was taken over: this process gave no sign of life for {self._expiry_s:g} s"
+                f"{self.folder} was taken over: this process sent no heartbeat for {self._expiry_s:g} s"
             )
 
     def __enter__(self) -> Lease:
@@ -138,7 +141,8 @@ class Lease:
             _create(mine, json.dumps(_this_process()).encode())
         except FileExistsError:
             return False
-        # Either the old holder sees this claim when it confirms its own, or its sign of life is seen here.
+        # Either the old holder sees this claim when it confirms its own, or its heartbeat is seen
+        # here.
         late = self._last()[0] != number + 1
         back = seen is not None and self._touched(number) != seen.touched
         if late or back:
@@ -151,14 +155,14 @@ class Lease:
         return True
 
     def _last(self) -> tuple[int, bool]:
-        """Return the number of the last claim, 0 if there is none, and whether it is given up."""
+        """Return the number of the last claim, 0 if there is none, and whether it was released."""
         found = [one for name in os.listdir(self.folder) if (one := _NAME.fullmatch(name))]
         last = max((int(one[1]) for one in found), default=0)
         return last, any(one[2] for one in found if int(one[1]) == last)
 
     def _look(self, number: int) -> _Seen | None:
-        """Return a claim of another process, None if it is gone."""
-        # Opened, not only asked about: NFS then asks its server, instead of its cache.
+        """Return a claim of another process, or None if it is gone."""
+        # The file is opened, because NFS then queries its server instead of its cache.
         with contextlib.suppress(FileNotFoundError), open(self._path(number), "rb") as file:
             status, text = os.fstat(file.fileno()), file.read()
             try:
@@ -173,7 +177,7 @@ class Lease:
         return None if seen is None else seen.touched
 
     def _is_over(self, seen: _Seen) -> bool:
-        """Return whether the holder is dead, or has given no sign of life for too long."""
+        """Return whether the holder is dead, or has sent no heartbeat for too long."""
         if _is_dead(seen.owner):
             return True
         if time.time() - seen.touched[1] / 1e9 > _LONG_AGO_S:
@@ -189,11 +193,12 @@ class Lease:
                 if not self._touch(claim):
                     return
             except OSError:
-                # A file server that does not answer for a while; whether it was too long, `confirm` sees.
+                # The file server may not answer for a while; `confirm` detects whether this was
+                # too long.
                 continue
 
     def _touch(self, claim: Path) -> bool:
-        """Give a sign of life, and return whether the claim is still the last one."""
+        """Send a heartbeat, and return whether the claim is still the last one."""
         try:
             os.utime(claim)
         except FileNotFoundError:
@@ -220,13 +225,13 @@ def _create(path: Path, data: bytes) -> None:
 
 
 def _this_process() -> dict[str, Any]:
-    """Return what tells this process from every other: machine since its start, container, process."""
+    """Return a unique description of this process: machine since its start, container, process."""
     pid = os.getpid()
     return {**_machine(), "pid": pid, "started": _start_of(pid)}
 
 
 def _machine() -> dict[str, Any]:
-    """Return what is equal for processes that see one another; empty where nothing tells that."""
+    """Return values shared by processes that can see one another; empty if they are unknown."""
     with contextlib.suppress(OSError):
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return {"boot": boot, "processes": os.stat("/proc/self/ns/pid").st_ino}
@@ -234,18 +239,18 @@ def _machine() -> dict[str, Any]:
 
 
 def _start_of(pid: int) -> str | None:
-    """Return when a process began, in the kernel's own count; None if that cannot be read."""
+    """Return the start time of a process in kernel units; None if it cannot be read."""
     try:
-        # Its name stands in parentheses, and may hold anything.
+        # The name of the process is in parentheses, and may contain any characters.
         words = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
         return None
-    # A zombie, field 3, has ended.
+    # A zombie (field 3) has ended.
     return "ended" if words[0] in "ZX" else words[19]
 
 
 def _is_dead(owner: dict[str, Any]) -> bool:
-    """Return whether the process that made a claim is known to have ended; others are only silent."""
+    """Return whether the process that made a claim is known to have ended."""
     here = _machine()
     if not here or owner.get("started") is None or any(owner.get(k) != v for k, v in here.items()):
         return False
@@ -254,6 +259,6 @@ def _is_dead(owner: dict[str, Any]) -> bool:
     except ProcessLookupError:
         return True
     except PermissionError:
-        # Of another user, and perhaps of a later process with the same number.
+        # A process of another user has this number, perhaps a later one.
         return False
     return _start_of(owner["pid"]) not in (owner["started"], None)

@@ -1,8 +1,9 @@
 """Locks of a storage: one holder among all processes of all machines that share it.
 
-They are those of the operating system, which it releases when a process dies. Some file systems take
-none (Lustre without `flock`, NFS without a lock service), others keep them to one machine; there a lock
-is a :class:`.lease.Lease`, which whoever comes next takes over a minute after its holder died elsewhere.
+Usually these are locks of the operating system, which are released when a process dies. Some file
+systems do not support locks (Lustre without `flock`, NFS without a lock service), and others limit
+them to one machine. On these a lock is a :class:`.lease.Lease`, which the next process takes over
+a minute after its holder died on another machine.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from filelock import FileLock
 from dnasweep.storage.lease import Lease
 
 MARKER = ".without-locks"
-"""File of a folder in which some machine gets no locks; all machines then use leases there."""
+"""File that marks a folder where some machine has no locks; all machines then use leases."""
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
 _SHARED = ("nfs", "nfs4", "lustre", "cifs", "smb3")
 _LOCAL_LOCKS = re.compile(r"nolock|localflock|local_lock=(all|flock|posix)|nobrl")
-"""Options of mounts of these whose locks hold on one machine only."""
+"""Mount options with which locks are limited to one machine."""
 
 _MOUNTS = "/proc/self/mountinfo"
 _known: dict[Path, bool] = {}
@@ -37,7 +38,7 @@ def needs_leases(folder: Path) -> bool:
     Parameters
     ----------
     folder
-        The folder; made if needed.
+        The folder; created if needed.
     """
     if folder not in _known:
         folder.mkdir(parents=True, exist_ok=True)
@@ -48,12 +49,12 @@ def needs_leases(folder: Path) -> bool:
 
 
 class StorageLock:
-    """A lock of one holder; a context manager.
+    """A lock with at most one holder; a context manager.
 
     Parameters
     ----------
     path
-        File of the lock. A lease is a folder beside it, `<name>.claims`.
+        File of the lock. If leases are needed, the folder `<name>.claims` beside it is used.
     """
 
     def __init__(self, path: Path) -> None:
@@ -80,7 +81,7 @@ class StorageLock:
             if not needs_leases(folder):
                 self._held = lock
                 return self
-            # A machine without locks has come in the meantime.
+            # A machine without locks has joined in the meantime.
             lock.release()
         self._held = Lease(claims_of(self._path)).acquire(timeout)
         return self
@@ -115,17 +116,17 @@ class StorageLock:
 
 
 def claims_of(path: Path) -> Path:
-    """Return the folder of the lease that stands for a lock on a file."""
+    """Return the folder of the lease that replaces a lock on a file."""
     return path.with_name(f"{path.name}.claims")
 
 
 def takes_locks(folder: Path) -> bool:
-    """Return whether the file system of a folder takes locks, of both kinds that there are."""
+    """Return whether the file system of a folder supports both kinds of locks."""
     with tempfile.TemporaryFile(dir=folder, prefix=".lock-test-") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             fcntl.flock(file, fcntl.LOCK_UN)
-            # The kind that SQLite uses.
+            # SQLite uses this kind.
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno in _NO_LOCKS:
@@ -135,7 +136,7 @@ def takes_locks(folder: Path) -> bool:
 
 
 def _keeps_locks_to_one_machine(folder: Path) -> bool:
-    """Return whether the options of the folder's mount say so."""
+    """Return whether the mount options of the folder limit locks to one machine."""
     device = os.stat(folder).st_dev
     number = f"{os.major(device)}:{os.minor(device)}"
     with contextlib.suppress(OSError), open(_MOUNTS, errors="replace") as file:

@@ -1,4 +1,4 @@
-"""Names of artefacts, which never lead out of the storage root, and the URIs of storage roots."""
+"""Names of artefacts, which never point outside the storage root, and URIs of storage roots."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from pyarrow import fs
 from dnasweep.errors import InputError
 
 SCHEMES = ("s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs")
-"""Schemes of pyarrow whose stores keep what is written to them."""
+"""URI schemes of pyarrow with persistent stores."""
 GOOGLE = ("gs", "gcs")
 GOOGLE_SECONDS, GOOGLE_HASTY_SECONDS = 300, 5
-"""Seconds for which pyarrow itself retries requests to Google; it leaves nothing to retry for us."""
+"""Seconds for which pyarrow itself retries requests to Google; no further retries are needed."""
 
 _SECRET = re.compile(r"key|secret|token|password|signature|credential", re.IGNORECASE)
 _MAX_CHARS = 200
 _INCOMPLETE = re.compile(rf"({'|'.join((*SCHEMES, 'http', 'https'))}):", re.IGNORECASE)
-"""The beginning of a URI that lacks a slash or two; folders hardly ever begin like this."""
+"""The beginning of a URI that may lack slashes; folder names hardly ever begin like this."""
 _REMEDY = "Give a folder or a URI such as s3://bucket/folder."
 
 
 def safe(name: str) -> str:
-    """Return a name; refuse one that would lead out of the storage root."""
+    """Return a name; refuse one that points outside the storage root."""
     if not name or name in (".", "..") or "/" in name or "\\" in name or "\0" in name:
         raise ValueError(f"{name!r} cannot name an artefact")
     return name
 
 
 def safe_kind(kind: str) -> str:
-    """Return a kind, whose parts are separated by slashes; refuse one that would lead out."""
+    """Return a kind, whose parts are separated by slashes; refuse one that points outside."""
     return "/".join(map(safe, kind.split("/")))
 
 
@@ -46,14 +46,14 @@ def flat(kind: str) -> str:
 
 
 def inside(root: Path, name: str) -> Path:
-    """Return a path below a root; refuse one that a link leads out of the root.
+    """Return a path below a root; refuse one that leads outside through a link.
 
-    Others who may write to a shared folder could otherwise redirect what is read or written.
+    Otherwise, other users of a shared folder could redirect reads and writes.
 
     Raises
     ------
     InputError
-        For a link out of the root, anywhere on the path.
+        If any part of the path is a link to a location outside the root.
     """
     path = step = root / name
     while step != root:
@@ -104,7 +104,7 @@ def local_root(text: str) -> Path:
     Raises
     ------
     InputError
-        For an empty text, a path that no file system has, or a URI that lacks a slash.
+        For empty text, an impossible path, or a URI that lacks a slash.
     """
     path = text
     try:
@@ -127,7 +127,7 @@ def _path_of_file_uri(uri: str) -> str:
     if path.startswith("//"):
         host, _, rest = path[2:].partition("/")
         if host not in ("", "localhost"):
-            raise ValueError(f"a path behind file:// begins with / ({host!r} is a machine there)")
+            raise ValueError(f"a path after file:// begins with / ({host!r} is a machine there)")
         path = f"/{rest}" if rest else ""
     return path if Path(path).exists() else unquote(path)
 
@@ -150,7 +150,7 @@ def open_store(uri: str, *, hasty: bool = False) -> tuple[fs.FileSystem, str]:
     given = uri
     scheme, separator = uri.partition("://")[0], "&" if "?" in uri else "?"
     if scheme == "s3" and "allow_delayed_open" not in uri:
-        # Files of a few megabytes are then written by one request instead of three.
+        # With this setting, files of a few megabytes are written by one request instead of three.
         uri = f"{uri}{separator}allow_delayed_open=true"
     if scheme in GOOGLE and "retry_limit_seconds" not in uri:
         seconds = GOOGLE_HASTY_SECONDS if hasty else GOOGLE_SECONDS
@@ -165,7 +165,7 @@ def open_store(uri: str, *, hasty: bool = False) -> tuple[fs.FileSystem, str]:
 
 
 def shortened(error: BaseException) -> str:
-    """Return the first line of a library's error message, or the store's own message in it."""
+    """Return the first line of a library's error message, or the message of the store in it."""
     text = str(error) or type(error).__name__
     if (found := re.search(r"original-message=([^,}]+)", text)) is not None:
         text = found[1]

@@ -1,8 +1,8 @@
 """The output files of a job in a folder that the user named, all from the same run.
 
-Files are written to a temporary folder and moved into place. Files of an earlier run of the same job
-that this run does not make are removed. A record beside them says which files those are; files of the
-user are never touched.
+Files are written to a temporary folder and moved into place. Files of an earlier run of the same
+job that this run does not make are removed. A record beside them lists these files; the user's own
+files are never changed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def check_folder(folder: Path) -> None:
     Raises
     ------
     InputError
-        If they cannot.
+        If files cannot be written there.
     """
     try:
         try_writing(folder)
@@ -114,7 +114,7 @@ def _move_to_earlier(folder: Path, name: str) -> None:
     target = folder / EARLIER / name
     target.parent.mkdir(parents=True, exist_ok=True)
     (folder / name).replace(target)
-    log.warning("%s is not of this run: it is moved to %s", folder / name, target)
+    log.warning("%s is not from this run: it is moved to %s", folder / name, target)
 
 
 def _read(folder: Path) -> dict[str, dict[str, str]]:

@@ -16,7 +16,7 @@ from dnasweep.storage.names import flat, inside, path_of, safe, safe_kind
 from dnasweep.storage.staging import building, move_into_place, remove_at_once, set_aside
 
 _ATTEMPTS = 2
-"""A second one after damage was found: another machine may have made the artefact again."""
+"""Maximum number of attempts; after damage, another machine may have made the artefact again."""
 
 
 class LocalArtefacts:
@@ -37,7 +37,7 @@ class LocalArtefacts:
         return None if folder is None else unseal((folder / MANIFEST).read_bytes())
 
     def folder(self, kind: str, key: str) -> Path | None:
-        """Return the folder of an artefact whose files are all as published, or None."""
+        """Return the folder of an undamaged artefact, or None."""
         return self._undamaged(kind, key, None)
 
     def file(self, kind: str, key: str, name: str) -> Path | None:
@@ -113,7 +113,7 @@ class LocalArtefacts:
 class LocalCopies:
     """Local copies of artefacts in a bucket, each compared with the manifest in the bucket.
 
-    What is damaged in the bucket is removed there.
+    Artefacts that are damaged in the bucket are removed from it.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ class LocalCopies:
             try:
                 return unseal(text)
             except ValueError:
-                # This removes the artefact, unless another machine has made it again by now.
+                # This removes the artefact, unless another machine has made it again.
                 self.folder(kind, key)
         return None
 
@@ -146,7 +146,7 @@ class LocalCopies:
                 return None
             if _is_copy(folder, text) and damage(folder) is None:
                 return folder
-            # Under another name than folders of builders, which the next builder removes.
+            # The name differs from those of builders' folders, which the next builder removes.
             with building(self._local, f"copies/{kind}", key) as aside:
                 try:
                     self._bucket.download(f"{kind}/{key}", aside)
@@ -223,15 +223,15 @@ class LocalCopies:
         published = manifest.get(DIGESTS, {}).get(name, digest)
         if len(data) == manifest[SIZES][name] and digest == published:
             return data
-        # This removes the damaged artefact, unless another machine has made it again by now.
+        # This removes the damaged artefact, unless another machine has made it again.
         path = self.file(kind, key, name)
         return None if path is None else path.read_bytes()
 
     def _remove_damaged(
         self, kind: str, key: str, text: bytes | None, downloaded: Path, wrong: str
     ) -> None:
-        """Remove a damaged artefact from the bucket, and set aside here what was downloaded of it."""
-        # With another manifest than `text` it has been made again meanwhile, and stays.
+        """Remove a damaged artefact from the bucket, and set aside its downloaded files."""
+        # If its manifest is no longer `text`, it has been made again, and is kept.
         if self._manifest_text(kind, key) != text:
             return
         self._bucket.delete(path_of(kind, key, MANIFEST))

@@ -1,4 +1,4 @@
-"""Published artefacts below one root, to be read: whether in a folder or in a bucket."""
+"""Reading of published artefacts below one root, in a folder or in a bucket."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class PublishedArtefacts:
     Parameters
     ----------
     root
-        A local folder (made when first written to) or a URI such as `s3://bucket/folder`.
+        A local folder (created at the first write) or a URI such as `s3://bucket/folder`.
     """
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
@@ -45,7 +45,7 @@ class PublishedArtefacts:
 
     @property
     def is_remote(self) -> bool:
-        """Whether it is a bucket."""
+        """Whether the root is in a bucket."""
         return self.bucket is not None
 
     def find(self, kind: str, key: str) -> Path | None:
@@ -53,7 +53,7 @@ class PublishedArtefacts:
         return self._found.folder(kind, key)
 
     def file(self, kind: str, key: str, name: str) -> Path | None:
-        """Return one file of a published artefact, downloaded alone if needed, or None.
+        """Return one file of a published artefact, or None; only this file is downloaded.
 
         Parameters
         ----------
@@ -133,6 +133,6 @@ def _missing(uri: str) -> InputError:
 
 
 def cache_folder() -> Path:
-    """Return where copies of what lies in buckets are kept: `dnasweep` in XDG_CACHE_HOME, or ~/.cache."""
+    """Return the folder for copies from buckets: `dnasweep` in XDG_CACHE_HOME, or in ~/.cache."""
     home = os.environ.get("XDG_CACHE_HOME")
     return (Path(home) if home else Path.home() / ".cache") / "dnasweep"

@@ -1,7 +1,7 @@
-"""Retries of requests to an object store that is overloaded or out of reach.
+"""Retries of requests to an object store that is overloaded or unreachable.
 
-Temporary faults (HTTP 5xx, no connection) are retried after growing pauses; a permanent refusal is
-reported at once.
+Temporary faults (HTTP 5xx, no connection) are retried after increasing pauses; permanent refusals
+are reported immediately.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dnasweep.errors import InputError
 log = logging.getLogger("dnasweep.storage")
 
 RETRY_SECONDS = 300.0
-"""How long requests are retried, beyond pyarrow's own few attempts."""
+"""Seconds for which requests are retried, in addition to pyarrow's own few attempts."""
 FIRST_PAUSE, MAX_PAUSE = 0.5, 20.0
 
 _FAULT = re.compile(r"AWS Error (\w+)(?: \(HTTP status (\d+)\))?")
@@ -36,10 +36,10 @@ class Unavailable(InputError):
 
 
 class StorageFault(NamedTuple):
-    """An error that an object store answered."""
+    """An error returned by an object store."""
 
     name: str
-    """Its code, such as SLOW_DOWN, and the HTTP status if there is one."""
+    """Error code, such as SLOW_DOWN, and the HTTP status if there is one."""
     temporary: bool
     """Whether a retry may help."""
 
@@ -69,7 +69,7 @@ def with_retries(call: Callable[[], Result], *, uri: str, seconds: float | None 
     Raises
     ------
     Unavailable
-        For an error that the store answered; other errors pass through.
+        For an error returned by the store; other errors pass through.
     """
     seconds = RETRY_SECONDS if seconds is None else seconds
     end, pause = time.monotonic() + seconds, FIRST_PAUSE
@@ -85,7 +85,7 @@ def with_retries(call: Callable[[], Result], *, uri: str, seconds: float | None 
                 raise _unavailable(fault, uri, seconds) from error
         if pause == FIRST_PAUSE:
             log.warning("%s does not answer (%s); asking again", uri, fault.name)
-        # A random pause, so that machines that were refused together do not come back together.
+        # The pause is random, so machines that were refused together do not retry together.
         time.sleep(min(pause * random.uniform(0.5, 1.0), left))
         pause = min(2 * pause, MAX_PAUSE)
 

@@ -1,4 +1,4 @@
-"""Local folders beside the artefacts: those being built, and damaged ones that were set aside."""
+"""Local folders beside the artefacts: for artefacts being built and damaged ones set aside."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ log = logging.getLogger("dnasweep.storage")
 MIN_BYTES = 1 << 16
 """Free bytes below which a disk counts as full."""
 MAX_DAMAGED, MAX_DAMAGED_BYTES = 20, 1 << 30
-"""How many damaged artefacts are kept, and how many bytes; the newest stays however large it is."""
+"""Maximum number and total bytes of damaged artefacts to keep; the newest is kept at any size."""
 
 _set_aside_here: set[str] = set()
-"""Names of what this process has set aside, and reported."""
+"""Names of artefacts that this process has set aside and reported."""
 
 
 def try_writing(folder: Path) -> None:
-    """Make a folder, and write and remove a file in it; a full disk still takes an empty file.
+    """Create a folder, and write and remove a file in it, which is not empty to detect full disks.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def building_folder(root: Path) -> Path:
 
 @contextlib.contextmanager
 def building(root: Path, kind: str, key: str) -> Iterator[Path]:
-    """Yield an empty folder for an artefact; it is removed at the end unless it was renamed.
+    """Yield an empty folder for an artefact, which is removed at the end unless it was renamed.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def building(root: Path, kind: str, key: str) -> Iterator[Path]:
     kind, key
         Kind and key of the artefact.
     """
-    # Folders of `tempfile` are accessible to their owner only; this one becomes the artefact.
+    # Folders of `tempfile` are accessible only to their owner, but this one becomes the artefact.
     aside = building_folder(root) / f"{flat(kind)}-{safe(key)}-{secrets.token_hex(4)}"
     aside.mkdir(parents=True)
     try:
@@ -79,24 +79,24 @@ def share_by_umask(folder: Path) -> None:
 
 
 def move_into_place(aside: Path, folder: Path) -> bool:
-    """Rename a built folder to its final name; return False if an artefact is there already."""
+    """Rename a built folder to its final name; return False if the artefact already exists."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         aside.rename(folder)
     except OSError:
-        # Another host without a shared lock was first; equal keys mean equal content.
+        # Another host without a shared lock was first; the same key means the same content.
         if (folder / MANIFEST).is_file():
             return False
         if not folder.is_dir():
             raise
-        # A folder without a manifest, half deleted or copied incompletely, counts as missing.
+        # A folder without a manifest, such as a partly deleted or copied one, counts as missing.
         remove_at_once(folder, aside)
         aside.rename(folder)
     return True
 
 
 def remove_at_once(folder: Path, aside: Path) -> None:
-    """Remove a folder so that nobody sees it half removed: rename it beside `aside` first."""
+    """Remove a folder, after renaming it beside `aside` so that no process sees it incomplete."""
     if folder.is_dir():
         rest = aside.with_name(f"{aside.name}-rest")
         folder.rename(rest)
@@ -106,10 +106,10 @@ def remove_at_once(folder: Path, aside: Path) -> None:
 def set_aside(
     root: Path, kind: str, key: str, what: Path, still: Callable[[], str | None], uri: str
 ) -> bool:
-    """Move a damaged artefact out of the way; return False if it is not damaged any more.
+    """Move a damaged artefact out of the way; return False if it is no longer damaged.
 
-    If several processes notice the damage, one moves the artefact. What another process has made
-    again meanwhile stays.
+    If several processes notice the damage, one of them moves the artefact. An artefact that
+    another process has made again in the meantime is kept.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def set_aside(
     what
         Folder of the artefact, or one of its files.
     still
-        Returns what is wrong with it, or None; called when no other process can move it.
+        Returns a description of the damage, or None; called when no other process can move it.
     uri
         Location of the file, for the message.
 
@@ -158,7 +158,7 @@ def damaged_folder(root: Path) -> Path:
 
 @contextlib.contextmanager
 def telling_of_damage(root: Path, tell: Callable[[str], None]) -> Iterator[None]:
-    """Report after the block what other processes, whose logs nobody reads, set aside meanwhile.
+    """Report, after the block, artefacts that other processes set aside during it.
 
     Parameters
     ----------

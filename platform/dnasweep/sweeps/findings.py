@@ -238,7 +238,7 @@ def _cautions(comparison: Comparison, cells: Sequence[CellResult]) -> dict[str, 
 
 
 def _bits(cells: Sequence[CellResult]) -> dict[str, Any]:
-    """Return the encoder that predicts masked bases best, and those that predict them poorly."""
+    """Return the encoder that predicts masked bases best, and those no better than unigrams."""
     best: dict[str, dict[str, Any]] = {}
     for cell in cells:
         known = dict(cell.pretraining or {})
