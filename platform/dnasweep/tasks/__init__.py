@@ -1,1 +1,1 @@
-"""How a classifier is trained and evaluated: its loss, its metrics, and which class it calls."""
+"""Training and evaluation of a classifier: its loss, its metrics, and its calls."""

@@ -1,9 +1,10 @@
-"""What a variant score writes of models that call no class of a sequence: numbers, signals, classes of bases.
+"""Variant scores of models without sequence classes: numbers, signals, classes of bases.
 
-Scores of classes of bases are those of SpliceAI (Jaganathan et al. 2019, Cell 176): the largest gain and
-the largest loss of a class among the bases around a variant, and where. Those of signals are the log2 fold
-change of the total and the Jensen-Shannon distance of the profiles, as ChromBPNet scores variants, and
-the largest change of one bin. The first column of each is the one by which variants are ranked.
+Classes of bases are scored as in SpliceAI (Jaganathan et al. 2019, Cell 176): the largest gain and
+the largest loss of a class among the bases around a variant, with their positions. Signals are
+scored by the log2 fold change of the total and the Jensen-Shannon distance between the profiles,
+as in ChromBPNet, and by the largest change in a bin. Variants are ranked by the first column of
+their kind.
 """
 
 from __future__ import annotations
@@ -23,32 +24,32 @@ class AlleleColumn(NamedTuple):
     """A column of variant scores."""
 
     kind: Literal["Float", "Integer", "String"]
-    """Type, as VCF has it."""
+    """Type in VCF terms."""
     text: str
-    """What it holds."""
+    """Description of its values."""
     unit: str = ""
-    """Of a change, in words."""
+    """Unit of a change, in words."""
 
 
 class AlleleOutputs(NamedTuple):
-    """What a model predicts of one strand with either allele, mean over the windows."""
+    """Predictions of a model on one strand with each allele, averaged over the windows."""
 
     ref: Floats
-    """Of the windows as a whole: the mean over their places, (outputs,)."""
+    """Predictions with REF for the whole windows: the mean over their positions, (outputs,)."""
     alt: Floats
     ref_places: Floats
-    """Base by base, (bases, outputs), those of both alleles side by side: nan where no window reaches,
-    and of a base that the allele lacks."""
+    """Predictions with REF for each base, (bases, outputs), aligned between the alleles: nan
+    outside all windows and for bases that the allele lacks."""
     alt_places: Floats
     ref_lacks: NDArray[np.bool_]
-    """Whether the allele lacks a base, (bases,)."""
+    """Whether REF lacks a base, (bases,)."""
     alt_lacks: NDArray[np.bool_]
     bins: NDArray[np.int64]
-    """The bin of the centred window that each base is in, (bases,); -1 outside of it."""
+    """Bin of each base in the centred window, (bases,); -1 outside this window."""
     at: NDArray[np.int64]
-    """Where each base is: bases from the first one of the variant, in the direction of the genome."""
+    """Position of each base relative to the first base of the variant, in genome direction."""
     strand: Literal["+", "-"]
-    """The strand that was read."""
+    """The strand that the model has read."""
 
 
 Columns = Mapping[str, AlleleColumn]
@@ -56,7 +57,7 @@ Scores = dict[str, Any]
 
 
 def number_columns(names: Sequence[str]) -> Columns:
-    """Return the columns of numbers."""
+    """Return the columns of variant scores for numbers."""
     found = {
         f"delta_{name}": AlleleColumn("Float", f"Change of {name}, ALT - REF", f"change of {name}")
         for name in names
@@ -70,7 +71,7 @@ def number_columns(names: Sequence[str]) -> Columns:
 
 
 def number_scores(names: Mapping[int, str], strands: Sequence[AlleleOutputs]) -> Scores:
-    """Return the scores of numbers: means over the strands.
+    """Return the variant scores for numbers: means over the strands.
 
     Parameters
     ----------
@@ -87,7 +88,7 @@ def number_scores(names: Mapping[int, str], strands: Sequence[AlleleOutputs]) ->
 
 
 def signal_columns(names: Sequence[str]) -> Columns:
-    """Return the columns of signals."""
+    """Return the columns of variant scores for signals."""
     found: dict[str, AlleleColumn] = {}
     for name in names:
         found |= {
@@ -115,12 +116,12 @@ def signal_columns(names: Sequence[str]) -> Columns:
 
 
 def signal_scores(names: Mapping[int, str], strands: Sequence[AlleleOutputs]) -> Scores:
-    """Return the scores of signals: totals and distances as means over the strands, the bin of either one.
+    """Return the scores for signals: mean totals and distances of both strands, bin of either.
 
     Parameters
     ----------
     names, strands
-        As of :func:`number_scores`.
+        As for :func:`number_scores`.
     """
     ref, alt = _whole(strands)
     binned = [_bins(one) for one in strands]
@@ -144,7 +145,7 @@ def signal_scores(names: Mapping[int, str], strands: Sequence[AlleleOutputs]) ->
 
 
 def class_columns(names: Sequence[str]) -> Columns:
-    """Return the columns of classes of bases."""
+    """Return the columns of variant scores for classes of bases."""
     found = {
         LARGEST: AlleleColumn(
             "Float",
@@ -165,14 +166,14 @@ def class_columns(names: Sequence[str]) -> Columns:
 
 
 def class_scores(names: Mapping[int, str], strands: Sequence[AlleleOutputs]) -> Scores:
-    """Return the scores of classes of bases, of the strand where a change is largest.
+    """Return the scores for classes of bases, from the strand with the largest change.
 
-    A base that one of the alleles lacks has probability 0 with it.
+    A base that an allele lacks has probability 0 with this allele.
 
     Parameters
     ----------
     names, strands
-        As of :func:`number_scores`.
+        As for :func:`number_scores`.
     """
     found: Scores = {LARGEST: 0.0}
     for i, name in names.items():
@@ -196,12 +197,12 @@ def class_scores(names: Mapping[int, str], strands: Sequence[AlleleOutputs]) -> 
 
 
 def _whole(strands: Sequence[AlleleOutputs]) -> tuple[Floats, Floats]:
-    """Return what is predicted of whole windows with REF and with ALT, mean over the strands, (outputs,)."""
+    """Return predictions for whole windows with REF and ALT, averaged over strands, (outputs,)."""
     return np.mean([one.ref for one in strands], 0), np.mean([one.alt for one in strands], 0)
 
 
 def _bins(one: AlleleOutputs) -> tuple[Floats, Floats, NDArray[np.int64]]:
-    """Return the means of bins with REF and with ALT, (bins, outputs), and where their middles are."""
+    """Return the means of bins with REF and ALT, (bins, outputs), and the middles of the bins."""
     found = []
     for number in np.unique(one.bins[one.bins >= 0]):
         inside = one.bins == number
@@ -216,5 +217,5 @@ def _distance(one: Floats, other: Floats) -> float:
     """Return the Jensen-Shannon distance between two profiles, base 2."""
     from scipy.spatial.distance import jensenshannon
 
-    # That of equal ones may come out as the root of what is below 0 in the last digit.
+    # For equal profiles, rounding may give the square root of a number slightly below 0.
     return float(np.nan_to_num(jensenshannon(one, other, base=2.0)))

@@ -1,4 +1,4 @@
-"""That any base of a row has a class: one number of a row from those of its bases."""
+"""The log odds that any base of a row has a class, from those of its bases."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import torch.nn.functional as F
 from torch import Tensor
 
 _LINEAR = 40.0
-"""Log odds from which on log(1 + odds) is their own value, to the last digit."""
+"""Log odds above which log(1 + odds) equals the log odds, to the last digit."""
 
 
 def any_base(log_odds: Tensor, there: Tensor | None = None) -> Tensor:
-    """Return the log odds that any base of a row has a class, bases taken as independent, (rows,).
+    """Return the log odds that any base of a row has a class, assuming independence, (rows,).
 
-    The probability is 1 - prod(1 - p) over the bases, a noisy or (Pearl 1988). So the log odds of bases
-    that surely have the class add up, and bases that surely have not count for nothing. Of a single
-    base it is its own log odds.
+    The probability is 1 - prod(1 - p) over the bases, a noisy or (Pearl 1988). Bases that almost
+    certainly have the class add their log odds, and bases that almost certainly do not have it add
+    nothing. For a single base, the result is its own log odds.
 
     Parameters
     ----------
     log_odds
         Log odds of each base, shape (rows, bases), float64.
     there
-        Whether a row has the base, (rows, bases); None: it has all.
+        Whether a row has the base, (rows, bases); None: all rows have all bases.
     """
     # Minus the logarithm of the probability that a base does not have it.
     each = F.softplus(log_odds, threshold=_LINEAR)

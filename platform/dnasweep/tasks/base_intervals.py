@@ -1,4 +1,4 @@
-"""The bases that are called a class, as intervals in a cell of a table."""
+"""Bases called as a class, written as intervals in a table cell."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from dnasweep.data.base_labels import runs
 
 NO_CALL = "none"
-"""What a table has for a class that no base of a row is called."""
+"""Table entry for a class that is not called at any base of a row."""
 
 
 def intervals_of(rows: Sequence[NDArray[np.int64]], number: int) -> NDArray[Any]:
-    """Return the intervals of a class in each row, such as `4-6;9-10`: from 0, without their end.
+    """Return the intervals of a class in each row, such as `4-6;9-10`: 0-based and half-open.
 
     Parameters
     ----------

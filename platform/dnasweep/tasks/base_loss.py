@@ -10,10 +10,10 @@ from dnasweep.tasks.class_loss import ClassLoss
 
 
 class BaseLoss(NamedTuple):
-    """Cross-entropy, mean over bases, in sums that add up over batches."""
+    """Mean cross-entropy over bases, returned as sums that can be added over batches."""
 
     of_classes: ClassLoss
-    """What a base costs."""
+    """Loss of a base."""
 
     def __call__(self, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Return the summed nats of bases, and the sum of the weights of their classes.
@@ -23,7 +23,7 @@ class BaseLoss(NamedTuple):
         logits
             (rows, bases, classes).
         targets
-            Class numbers, (rows, bases or more), below 0 where there is no base.
+            Class numbers, (rows, bases or more), below 0 outside the row.
         """
         own = targets[:, : logits.shape[1]].long()
         return self.of_classes(logits[:, : own.shape[1]].flatten(0, 1), own.flatten())

@@ -1,11 +1,12 @@
-"""Metrics of classes of bases, most of which have none, and how far each row moves them.
+"""Metrics for rare classes of bases, and the influence of each row on them.
 
-A model is judged by how it ranks bases: by the area under the precision-recall curve of each class, and by
-the share of true bases among as many of the likeliest ones (top-k accuracy; K. Jaganathan et al., Cell 176,
-2019). AUROC would be near 1 for any model, since nearly all bases are negatives.
+A model is judged by how it ranks bases: by the area under the precision-recall curve of each
+class, and by top-k accuracy, the fraction of true bases among the k with the highest probability,
+where k is the number of true bases ( K. Jaganathan et al., Cell 176, 2019). AUROC would be near 1
+for any model, since nearly all bases are negatives.
 
-Bases of a row are no independent observations. The influence of a row is therefore the sum of that of its
-bases, so that rows are what tests draw anew.
+Bases of a row are not independent observations. The influence of a row is therefore the sum over
+its bases, so tests resample rows.
 """
 
 from __future__ import annotations
@@ -23,36 +24,36 @@ from dnasweep.tasks.objective import Targets
 
 Ints = NDArray[np.int64]
 F1 = "f1"
-"""Of one class; the mean over classes is `macro_f1`."""
+"""F1 of one class; the mean over classes is `macro_f1`."""
 
 
 class Bases(NamedTuple):
-    """Bases with a known class, of all rows one after the other."""
+    """Bases with a known class, concatenated over all rows."""
 
     classes: Ints
     """Class numbers, (bases,)."""
     probabilities: Floats
-    """(bases, classes)."""
+    """Predicted probabilities, (bases, classes)."""
     rows: Ints
-    """Row that each base is of, (bases,)."""
+    """Row of each base, (bases,)."""
 
 
 def bases_of(targets: Targets, predicted: Floats, num_classes: int) -> Bases:
-    """Return the bases of rows.
+    """Return the bases of rows that have a class.
 
     Parameters
     ----------
     targets
-        Class numbers, (rows, bases), below 0 where there is no base.
+        Class numbers, (rows, bases), below 0 outside the row.
     predicted
-        Probabilities, (rows, bases x classes), the classes of a base side by side.
+        Probabilities, (rows, bases x classes), with the classes of a base adjacent.
     num_classes
         Number of classes.
 
     Raises
     ------
     ValueError
-        Where a base has a class and no prediction.
+        If a base has a class but no prediction.
     """
     found = predicted.reshape(len(targets), -1, num_classes)
     there = targets >= 0
@@ -65,16 +66,16 @@ def bases_of(targets: Targets, predicted: Floats, num_classes: int) -> Bases:
 
 
 class Ranked(NamedTuple):
-    """Bases by the score of a class, the likeliest first; equal scores are one step."""
+    """Bases ordered by the score of a class, the highest first; equal scores form one step."""
 
     order: Ints
-    """Bases, (bases,)."""
+    """Numbers of the bases in this order, (bases,)."""
     step: Ints
-    """Step that each base in this order is of, (bases,)."""
+    """Step of each base in this order, (bases,)."""
     hits: Floats
-    """Bases of the class up to and with each step, (steps,)."""
+    """Number of bases of the class up to and including each step, (steps,)."""
     called: Floats
-    """All bases up to and with each step, (steps,)."""
+    """Number of all bases up to and including each step, (steps,)."""
 
 
 def ranked(positive: NDArray[np.bool_], scores: Floats) -> Ranked:
@@ -95,9 +96,10 @@ def average_precision(found: Ranked) -> float:
 
 
 def top_k_accuracy(found: Ranked) -> float:
-    """Return the share of bases of the class among the k likeliest ones, where k bases have it.
+    """Return the fraction of bases of the class among the k best, where k bases have the class.
 
-    Of bases with equal scores, of which only some are among them, as many count as by chance.
+    If only some of the bases with equal scores are among the k best, the expected number is
+    counted.
     """
     k = found.hits[-1]
     if not k:
@@ -111,14 +113,14 @@ def top_k_accuracy(found: Ranked) -> float:
 def base_metrics(
     bases: Bases, wanted: Sequence[int], *, split: str = "validation"
 ) -> dict[str, float]:
-    """Return every metric of classes of bases by full name.
+    """Return all metrics for classes of bases by full name.
 
     Parameters
     ----------
     bases
-        Of all rows.
+        Bases of all rows.
     wanted
-        Numbers of the classes whose means are taken: all but the background.
+        Numbers of the classes to average over: all except the background.
     split
         Split, used as prefix of the names.
     """
@@ -136,7 +138,7 @@ def base_metrics(
 
 
 def class_metrics(bases: Bases, one: int) -> dict[str, float]:
-    """Return metrics of one class by bare name, and how many bases have it."""
+    """Return metrics of one class by bare name, and the number of its bases."""
     positive, called = bases.classes == one, bases.probabilities.argmax(axis=1) == one
     right, actual, said = (float(x.sum()) for x in (positive & called, positive, called))
     found = ranked(positive, bases.probabilities[:, one])
@@ -151,7 +153,7 @@ def class_metrics(bases: Bases, one: int) -> dict[str, float]:
 
 
 def _matthews(bases: Bases) -> float:
-    """Return Gorodkin's R_K from the table of classes and calls; 0 where it is not defined."""
+    """Return Gorodkin's R_K from the table of classes and calls; 0 if it is undefined."""
     num = bases.probabilities.shape[1]
     pairs = bases.classes * num + bases.probabilities.argmax(axis=1)
     table = np.bincount(pairs, minlength=num * num).reshape(num, num) / len(pairs)
@@ -172,10 +174,11 @@ def precision_influence(positive: NDArray[np.bool_], scores: Floats) -> tuple[fl
 
     Notes
     -----
-    With p the share of bases of the class, A(s) and B(s) the shares of bases of the class, and of all, that
-    score s or more, it is the mean of A/B over bases of the class. At a base of class y and score t its
-    gradient is [y (A/B)(t) + y G(t) - H(t) - y AP] / p, where G and H are the integrals of 1/B and A/B^2 over
-    bases of the class that score t or less.
+    Let p be the fraction of bases of the class, and let A(s) and B(s) be the fractions of all
+    bases that score s or more, with the class and in total. The average precision is the mean of
+    A/B over bases of the class. At a base of class y and score t its gradient is [y (A/B)(t) + y
+    G(t) - H(t) - y AP] / p, where G and H are the integrals of 1/B and A/B^2 over bases of the
+    class that score t or less.
     """
     found = ranked(positive, scores)
     num = len(scores)
@@ -192,14 +195,14 @@ def precision_influence(positive: NDArray[np.bool_], scores: Floats) -> tuple[fl
 
 
 def by_row(values: Floats, influence: Floats, rows: Ints, num_rows: int) -> Measured:
-    """Return values with the influence of each row, the sum of that of its bases.
+    """Return values with the influence of each row, which is the sum over its bases.
 
     Parameters
     ----------
     values
-        (trainings,).
+        Values of the metric, (runs,).
     influence
-        Influence function at each base, (trainings, bases).
+        Influence function at each base, (runs, bases).
     rows
         Row of each base, (bases,).
     num_rows

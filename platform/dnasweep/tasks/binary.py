@@ -1,4 +1,4 @@
-"""Two classes, of which the second is the positive one, called from a threshold on."""
+"""Two classes; the second is the positive one, and is called at or above a threshold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which class a model calls: one rule for predictions, scans, variants, tests and explanations."""
+"""Calls of classes: one rule for predictions, scans, variants, tests and explanations."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 from dnasweep.errors import InputError
 
 DECISION_THRESHOLD = "decision_threshold"
-"""Setting in the `config.json` of a classifier of two classes: the least probability of the second
-class at which it is called."""
+"""Setting in the `config.json` of a classifier of two classes: the smallest probability at which
+the second class is called."""
 DECISION_THRESHOLDS = "decision_thresholds"
-"""The same of a model of labels of which a row may have several: one of each."""
+"""The corresponding setting of a multilabel model: one threshold per label."""
 EVEN_THRESHOLD = 0.5
-"""The threshold of models that have no such setting."""
+"""The threshold of models without such a setting."""
 
 
 def decision_threshold(config: Mapping[str, Any]) -> float:
-    """Return the least probability of the second of two classes at which a model calls it.
+    """Return the smallest probability at which a model calls the second of two classes.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def decision_threshold(config: Mapping[str, Any]) -> float:
     Raises
     ------
     InputError
-        When the threshold is no probability.
+        If the threshold is not a probability.
 
     Examples
     --------
@@ -51,19 +51,19 @@ def decision_threshold(config: Mapping[str, Any]) -> float:
 
 
 def decision_thresholds(config: Mapping[str, Any], num_labels: int) -> tuple[float, ...]:
-    """Return the least probability at which a model calls each label.
+    """Return the smallest probability at which a model calls each label.
 
     Parameters
     ----------
     config
         Contents of the model's `config.json`.
     num_labels
-        Number of labels; without the setting each has the threshold 1/2.
+        Number of labels; without the setting, each label has the threshold 1/2.
 
     Raises
     ------
     InputError
-        When there is not one probability for each label.
+        If there is not exactly one probability per label.
     """
     chosen = config.get(DECISION_THRESHOLDS)
     if chosen is None:
@@ -78,15 +78,15 @@ def decision_thresholds(config: Mapping[str, Any], num_labels: int) -> tuple[flo
 
 
 def call_classes(probabilities: NDArray[np.floating], threshold: float) -> NDArray[np.int64]:
-    """Return the class that is called for each row, (rows,).
+    """Return the called class of each row, (rows,).
 
     Parameters
     ----------
     probabilities
         (rows, classes).
     threshold
-        Of two classes, the second is called from this probability on. Of more, the likeliest is
-        called and the threshold is not used.
+        With two classes, the second is called at or above this probability. With more, the most
+        probable class is called and the threshold is not used.
 
     Examples
     --------
@@ -99,10 +99,10 @@ def call_classes(probabilities: NDArray[np.floating], threshold: float) -> NDArr
 
 
 def class_threshold(config: Mapping[str, Any], target: int, num_classes: int) -> float:
-    """Return the probability of one class at which a model begins to call it.
+    """Return the smallest probability of a class at which a model calls it.
 
-    With three or more classes there is no such number, since the likeliest class is called. The
-    result is then 1/2, at which no other class can be likelier.
+    With three or more classes there is no such threshold, because the most probable class is
+    called. The result is then 1/2, at which no other class can be more probable.
 
     Parameters
     ----------

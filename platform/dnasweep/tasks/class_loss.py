@@ -12,22 +12,21 @@ from torch import Tensor
 from dnasweep.devices import to_device
 
 _NONE = -100
-"""Target that torch leaves out."""
+"""Target that torch ignores."""
 
 
 class ClassLoss(NamedTuple):
-    """Cross-entropy as `torch.nn.functional.cross_entropy` defines it, in sums that add up over batches."""
+    """Cross-entropy as in `torch.nn.functional.cross_entropy`, as sums to add over batches."""
 
     weights: np.ndarray | None = None
-    """Weight of each class, (classes,); None: all the same."""
+    """Weight of each class, (classes,); None: equal weights."""
     label_smoothing: float = 0.0
     """Probability that targets spread evenly over all classes (Szegedy et al. 2016)."""
 
     def __call__(self, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Return the summed nats of rows, and the sum of the weights of their classes.
 
-        The first divided by the second is the mean that torch defines. Rows with a target below 0 do
-        not count.
+        The first divided by the second is torch's mean. Rows with a target below 0 are ignored.
         """
         known, weights = targets >= 0, None
         total = known.sum().to(logits.dtype)
@@ -52,8 +51,8 @@ class ClassLoss(NamedTuple):
 def balanced_weights(labels: np.ndarray, num_labels: int) -> np.ndarray:
     """Return n / (classes x rows of the class) for each class, (num_labels,).
 
-    All classes then have the same weight in total, and a row has weight 1 on average (King and Zeng
-    2001). A class without rows has weight 0.
+    With these weights, all classes have the same total weight, and a row has weight 1 on average
+    (King and Zeng 2001). A class without rows has weight 0.
 
     Examples
     --------

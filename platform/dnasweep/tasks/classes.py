@@ -1,4 +1,4 @@
-"""Classes of which a row has one: what two and several classes have in common."""
+"""Tasks with one class per row: the common part of two and several classes."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 CHANCE = 0.98
-"""A collapsed model's loss is at least this fraction of that of guessing by class frequency."""
+"""A collapsed model has at least this fraction of the loss of guessing by class frequency."""
 CHANCE_AUROC = 0.6
-"""A model that ranks better than this has learnt something, whatever its threshold."""
+"""A model with a higher AUROC has learned something, whatever its threshold."""
 
 
 class ClassTask(Task):
@@ -88,12 +88,12 @@ class ClassTask(Task):
     def finish(
         self, model: Any, objective: Objective, metrics: Mapping[str, float], validated: Validated
     ) -> None:
-        # The threshold goes with the weights, so that they predict like the trial. Without validation
-        # it is 1/2, whatever that of the model that it started from.
+        # The threshold is stored with the weights, so the model predicts like the trial. Without
+        # validation it is 1/2, whatever the threshold of the initial model.
         threshold = metrics.get(names.VALIDATION_THRESHOLD, EVEN_THRESHOLD)
         setattr(model.config, DECISION_THRESHOLD, float(threshold))
         if model.config.problem_type is not None:
-            # Of the model that it started from.
+            # This may come from the initial model.
             model.config.problem_type = None
 
     def call_threshold(self, config: Mapping[str, Any], target: int) -> float:
@@ -118,7 +118,7 @@ class ClassTask(Task):
         *,
         chosen_on: tuple[Sequence[str], Targets] | None = None,
     ) -> Floats:
-        # Imported here, as below: scikit-learn is slow, and jobs ask a model for its task.
+        # Imported here, as below, because scikit-learn imports slowly and jobs need only the task.
         from dnasweep.data.baseline import choose_baseline, kmer_baseline
 
         choice = None
@@ -127,7 +127,7 @@ class ClassTask(Task):
             held = [one for one, there in zip(chosen_on[0], known, strict=True) if there]
             choice = choose_baseline(sequences, targets, held, chosen_on[1][known]).best
         found = kmer_baseline(list(sequences), targets, list(others), choice=choice)
-        # A class that the training rows lack has probability 0.
+        # A class without training rows has probability 0.
         missing = self.num_outputs - found.shape[1]
         return np.pad(found, ((0, 0), (0, missing))) if missing > 0 else found
 
@@ -160,7 +160,7 @@ class ClassTask(Task):
 
 
 def class_output(logits: Tensor, target: int, value: Value, against: int | None = None) -> Tensor:
-    """Return what is explained of classes that exclude one another, (...,).
+    """Return the explained output of mutually exclusive classes, (...,).
 
     Parameters
     ----------
@@ -169,9 +169,9 @@ def class_output(logits: Tensor, target: int, value: Value, against: int | None 
     target
         Number of the class.
     value
-        What of it.
+        Quantity to explain.
     against
-        Class to compare it with; None: all others together.
+        Class to compare with; None: all others together.
     """
     import torch
 
@@ -186,7 +186,7 @@ def class_output(logits: Tensor, target: int, value: Value, against: int | None 
 
 
 def is_collapsed(labels: np.ndarray, probabilities: np.ndarray, loss: float) -> bool:
-    """Return whether a classifier calls one class only and has learnt nothing but class frequencies.
+    """Return whether a classifier calls only one class and has learned only class frequencies.
 
     Parameters
     ----------

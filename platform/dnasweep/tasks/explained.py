@@ -1,4 +1,4 @@
-"""What of a model's outputs an attribution explains, and what a variant score writes of them."""
+"""Model outputs explained by attributions, and variant scores computed from outputs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Explained(abc.ABC):
-    """The number of a row that is explained, and the scores of variants, which every task has its own of."""
+    """Definition of the explained output and the variant scores of each task."""
 
     names: tuple[str, ...]
 
@@ -25,12 +25,12 @@ class Explained(abc.ABC):
 
     @property
     def usual_target(self) -> int | None:
-        """The class or output that is explained unless another is named; None: one has to be named."""
+        """The class or output explained by default; None: one must be named."""
         return 0 if self.num_outputs == 1 else None
 
     @property
     def wanted(self) -> list[int]:
-        """Numbers of the classes or outputs that say something, all but a background."""
+        """Numbers of the classes or outputs of interest: all except a background class."""
         return list(range(self.num_outputs))
 
     @abc.abstractmethod
@@ -44,27 +44,27 @@ class Explained(abc.ABC):
         place: int | None = None,
         there: Tensor | None = None,
     ) -> Tensor:
-        """Return the output that is explained, one number per row, (rows,), float64.
+        """Return the explained output, one number per row, (rows,), float64.
 
         Parameters
         ----------
         logits
-            (rows, outputs), or (rows, places, outputs) of a model of bases or bins.
+            (rows, outputs), or (rows, positions, outputs) for a model of bases or bins.
         target
             Number of the class or output.
         value
             What of it.
         against
-            Class to compare it with; None: all others together.
+            Class to compare with; None: all others together.
         place
-            The base or bin whose output it is; None: all of the row together.
+            The base or bin to explain; None: the whole row.
         there
-            Whether a row has a place, (rows, places); None: it has all.
+            Whether a row has each base or bin, (rows, positions); None: all rows have all.
         """
 
     def value(self, value: Value, place: int | None = None) -> Value:
-        """Return what of an output is explained where `value` is asked for; `InputError` if there is
-        no such thing.
+        """Return the quantity that is explained if `value` is requested; `InputError` if it does
+        not exist.
 
         Parameters
         ----------
@@ -74,12 +74,12 @@ class Explained(abc.ABC):
         return value
 
     def allele_columns(self, names: Sequence[str]) -> Columns:
-        """Return the columns of variant scores of these outputs, the one that ranks variants first; empty of
-        models that call classes of sequences, whose probability is compared."""
+        """Return the columns of variant scores for these outputs, with the ranking column first;
+        empty for models of sequence classes, whose probabilities are compared instead."""
         return {}
 
     def allele_scores(self, names: Mapping[int, str], strands: Sequence[AlleleOutputs]) -> Scores:
-        """Return what stands in those columns of a variant.
+        """Return the values of a variant in these columns.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""What is known of a task without its labels: names, metrics, and what a model of it has."""
+"""Properties of tasks that do not depend on labels: names, metrics, and form of the models."""
 
 from __future__ import annotations
 
@@ -8,51 +8,52 @@ from dnasweep.data.labels import TaskName
 
 
 class TaskFacts:
-    """Facts of a task, which its class states."""
+    """Properties of a task, defined by its class."""
 
     name: ClassVar[TaskName]
     metric: ClassVar[str]
-    """The metric that selects and ranks unless another is asked for."""
+    """Default metric for selection and ranking."""
     metrics: ClassVar[tuple[str, ...]]
-    """Those that it has, by bare name."""
+    """Bare names of the metrics of the task."""
     tested: ClassVar[tuple[str, ...]]
-    """Those that differences between models are tested by."""
+    """Metrics by which differences between models are tested."""
     output_name: ClassVar[str] = "output"
-    """What an output is called."""
+    """Term for an output."""
     predicts: ClassVar[str] = "predicts"
-    """What a model does with its outputs, where rows have no classes."""
+    """Verb phrase for what a model does with its outputs, for messages."""
     baseline_name: ClassVar[str] = "k-mer logistic regression"
-    """What the reference is called that every model must beat."""
+    """Name of the baseline that every model must beat."""
     has_positives: ClassVar[bool] = False
-    """Whether one class is the positive one, whose rows encoders are pretrained on."""
+    """Whether one class is positive; encoders can be pretrained on its rows."""
     has_classes: ClassVar[bool] = True
-    """Whether a row has one class, which a model calls."""
+    """Whether each row has one class, which a model calls."""
     has_calls: ClassVar[bool] = True
-    """Whether classes or labels have probabilities, and are called."""
+    """Whether classes or labels have probabilities and are called."""
     has_weights: ClassVar[bool] = True
-    """Whether the loss can weigh classes, and smooth them."""
+    """Whether the loss supports class weights and label smoothing."""
     head: ClassVar[Literal["row", "bases"]] = "row"
-    """What a model has logits of: a row, or each of its bases."""
+    """What the logits of a model describe: a row, or each of its bases."""
     reads_other_strand: ClassVar[bool] = True
-    """Whether the labels of a row are those of its reverse complement too."""
+    """Whether the labels of a row also apply to its reverse complement."""
     reads_windows: ClassVar[bool] = True
-    """Whether a row that is longer than the model reads may be read in windows."""
+    """Whether a row that is too long for the model may be read in windows."""
     place: ClassVar[str] = ""
-    """What the places in a row are called that a model has logits of, one of which can be explained by
-    itself; empty where logits are of the row as a whole."""
+    """Term for the positions in a row with separate logits, each of which can be explained; empty
+    if logits describe the whole row."""
     explained_unit: ClassVar[str] = ""
-    """Unit of what is explained; empty where `--value` says it."""
+    """Unit of the explained output; empty if `--value` determines it."""
     stranded: ClassVar[bool] = False
-    """Whether what is predicted is of the strand that is read, and not of both."""
+    """Whether predictions are specific to the strand that is read."""
     scan_threshold: ClassVar[float | None] = None
-    """Value from which on a scan calls a peak, of tasks without calls; None: where it is given."""
+    """Default value at or above which a scan calls a peak, for tasks without calls; None: it must
+    be given."""
     hub_name: ClassVar[str] = ""
-    """What the Hugging Face hub calls such a task; empty: it has no name for it."""
+    """Name of the task on the Hugging Face hub; empty if it has none."""
     least_outputs: ClassVar[int] = 2
-    """Fewest logits of a model."""
+    """Minimum number of logits of a model."""
     unit: ClassVar[str] = ""
-    """Unit of what a model predicts; empty for probabilities."""
+    """Unit of the predictions; empty for probabilities."""
     collapse: ClassVar[str] = (
         "all validation rows are called one class and the loss is that of guessing"
     )
-    """Why a training that has collapsed is given up."""
+    """Description of a collapsed training run."""

@@ -1,9 +1,9 @@
-"""How far each test row moves a metric: the base of every test between models on the same rows.
+"""Influence of each test row on a metric: the basis of all tests between models on the same rows.
 
-The value of a metric on rows is a function of their distribution, and its influence function says how
-far one more row of a kind would move it (the infinitesimal jackknife; F. Hampel, J. Am. Stat. Assoc.
-69, 1974). Scaled here so that products summed over rows are the covariance of the metrics of several
-trainings over draws of rows.
+A metric is a function of the distribution of rows, and its influence function describes how much
+an additional row would change it (the infinitesimal jackknife; F. Hampel, J. Am. Stat. Assoc. 69,
+1974). Influences are scaled here so that their products, summed over rows, are the covariances
+over draws of rows between the metrics of training runs.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ Floats = NDArray[np.float64]
 
 
 class Measured(NamedTuple):
-    """A metric of each training."""
+    """A metric of each training run, with the influence of each row."""
 
     values: Floats
-    """(trainings,)."""
+    """Values of the metric, (runs,)."""
     influence: Floats
-    """(trainings, n) how far each row moves it; their products summed over rows are the covariance
-    of the trainings' metrics over draws of rows."""
+    """Influence of each row, (runs, n); products summed over rows are the covariances between the
+    metrics of the runs over draws of rows."""
 
 
 def mean_of(parts: list[Measured]) -> Measured:
-    """Return the mean of several metrics of the same trainings, such as one for each class."""
+    """Return the mean of several metrics of the same training runs, such as one for each class."""
     return Measured(
         np.mean([one.values for one in parts], axis=0),
         np.mean([one.influence for one in parts], axis=0),
@@ -35,7 +35,7 @@ def mean_of(parts: list[Measured]) -> Measured:
 
 
 def scaled(values: Floats, influence: Floats) -> Measured:
-    """Return values with their influence functions at each row, (trainings, n), divided by n."""
+    """Return values with their influence functions at each row, (runs, n), divided by n."""
     num = influence.shape[1]
     return Measured(values, influence / np.sqrt(num * (num - 1)))
 
@@ -57,16 +57,17 @@ def structural_components(
     auroc
         (models,).
     v10
-        Of each positive, the fraction of negatives it outranks, ties one half (models, positives).
+        For each positive, the fraction of negatives that it outranks, counting ties as one half
+        (models, positives).
     v01
-        Of each negative, the fraction of positives that outrank it (models, negatives).
+        For each negative, the fraction of positives that outrank it (models, negatives).
 
     Notes
     -----
     X. Sun and W. Xu, Fast implementation of DeLong's algorithm, IEEE Signal Processing Letters 21
-    (2014): O(n log n) in place of one comparison for each pair.
+    (2014): O(n log n) instead of one comparison for each pair.
     """
-    # Imported here: it is slow, and jobs ask a model for its task.
+    # Imported here because it imports slowly and jobs need only the task.
     from scipy import stats
 
     positive = as_binary(labels)
@@ -92,7 +93,7 @@ def auroc_influence(labels: NDArray[np.int64], scores: Floats) -> Measured:
     labels
         True labels, 0 or 1, shape (n,).
     scores
-        Scores (trainings, n).
+        Scores (runs, n).
     """
     values, v10, v01 = structural_components(labels, scores)
     influence = np.zeros(scores.shape)
@@ -104,12 +105,12 @@ def auroc_influence(labels: NDArray[np.int64], scores: Floats) -> Measured:
 
 
 def mcc(true_positive: np.ndarray, called: np.ndarray, actual: np.ndarray, num: int) -> np.ndarray:
-    """Return Matthews correlation from counts, elementwise; 0 where a margin is empty.
+    """Return Matthews correlation from counts, elementwise; 0 if a margin is empty.
 
     Parameters
     ----------
     true_positive
-        Rows of label 1 called 1.
+        Number of rows with label 1 called 1.
     called
         Number of rows called 1.
     actual
@@ -130,13 +131,13 @@ def mcc_influence(labels: NDArray[np.int64], calls: NDArray[np.bool_]) -> Measur
     labels
         True labels, 0 or 1, shape (n,).
     calls
-        Labels called by each training (trainings, n).
+        Labels called by each training run (runs, n).
 
     Notes
     -----
     MCC is the correlation of two binary variables, so its influence function is that of Pearson's r:
     z_x z_y - r (z_x^2 + z_y^2) / 2 (S. Devlin, R. Gnanadesikan and J. Kettenring, Biometrika 62,
-    1975). It is 0 where all rows are called alike.
+    1975). It is 0 if all rows have the same call.
     """
     actual, called = labels.astype(float), calls.astype(float)
     num = len(labels)
@@ -163,15 +164,15 @@ def classes_mcc_influence(
     labels
         Class numbers, shape (n,).
     calls
-        Class numbers called by each training (trainings, n).
+        Class numbers called by each training run (runs, n).
     num_classes
         Number of classes.
 
     Notes
     -----
-    Gorodkin's R_K (Comput. Biol. Chem. 28, 2004) is a function of the shares of rows of each class
-    that are called each; its influence function is the gradient at a row's cell of that table, less
-    the mean over rows.
+    Gorodkin's R_K (Comput. Biol. Chem. 28, 2004) is a function of the table of classes and calls,
+    as fractions of rows; its influence function is the gradient at a row's cell of this table,
+    minus the mean over rows.
     """
     num = len(labels)
     values, moved = np.zeros(len(calls)), np.zeros(calls.shape)

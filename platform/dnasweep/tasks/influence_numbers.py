@@ -1,4 +1,4 @@
-"""How far each test row moves a metric of regression; see :mod:`dnasweep.tasks.influence`."""
+"""Influence of each test row on a regression metric; see :mod:`dnasweep.tasks.influence`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def pearson_influence(targets: Floats, predicted: Floats) -> Measured:
     targets
         Measured values (n,).
     predicted
-        Predicted by each training (trainings, n). One that predicts the same for all rows has 0.
+        Predictions of each training run (runs, n). The correlation is 0 if all are equal.
 
     Notes
     -----
@@ -38,7 +38,7 @@ def spearman_influence(targets: Floats, predicted: Floats) -> Measured:
 
     Notes
     -----
-    A row moves the ranks of all others as well, so this is not the influence function of Pearson's
+    A row also changes the ranks of all others, so this is not the influence function of Pearson's
     correlation of ranks (C. Croux and C. Dehon, Stat. Methods Appl. 19, 2010).
     """
     from scipy import stats
@@ -90,7 +90,7 @@ def rmse_influence(targets: Floats, predicted: Floats) -> Measured:
 
 
 def standardised(values: Floats) -> Floats:
-    """Return rows with mean 0 and standard deviation 1, 0 where all values of a row are equal."""
+    """Return rows with mean 0 and standard deviation 1; rows of equal values become 0."""
     centred = values - values.mean(axis=1, keepdims=True)
     spread = centred.std(axis=1, keepdims=True)
     flat = spread <= 1e-12 * np.abs(values).max(axis=1, keepdims=True)
@@ -98,7 +98,7 @@ def standardised(values: Floats) -> Floats:
 
 
 def _mean_above(ranks: Floats, values: Floats) -> Floats:
-    """Return, for each row, the mean over all rows of their rank where their value is no smaller."""
+    """Return, for each row, the sum of ranks of rows with values at least as large, over n."""
     order = np.argsort(values, kind="stable")
     from_here = np.cumsum(ranks[order][::-1])[::-1] / len(values)
     first = np.searchsorted(values[order], values, side="left")

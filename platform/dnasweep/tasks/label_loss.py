@@ -1,4 +1,4 @@
-"""The loss of labels of which a row may have several: cross-entropy of each, present or not."""
+"""The multilabel loss: binary cross-entropy of the presence of each label."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from torch import Tensor
 
 
 class LabelLoss:
-    """Binary cross-entropy, mean over the labels of a row, in sums that add up over batches."""
+    """Mean binary cross-entropy over the labels of a row, as sums to add over batches."""
 
     def __call__(self, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the summed nats of rows, and their number."""
+        """Return the sum of nats over rows, and the number of rows."""
         each = F.binary_cross_entropy_with_logits(
             logits, targets.to(logits.dtype), reduction="none"
         )

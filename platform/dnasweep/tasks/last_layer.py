@@ -1,4 +1,4 @@
-"""The last layer of a model, which gives the logits."""
+"""The last layer of a model, which computes the logits."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import nn
 
 
 def last_layer(model: Any, num_outputs: int) -> nn.Linear:
-    """Return the layer that gives the logits of a classifier of transformers.
+    """Return the layer that computes the logits of a transformers classifier.
 
     Parameters
     ----------

@@ -1,7 +1,8 @@
-"""Metrics by name, with unit and direction, and how they are computed.
+"""Metrics by name, with unit, direction and computation.
 
-A full name is `split/metric`, for example `validation/mcc`. The numbers are scikit-learn's, and finite
-also where those are undefined, as for rows of one class, so that a search never gets a NaN.
+A full name is `split/metric`, for example `validation/mcc`. Values are those of scikit-learn, but
+are also finite where these are undefined, for example for rows of one class, so a search never
+gets a NaN.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from dnasweep.tasks.calls import call_classes
 
 
 class Metric(NamedTuple):
-    """What a metric is."""
+    """Definition of a metric."""
 
     unit: str
     """Unit of the number; empty for a ratio without one."""
     direction: Literal["max", "min", ""]
-    """Which way is better; empty where neither is."""
+    """Whether larger or smaller values are better; empty if neither is."""
     description: str
     """One line for tables."""
 
@@ -79,13 +80,13 @@ METRICS: dict[str, Metric] = {
 }
 """Every metric by its bare name."""
 CLASS_METRICS = (LOSS, ACCURACY, MACRO_F1, PRECISION, RECALL, MCC, AUROC, AUPRC)
-"""Those by which classifiers can be chosen and compared."""
+"""Metrics for selecting and comparing classifiers."""
 SELECTION_METRICS = (*CLASS_METRICS, PEARSON, SPEARMAN, R2, RMSE, TOP_K, ROW_PEARSON, DEVIANCE)
-"""Those by which models of any task can."""
+"""Metrics for selecting and comparing models of any task."""
 
 
 def check_metric(name: str, known: Sequence[str]) -> None:
-    """Raise `InputError` unless a metric is one that models are chosen by.
+    """Raise `InputError` unless models can be selected by a metric.
 
     Parameters
     ----------
@@ -119,7 +120,7 @@ VALIDATION_THRESHOLD = full_name(THRESHOLD)
 
 
 def direction(name: str) -> Literal["max", "min", ""]:
-    """Return which way is better for a bare or full metric name.
+    """Return the direction of a metric, given by bare or full name.
 
     Examples
     --------
@@ -139,7 +140,7 @@ def auroc(positive: np.ndarray, scores: np.ndarray) -> float:
     """
     if positive.all() or not positive.any():
         return 0.5
-    # Imported here, as below: it is slow, and the options of commands import this file.
+    # Imported here, as below, because it imports slowly and command options import this file.
     from sklearn.metrics import roc_auc_score
 
     return float(roc_auc_score(positive, scores))
@@ -156,7 +157,7 @@ def _matthews(labels: np.ndarray, calls: np.ndarray) -> float:
     """Return the Matthews correlation (Gorodkin's R_K for many classes); 0 where undefined."""
     from sklearn.metrics import matthews_corrcoef
 
-    # scikit-learn warns where there is one class only.
+    # scikit-learn warns if there is only one class.
     one_class = len(np.union1d(labels, calls)) < 2
     return 0.0 if one_class else float(matthews_corrcoef(labels, calls))
 
@@ -168,7 +169,7 @@ def classification_metrics(
     *,
     split: str = "validation",
 ) -> dict[str, float]:
-    """Return every classification metric by full name.
+    """Return all classification metrics by full name.
 
     Parameters
     ----------
@@ -177,15 +178,15 @@ def classification_metrics(
     probabilities
         Shape (n, classes), or (n,) for the probability of class 1.
     threshold
-        Least probability called class 1; with three or more classes the largest probability
-        decides and this is not used.
+        Smallest probability called class 1; not used with three or more classes, where the class
+        with the largest probability is called.
     split
         Split, used as prefix of the names.
 
     Raises
     ------
     ValueError
-        When the shapes differ or there is no row.
+        If the shapes differ or there is no row.
 
     Examples
     --------
@@ -227,13 +228,13 @@ def classification_metrics(
 def regression_metrics(
     targets: np.ndarray, predicted: np.ndarray, *, split: str = "validation"
 ) -> dict[str, float]:
-    """Return every metric of regression by full name, each the mean over the outputs.
+    """Return all regression metrics by full name, averaged over outputs.
 
     Parameters
     ----------
     targets, predicted
-        Measured and predicted, (n, outputs), in the units of the labels. Where all rows are predicted
-        alike, or have the same label, correlations are 0.
+        Measured and predicted, (n, outputs), in the units of the labels. Correlations are 0 if all
+        rows have the same prediction or the same label.
     split
         Split, used as prefix of the names.
 
@@ -259,6 +260,6 @@ def regression_metrics(
 
 
 def _spread(values: np.ndarray) -> float:
-    """Return the range of values, 0 where it is that of rounding."""
+    """Return the range of values, or 0 if it is due to rounding."""
     found = float(np.ptp(values))
     return found if found > 1e-12 * float(np.abs(values).max()) else 0.0

@@ -1,4 +1,4 @@
-"""Three classes or more with their names; the likeliest is called."""
+"""Three or more named classes; the most probable one is called."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labels of which a row may have several or none, each called from a threshold of its own on."""
+"""Multilabel tasks: a row may have any number of labels, each called at its own threshold."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _CHOOSING = 4
-"""Most labels that choose what the baseline counts."""
+"""Maximum number of labels used for choosing the k-mers of the baseline."""
 FLAT = 0.01
-"""Standard deviation of all probabilities below which a model says the same of every row."""
+"""Standard deviation of all probabilities below which predictions are considered equal."""
 
 
 class Multilabel(Task):
-    """Several labels per row: a sigmoid each. Metrics are means over the labels."""
+    """Several labels per row, with a sigmoid for each. Metrics are means over the labels."""
 
     name = "multilabel"
     hub_name = "text-classification"
@@ -156,7 +156,8 @@ class Multilabel(Task):
         chosen = None
         if chosen_on is not None:
             held, known = chosen_on
-            # Labels share what is counted: a few of them, that both parts have with and without, choose it.
+            # All labels share the same k-mers, chosen by a few labels with both values in both
+            # splits.
             varies = [
                 one
                 for one in range(targets.shape[1])
@@ -210,7 +211,7 @@ class Multilabel(Task):
     def _each(
         self, targets: Targets, predicted: Floats, thresholds: Thresholds, split: str
     ) -> list[dict[str, float]]:
-        """Return the metrics of every label."""
+        """Return the metrics of each label."""
         return [
             classification_metrics(
                 targets[:, i].astype(int), predicted[:, i], thresholds[i], split=split

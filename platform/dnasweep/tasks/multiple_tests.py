@@ -1,4 +1,4 @@
-"""P-values of many tests, adjusted."""
+"""Adjustment of p-values for multiple tests."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from statsmodels.stats.multitest import multipletests
 
 
 def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
-    """Return p-values adjusted for the false discovery rate over the family; nan stays nan and
-    does not count.
+    """Return p-values adjusted for the false discovery rate over the family; nan values remain nan
+    and are not counted.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""What a training loss is, and what tasks compute with."""
+"""The interface of training losses, and types shared by tasks."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Targets = NDArray[Any]
 """Class numbers (n,), or outputs (n, k)."""
 Thresholds = tuple[float, ...]
 Validated = tuple[Targets, Floats] | None
-"""Targets of validation rows, and what the best weights predict; None: there was no validation."""
+"""Targets of validation rows and predictions of the best weights; None: no validation."""
 Value = Literal["log_odds", "logit", "probability"]
-"""What of an output is explained."""
+"""Quantity of an output to explain."""
 
 
 class Objective(Protocol):
@@ -27,4 +27,4 @@ class Objective(Protocol):
         """Return the summed loss of rows, and the weight to divide it by."""
 
     def predictions(self, logits: Tensor) -> Tensor:
-        """Return what a model in training predicts, (rows, outputs)."""
+        """Return the predictions of a model during training, (rows, outputs)."""

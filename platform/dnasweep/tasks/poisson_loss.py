@@ -1,4 +1,4 @@
-"""The loss of signals along a row: Poisson deviance, in shares of that of the mean."""
+"""The loss of signals along a row: Poisson deviance relative to that of the mean."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ LARGEST = 30.0
 
 
 class PoissonLoss(NamedTuple):
-    """Poisson deviance of the means of bins, with the logarithm as link.
+    """Poisson deviance of bin means, with a logarithmic link.
 
-    Each track is scaled by the deviance of predicting its mean, so that a track of large values weighs no
-    more than one of small ones, and 1 is the loss of a model that has learned nothing.
+    Each track is scaled by the deviance of predicting its mean, so tracks with large and small
+    values have equal weight, and a model that has learned nothing has a loss of 1.
     """
 
     mean: np.ndarray
-    """Of the training bins, (tracks,)."""
+    """Mean of the training bins, (tracks,)."""
     null: np.ndarray
-    """Mean deviance of that mean in the training bins, (tracks,)."""
+    """Mean deviance of predicting this mean in the training bins, (tracks,)."""
 
     def __call__(self, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the summed loss of rows, and their number.
+        """Return the sum of the loss over rows, and the number of rows.
 
         Parameters
         ----------
@@ -47,7 +47,7 @@ class PoissonLoss(NamedTuple):
         return self._log_rate(logits).exp()
 
     def build_in(self, model: Any) -> None:
-        """Change the head of a model so that its logits are logarithms in the units of the tracks."""
+        """Change the head of a model, so its logits are log signals in the units of the tracks."""
         bias = model.classifier.bias
         log_mean = torch.as_tensor(np.log(self.mean), dtype=torch.float64, device=bias.device)
         with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Signals along a sequence, such as coverage: means of bins, one or several tracks."""
+"""Signals along a sequence, such as coverage: bin means of one or several tracks."""
 
 from __future__ import annotations
 
@@ -37,17 +37,18 @@ if TYPE_CHECKING:
     from dnasweep.tasks.poisson_loss import PoissonLoss
 
 FEWEST = 8
-"""Rows of which a difference between two models can be tested."""
+"""Minimum number of rows for testing a difference between two models."""
 FLAT = 0.01
-"""Spread of predictions, as a share of that of the signal, below which all bins are predicted alike."""
+"""Spread of predictions relative to that of the signal, below which predictions are considered
+equal."""
 CHANCE = 0.1
 """Correlation above which a model has learned something."""
 
 
 class Profile(Task):
-    """Predict signals that are not negative: Poisson deviance with the logarithm as link.
+    """Predict non-negative signals: Poisson deviance with a logarithmic link.
 
-    Targets and predictions are (rows, bins x tracks), the tracks of a bin side by side.
+    Targets and predictions are (rows, bins x tracks), with the tracks of a bin adjacent.
     """
 
     name = "profile"
@@ -71,7 +72,7 @@ class Profile(Task):
 
     @property
     def uniform_loss(self) -> float:
-        # Of predicting the mean.
+        # This is the loss of predicting the mean.
         return 1.0
 
     def objective(
@@ -167,7 +168,7 @@ class Profile(Task):
         signal = self._by_track(targets)
         held = None if chosen_on is None else (chosen_on[0], self._by_track(chosen_on[1]))
         found = profile_baseline(sequences, signal, others, chosen_on=held)
-        # A linear model may go below 0, where no signal is.
+        # A linear model may predict values below 0, which signals cannot have.
         least = np.maximum(0.01 * signal.mean(axis=(0, 1)), LEAST)
         return np.maximum(found, least).reshape(len(others), -1)
 
@@ -194,8 +195,8 @@ class Profile(Task):
         place: int | None = None,
         there: Tensor | None = None,
     ) -> Tensor:
-        # Logits are logarithms of signals. Of a row it is that of the sum over its bins, as the counts of
-        # BPNet are (Avsec et al. 2021).
+        # Logits are log signals. For a whole row, this is the log of the sum over its bins, like
+        # the counts of BPNet (Avsec et al. 2021).
         exact = logits.double()
         of_row = exact.logsumexp(1) if place is None else exact[:, place]
         return of_row[:, target] - (0.0 if against is None else of_row[:, against])
@@ -241,5 +242,5 @@ class Profile(Task):
         }
 
     def _by_track(self, values: Floats) -> Floats:
-        """Return what is (rows, bins x tracks) as (rows, bins, tracks)."""
+        """Reshape (rows, bins x tracks) to (rows, bins, tracks)."""
         return values.reshape(len(values), self.places, self.num_outputs)

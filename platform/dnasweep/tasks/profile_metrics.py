@@ -1,6 +1,6 @@
-"""Metrics of signals along rows, and how far each row moves them.
+"""Metrics of signals along rows, and the influence of each row on them.
 
-Bins of a row are no independent observations: the influence of a row is the sum of that of its bins.
+Bins of a row are not independent observations, so the influence of a row is the sum over its bins.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from dnasweep.tasks.influence_numbers import pearson_influence, standardised
 from dnasweep.tasks.metrics import full_name
 
 LEAST = 1e-9
-"""A smaller signal that is predicted counts as this one: of none at all the deviance is infinite."""
+"""Minimum predicted signal; for a prediction of 0, the deviance would be infinite."""
 
 
 def deviances(targets: Floats, predicted: Floats) -> Floats:
-    """Return the Poisson deviance of each bin, of arrays of one shape."""
+    """Return the Poisson deviance of each bin, for arrays of equal shape."""
     rate = np.maximum(predicted, LEAST)
     ratio = np.divide(targets, rate, out=np.ones_like(rate), where=targets > 0)
     return 2 * (targets * np.log(ratio) - targets + rate)
@@ -30,8 +30,8 @@ def track_metrics(targets: Floats, predicted: Floats) -> dict[str, float]:
     Parameters
     ----------
     targets, predicted
-        Measured and predicted, (rows, bins), in the units of the track. A correlation is 0 where one of
-        them is the same everywhere; rows that are measured so are in no mean over rows.
+        Measured and predicted, (rows, bins), in the units of the track. A correlation is 0 if
+        either is constant; rows with a constant measured signal are excluded from means over rows.
     """
     within = _pearson(targets, predicted)[np.ptp(targets, axis=1) > 0]
     null = float(deviances(targets, np.full(targets.shape, targets.mean())).mean())
@@ -46,7 +46,7 @@ def track_metrics(targets: Floats, predicted: Floats) -> dict[str, float]:
 def profile_metrics(
     targets: Floats, predicted: Floats, *, split: str = "validation"
 ) -> dict[str, float]:
-    """Return every metric of signals by full name, each the mean over the tracks.
+    """Return all metrics of signals by full name, averaged over the tracks.
 
     Parameters
     ----------
@@ -71,18 +71,18 @@ def pearson_by_row(targets: Floats, predicted: Floats) -> Measured:
     targets
         Targets of one track, shape (rows, bins).
     predicted
-        Predictions of each training run, shape (trainings, rows, bins).
+        Predictions of each training run, shape (runs, rows, bins).
     """
     num, bins = targets.shape
     found = pearson_influence(targets.ravel(), predicted.reshape(len(predicted), -1))
-    # Of bins it is given divided by about their number.
+    # The influence of bins is given divided by approximately their number.
     size = num * bins
     of_bins = found.influence * np.sqrt(size * (size - 1))
     return by_row(found.values, of_bins, np.repeat(np.arange(num), bins), num)
 
 
 def deviance_by_row(targets: Floats, predicted: Floats) -> Measured:
-    """Return shares of the deviance that are explained with the influence of each row.
+    """Return fractions of explained deviance with the influence of each row.
 
     Parameters
     ----------
@@ -91,8 +91,8 @@ def deviance_by_row(targets: Floats, predicted: Floats) -> Measured:
 
     Notes
     -----
-    The mean that it is compared with has the least deviance of all constants, so that how a row moves that
-    mean makes no difference to first order.
+    The reference mean has the smallest deviance of all constants, so the influence of a row on
+    this mean has no first-order effect.
     """
     num, bins = targets.shape
     null = deviances(targets, np.full(targets.shape, targets.mean())).ravel()
@@ -104,6 +104,6 @@ def deviance_by_row(targets: Floats, predicted: Floats) -> Measured:
 
 
 def _pearson(a: Floats, b: Floats) -> Floats:
-    """Return the correlation of each row of two arrays, (rows,), 0 where either is the same everywhere."""
+    """Return the correlation of each row of two arrays, (rows,); 0 if either row is constant."""
     x, y = standardised(a), standardised(b)
     return np.asarray((x * y).mean(axis=1))

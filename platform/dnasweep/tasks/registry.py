@@ -1,4 +1,4 @@
-"""Every task by its name, and which one a data set or a trained model has."""
+"""All tasks by name, and the task of a data set or a trained model."""
 
 from __future__ import annotations
 
@@ -21,34 +21,35 @@ TASKS: dict[TaskName, type[Task]] = {
 }
 
 BASES_PER_TOKEN = "bases_per_token"
-"""Setting in the `config.json` of a model of bases or bins: places in a token that the head tells apart."""
+"""Setting in the `config.json` of a model of bases or bins: number of positions per token in the
+head."""
 BINS_PER_ROW = "bins_per_row"
-"""The same of a model of bins: how many a row has."""
+"""Setting in the `config.json` of a model of bins: number of bins per row."""
 BINARY = Binary(ZERO_AND_ONE.names)
 """The task of the labels 0 and 1."""
 
 
 def task_of(labels: Labels) -> Task:
-    """Return the task of a data set."""
+    """Return the task of a data set with these labels."""
     return TASKS[labels.task](labels.names, labels.places)
 
 
 def task_of_classes(names: Sequence[str]) -> Task:
-    """Return the task of calling one of these classes."""
+    """Return the task of classifying into these classes."""
     return (Binary if len(names) == 2 else Multiclass)(names)
 
 
 def id2label_of(config: Mapping[str, Any]) -> dict[int, str]:
-    """Return the name of each class or output of a classifier, by its `config.json`.
+    """Return the name of each class or output of a classifier from its `config.json`.
 
-    transformers writes no names where they are its own for two classes, `LABEL_0` and `LABEL_1`.
+    transformers omits the names of two classes if they are its defaults, `LABEL_0` and `LABEL_1`.
     """
     found = {int(i): str(name) for i, name in (config.get("id2label") or {}).items()}
     return found or {i: f"LABEL_{i}" for i in range(int(config.get("num_labels") or 2))}
 
 
 def task_of_model(config: Mapping[str, Any]) -> Task:
-    """Return the task that a model was trained for, by its `config.json`."""
+    """Return the task that a model was trained for, from its `config.json`."""
     found = id2label_of(config)
     names = [found[i] for i in sorted(found)]
     if bins := config.get(BINS_PER_ROW):
@@ -60,14 +61,14 @@ def task_of_model(config: Mapping[str, Any]) -> Task:
         return Profile(names, bins)
     if config.get(BASES_PER_TOKEN):
         return Token(names)
-    # As transformers says it.
+    # transformers uses this term.
     kinds = {"regression": Regression, "multi_label_classification": Multilabel}
     kind = kinds.get(str(config.get("problem_type")))
     return task_of_classes(names) if kind is None else kind(names)
 
 
 def check_has_classes(task: Task, file: str | Path | None = None) -> None:
-    """Raise `InputError` unless a model calls classes of sequences, for what compares their probabilities.
+    """Raise `InputError` unless a model calls sequence classes with comparable probabilities.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Numbers: one or several outputs of a sequence, in the units of the labels."""
+"""Regression: one or several numbers per sequence, in the units of the labels."""
 
 from __future__ import annotations
 
@@ -34,11 +34,12 @@ if TYPE_CHECKING:
     from dnasweep.tasks.squared_error import SquaredError
 
 FLAT = 0.01
-"""Spread of predictions, as a share of that of the labels, below which all rows are predicted alike."""
+"""Spread of predictions relative to that of the labels, below which predictions are considered
+equal."""
 CHANCE = 0.1
 """Correlation above which a model has learned something."""
 FEWEST = 8
-"""Rows of which a difference between two models can be tested."""
+"""Minimum number of rows for testing a difference between two models."""
 _INFLUENCE = {
     names.PEARSON: pearson_influence,
     names.SPEARMAN: spearman_influence,
@@ -64,7 +65,7 @@ class Regression(Task):
 
     @property
     def uniform_loss(self) -> float:
-        # Of predicting the mean.
+        # This is the loss of predicting the mean.
         return 1.0
 
     def objective(
@@ -131,7 +132,7 @@ class Regression(Task):
         )
 
     def decisive(self, metric: str) -> str:
-        # R2 ranks models on the same rows as the squared error does.
+        # On the same rows, R2 ranks models in the same order as the squared error.
         return names.RMSE if metric == names.R2 else metric
 
     def kept(self, metric: str) -> str:

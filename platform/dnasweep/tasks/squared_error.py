@@ -1,4 +1,4 @@
-"""The loss of regression: squared error in units of the spread of the training rows."""
+"""The regression loss: squared error in units of the standard deviation of the training rows."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ class SquaredError(NamedTuple):
     """Mean squared error over the outputs of a row, each scaled to mean 0 and variance 1."""
 
     mean: np.ndarray
-    """Of the training rows, (outputs,)."""
+    """Mean of the training rows, (outputs,)."""
     deviation: np.ndarray
     """Standard deviation of the training rows, (outputs,)."""
 
     def __call__(self, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the summed error of rows, and their number."""
+        """Return the sum of the error over rows, and the number of rows."""
         scaled = (targets - self._like(self.mean, targets)) / self._like(self.deviation, targets)
         squared = (logits - scaled.to(logits.dtype)) ** 2
         return squared.mean(1).sum(), torch.full((), float(len(targets)), device=logits.device)
 
     def predictions(self, logits: Tensor) -> Tensor:
-        """Return what is predicted in the units of the labels, (rows, outputs)."""
+        """Return the predictions in the units of the labels, (rows, outputs)."""
         return logits * self._like(self.deviation, logits) + self._like(self.mean, logits)
 
     def build_in(self, model: Any) -> None:
-        """Change the last layer of a model so that its logits are in the units of the labels, in place.
+        """Change the last layer of a model in place, so its logits are in the units of the labels.
 
         Raises
         ------
         InputError
-            For a model whose last layer has no bias to take the mean.
+            For a model whose last layer has no bias to which the mean can be added.
         """
         layer = last_layer(model, len(self.mean))
         if layer.bias is None:

@@ -1,9 +1,10 @@
-"""What a task is: all that depends on what is learned from the labels, in one place.
+"""The interface of tasks: everything that depends on the kind of labels.
 
-Rows have targets: class numbers (n,), or outputs (n, k); of bases class numbers (n, bases). A model has
-one logit for each class or output, of a row or of each of its bases (:attr:`~dnasweep.tasks.facts.TaskFacts.head`);
-:meth:`Task.predictions` makes of them what is told to users, (n, k). Other rooms hold a task
-that :mod:`dnasweep.tasks.registry` finds by labels or by a model's settings, and do not ask which.
+Rows have targets: class numbers (n,), outputs (n, k), or class numbers of bases (n, bases). A
+model has one logit for each class or output, for a row or for each of its bases
+(:attr:`~dnasweep.tasks.facts.TaskFacts.head`); :meth:`Task.predictions` converts logits to the
+predictions shown to users, (n, k). Other packages get a task from :mod:`dnasweep.tasks.registry`,
+by labels or by a model's settings, and do not depend on its kind.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ if TYPE_CHECKING:
 
 
 class Task(TaskFacts, Explained):
-    """What is learned from labels of one kind.
+    """Base class of tasks, one for each kind of labels.
 
     Parameters
     ----------
     names
         Names of the classes or outputs, in the order of the logits.
     places
-        Bins of a row that each has these outputs.
+        Number of bins in a row, each with these outputs.
     """
 
     def __init__(self, names: Sequence[str], places: int = 1) -> None:
@@ -42,7 +43,7 @@ class Task(TaskFacts, Explained):
     @property
     @abc.abstractmethod
     def uniform_loss(self) -> float:
-        """Loss of a model that has learned nothing, by which one that diverges is known."""
+        """Loss of a model that has learned nothing, used to detect divergence."""
 
     @abc.abstractmethod
     def objective(
@@ -55,30 +56,30 @@ class Task(TaskFacts, Explained):
         targets
             Targets of the training rows.
         balanced
-            Whether classes have equal weight in total.
+            Whether all classes have the same total weight.
         smoothing
-            Probability that targets spread evenly over all classes.
+            Probability mass that targets spread evenly over all classes.
         """
 
     @abc.abstractmethod
     def predictions(self, logits: Tensor) -> Tensor:
-        """Return what a trained model predicts, (rows, outputs)."""
+        """Return the predictions of a trained model, (rows, outputs)."""
 
     def width(self, targets: Targets) -> int:
-        """Return how many numbers are predicted of each of these rows."""
+        """Return how many numbers are predicted for each of these rows."""
         return self.num_outputs
 
     @abc.abstractmethod
     def check(self, targets: Targets, rows: str) -> None:
-        """Raise `InputError` unless something can be learned from `rows`, as messages call them."""
+        """Raise `InputError` if nothing can be learned; messages call the rows `rows`."""
 
     def choose(self, targets: Targets, predicted: Floats) -> Thresholds:
-        """Return the thresholds of calls that are best on validation rows; empty where none is used."""
+        """Return the best thresholds of calls on validation rows; empty if none are used."""
         return ()
 
     @property
     def even(self) -> Thresholds:
-        """The thresholds where none were chosen."""
+        """The default thresholds, used if none were chosen."""
         return ()
 
     @abc.abstractmethod
@@ -108,7 +109,7 @@ class Task(TaskFacts, Explained):
 
     @abc.abstractmethod
     def collapsed(self, targets: Targets, predicted: Floats, metrics: Mapping[str, float]) -> bool:
-        """Return whether a model has learned nothing from what stands in the rows.
+        """Return whether a model has learned nothing from the sequences.
 
         Parameters
         ----------
@@ -120,7 +121,7 @@ class Task(TaskFacts, Explained):
     def finish(
         self, model: Any, objective: Objective, metrics: Mapping[str, float], validated: Validated
     ) -> None:
-        """Write into a trained model what it needs to predict like the trial, in place.
+        """Store in a trained model all settings that it needs to predict like the trial, in place.
 
         Parameters
         ----------
@@ -131,31 +132,31 @@ class Task(TaskFacts, Explained):
         metrics
             Validation metrics; empty without validation.
         validated
-            Validation that they were computed from.
+            Targets and predictions from which they were computed.
         """
 
     def thresholds(self, config: Mapping[str, Any]) -> Thresholds:
-        """Return the thresholds of calls that a model's `config.json` has; empty where none is used."""
+        """Return the thresholds of calls in a model's `config.json`; empty if none are used."""
         return ()
 
     def call_threshold(self, config: Mapping[str, Any], target: int) -> float:
-        """Return the probability of the class or label of number `target` at which a model with this
-        `config.json` begins to call it."""
+        """Return the smallest probability at which a model with this `config.json` calls the class
+        or label with number `target`."""
         raise NotImplementedError(f"{self.name} calls nothing")
 
     def measurable(self, targets: Targets) -> bool:
-        """Return whether metrics of these rows say anything."""
+        """Return whether metrics of these rows are informative."""
         return len(targets) > 1
 
     @abc.abstractmethod
     def testable(self, targets: Targets) -> bool:
-        """Return whether there are rows enough to test a difference between two models."""
+        """Return whether there are enough rows to test a difference between two models."""
 
     @abc.abstractmethod
     def influence(
         self, metric: str, targets: Targets, scores: Floats, thresholds: Floats
     ) -> Measured:
-        """Return a metric of each training, and how far each row moves it.
+        """Return a metric of each training run, and the influence of each row on it.
 
         Parameters
         ----------
@@ -164,17 +165,17 @@ class Task(TaskFacts, Explained):
         targets
             Targets of the rows.
         scores
-            Scores of each training run, shape (trainings, n) or (trainings, n, outputs); see :meth:`scores`.
+            Scores of each training run, shape (runs, n) or (runs, n, outputs); see :meth:`scores`.
         thresholds
-            (trainings,), or (trainings, outputs).
+            Thresholds of the calls, (runs,) or (runs, outputs).
         """
 
     def scores(self, predicted: Floats) -> Floats:
-        """Return predictions as they are stored and tested: (n,) where one number says all."""
+        """Return predictions as stored and tested: (n,) if one number is sufficient."""
         return predicted
 
     def predicted(self, scores: Floats) -> Floats:
-        """Return the predictions, (n, outputs), that :meth:`scores` has stored."""
+        """Return the predictions, (n, outputs), from the result of :meth:`scores`."""
         return scores
 
     def packed(self, values: Floats) -> list[NDArray[Any]]:
@@ -182,11 +183,11 @@ class Task(TaskFacts, Explained):
         return list(np.atleast_2d(values.T))
 
     def unpacked(self, columns: Sequence[NDArray[Any]]) -> Floats:
-        """Return the predictions, (n, outputs), that :meth:`packed` made columns of."""
+        """Return the predictions, (n, outputs), from the columns of :meth:`packed`."""
         return np.column_stack(columns)
 
     def joined(self, parts: Sequence[Floats]) -> Floats:
-        """Return predictions of several sets of rows as one."""
+        """Return the concatenated predictions of several sets of rows."""
         return np.concatenate(parts)
 
     def calls_one(self, scores: Floats, threshold: float | list[float]) -> bool:
@@ -202,21 +203,21 @@ class Task(TaskFacts, Explained):
         *,
         chosen_on: tuple[Sequence[str], Targets] | None = None,
     ) -> Floats:
-        """Return what the k-mer baseline predicts, (others, outputs).
+        """Return the predictions of the k-mer baseline, (others, outputs).
 
         Parameters
         ----------
         sequences, targets, others
             Training rows, and the sequences to predict.
         chosen_on
-            Validation rows, by which the k-mers to count are chosen; None: the default.
+            Validation rows for choosing the k-mers to count; None: the default k-mers.
         """
 
     @abc.abstractmethod
     def called(
         self, predicted: Floats, config: Mapping[str, Any], target: int
     ) -> NDArray[np.bool_]:
-        """Return whether a model calls each row the class of number `target`, (rows,).
+        """Return whether a model calls class number `target` for each row, (rows,).
 
         Parameters
         ----------
@@ -240,12 +241,12 @@ class Task(TaskFacts, Explained):
 
     @abc.abstractmethod
     def summary(self, table: pd.DataFrame) -> list[str]:
-        """Return what a table of predictions holds, in words."""
+        """Return a summary of a table of predictions, in words."""
 
     def by_output(
         self, targets: Targets, predicted: Floats, thresholds: Thresholds
     ) -> dict[str, dict[str, float]]:
-        """Return metrics of each class or output by its name; empty where they say nothing more.
+        """Return metrics by name of class or output; empty for tasks with only one.
 
         Parameters
         ----------
@@ -255,9 +256,9 @@ class Task(TaskFacts, Explained):
         return {}
 
     def decisive(self, metric: str) -> str:
-        """Return the metric whose tests decide where models are compared by `metric`."""
+        """Return the metric whose tests are decisive if models are compared by `metric`."""
         return metric if metric in self.tested else self.tested[-1]
 
     def kept(self, metric: str) -> str:
-        """Return the metric that `--keep` means by mcc, auroc or loss."""
+        """Return the metric that the values mcc, auroc and loss of `--keep` mean for the task."""
         return metric

@@ -1,7 +1,7 @@
-"""What pages, terminals and MLflow say: templates of `dnasweep/texts`, a macro for each text.
+"""Texts for pages, terminals and MLflow: templates in `dnasweep/texts` with a macro per text.
 
-Numbers are computed in Python and written here by the functions of :mod:`.wording`, which the
-templates have as filters. Paragraphs, and sentences of findings, are separated by blank lines.
+Numbers are computed in Python and formatted by the functions of :mod:`.wording`, which are filters
+in the templates. Paragraphs, and sentences of findings, are separated by blank lines.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Texts:
     template
         File name of the template, without its extension.
     values
-        Values that all of its texts may use.
+        Values available to all of its texts.
     """
 
     def __init__(self, template: str, **values: Any) -> None:
@@ -43,21 +43,21 @@ class Texts:
         return " ".join(self.paragraphs(name, **values))
 
     def paragraphs(self, name: str, /, **values: Any) -> list[str]:
-        """Return the paragraphs of a text; those without words are left out."""
+        """Return the paragraphs of a text, without empty ones."""
         text = getattr(self._macros, name)(**values)
         paragraphs = (_joined(part) for part in text.split(PARAGRAPH))
         return [one for one in paragraphs if one]
 
 
 def _joined(text: str) -> str:
-    """Return the lines of a paragraph as one, without a space before what ends a clause."""
-    # Spaces alone: a no-break space stays what it is.
+    """Return the lines of a paragraph as one line, without spaces before punctuation."""
+    # Only ordinary spaces are joined; no-break spaces are kept.
     line = re.sub(r"[ \n]+", " ", text).strip(" ")
     return re.sub(r" ([,.;:)]+)(?= |$)", r"\1", line)
 
 
 class _Paragraphs(jinja2.ext.Extension):
-    """Marks the blank lines of a template, to tell them from those that an empty value leaves."""
+    """Marks blank lines of a template, to distinguish them from those left by empty values."""
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
         return re.sub(r"\n( *\n)+", f"\n{PARAGRAPH}\n", source)

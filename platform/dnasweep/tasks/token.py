@@ -1,4 +1,4 @@
-"""A class for each base of a sequence, such as splice donors and acceptors among bases that are neither."""
+"""A class for each base of a sequence, such as splice donor, splice acceptor or background."""
 
 from __future__ import annotations
 
@@ -39,23 +39,24 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 FEWEST = 8
-"""Rows of which a difference between two models can be tested."""
+"""Minimum number of rows for testing a difference between two models."""
 FLAT = 0.1
-"""Standard deviation of a class's probabilities, as a share of their mean, below which a model says the same
-of every base."""
+"""Standard deviation of the probabilities of a class relative to their mean, below which
+predictions are considered equal."""
 
 
 class Token(Task):
-    """Call the class of every base: cross-entropy of a softmax over the classes, the likeliest is called.
+    """Call the class of every base: softmax cross-entropy; the most probable class is called.
 
     Targets are class numbers, (rows, bases), -1 beyond the end of a row, and predictions are
-    (rows, bases x classes), 0 there. Means over classes leave out the background.
+    (rows, bases x classes), 0 there. Means over classes exclude the background.
     """
 
     name = "token"
     hub_name = "token-classification"
     metric = names.AUPRC
-    # MCC is told and tested. Models are not chosen by it: few bases have a class, and it moves by jumps.
+    # MCC is reported and tested, but models are not selected by it: few bases have a class, so it
+    # changes in large steps.
     metrics = (names.LOSS, names.MACRO_F1, names.AUPRC, names.TOP_K)
     tested = (names.AUPRC, names.MCC)
     output_name = "class of bases"
@@ -74,7 +75,7 @@ class Token(Task):
 
     @property
     def wanted(self) -> list[int]:
-        """Numbers of the classes but the background."""
+        """Numbers of the classes except the background."""
         rest = background_of(self.names)
         return [i for i, name in enumerate(self.names) if name != rest]
 
@@ -125,8 +126,8 @@ class Token(Task):
 
     def collapsed(self, targets: Targets, predicted: Floats, metrics: Mapping[str, float]) -> bool:
         bases = self._bases(targets, predicted)
-        # Calling all bases background is how every model of rare classes begins. One that has collapsed
-        # says the same of every base.
+        # Every model of rare classes initially calls all bases background. A collapsed one
+        # predicts the same probabilities for every base.
         of_wanted = bases.probabilities[:, self.wanted]
         if (of_wanted.std(axis=0) > FLAT * of_wanted.mean(axis=0)).any():
             return False
@@ -152,7 +153,7 @@ class Token(Task):
         if metric == names.MCC:
             calls = np.stack([one.probabilities.argmax(axis=1) for one in each])
             found = classes_mcc_influence(each[0].classes, calls, self.num_outputs)
-            # Of bases it is given divided by about their number.
+            # The influence of bases is given divided by approximately their number.
             size = calls.shape[1]
             of_bases = found.influence * np.sqrt(size * (size - 1))
             return by_row(found.values, of_bases, each[0].rows, num)
@@ -190,7 +191,7 @@ class Token(Task):
         )
 
     def scores(self, predicted: Floats) -> Floats:
-        # As they are stored, so that metrics do not depend on what was computed and what was read.
+        # Scores are rounded as in storage, so new and stored scores give the same metrics.
         return predicted.astype(np.float32).astype(np.float64)
 
     def packed(self, values: Floats) -> list[NDArray[Any]]:
@@ -289,7 +290,7 @@ class Token(Task):
         return bases_of(targets, predicted, self.num_outputs)
 
     def _calls(self, predicted: Floats) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-        """Return where there are bases, (rows, bases), and the class that each of them is called."""
+        """Return which positions are bases, (rows, bases), and the called class of each base."""
         found = predicted.reshape(len(predicted), -1, self.num_outputs)
         known = np.asarray(found.any(axis=2))
         return known, found[known].argmax(axis=1)

@@ -1,4 +1,4 @@
-"""How metrics, numbers, intervals and p-values are written in sentences, tables and figures."""
+"""Formatting of metrics, numbers, intervals and p-values in sentences, tables and figures."""
 
 from __future__ import annotations
 
@@ -13,30 +13,31 @@ NAMES |= {"top_k": "top-k accuracy", "row_pearson": "Pearson r within rows"}
 NAMES |= {"pearson": "Pearson r", "spearman": "Spearman ρ", "r2": "R²", "rmse": "RMSE"}
 METHODS = {"shap": "SHAP", "lime": "LIME", "anchors": "Anchors"}
 NOISE = 1e-12
-"""A difference below it is one of rounding."""
+"""Differences below this value are due to rounding."""
 NONE = "–"
-"""What stands where there is no number."""
+"""Placeholder for a missing number."""
 
 
 def metric_name(metric: str) -> str:
-    """Return a metric as written in text."""
+    """Return the name of a metric as written in text."""
     return NAMES.get(metric, metric.replace("_", " "))
 
 
 def method_name(method: object) -> str:
-    """Return a method of explanation as written in text."""
+    """Return the name of an explanation method as written in text."""
     return METHODS.get(str(method), spaced(method))
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Return a number for text; a dash where there is none."""
+    """Return a number for text; a dash if it is missing."""
     return NONE if value is None or pd.isna(value) else minus(f"{value:.{digits}f}")
 
 
 def signed(value: float | None, digits: int = 3) -> str:
-    """Return a number with its sign; a dash where there is none.
+    """Return a number with its sign; a dash if it is missing.
 
-    A number that the digits would make zero has its power of ten, unless it is one of rounding.
+    A number that would be displayed as zero is given with its power of ten, unless it is due to
+    rounding.
 
     Examples
     --------
@@ -56,7 +57,7 @@ def signed(value: float | None, digits: int = 3) -> str:
 
 
 def about(value: float | None) -> str:
-    """Return a standard error or another size to two digits; a dash where there is none.
+    """Return a standard error or another magnitude with two digits; a dash if it is missing.
 
     Examples
     --------
@@ -69,12 +70,12 @@ def about(value: float | None) -> str:
 
 
 def minus(text: str) -> str:
-    """Return text with minus signs in place of hyphens."""
+    """Return text with minus signs instead of hyphens."""
     return text.replace("-", "−")
 
 
 def with_sd(mean: float | None, sd: float | None) -> str:
-    """Return `mean ± sd`; a dash where there is no mean.
+    """Return `mean ± sd`; a dash if the mean is missing.
 
     Examples
     --------
@@ -91,12 +92,12 @@ def mean_of(row: pd.Series, column: str) -> str:
 
 
 def interval(low: float, high: float) -> str:
-    """Return the interval of a difference; a dash where there is none."""
+    """Return the interval of a difference; a dash if it is missing."""
     return NONE if pd.isna(low) else f"{signed(low)} to {signed(high)}"
 
 
 def percent(share: float) -> str:
-    """Return a share as written in text."""
+    """Return a fraction as a percentage for text."""
     return f"{100 * share:.0f}\u00a0%"
 
 
@@ -106,12 +107,12 @@ def small(value: float) -> str:
 
 
 def small_p(value: float) -> str:
-    """Return a p-value of which the power of ten matters; a dash where there is none."""
+    """Return a p-value with its power of ten; a dash if it is missing."""
     return NONE if pd.isna(value) else f"{value:.3f}" if value >= 0.001 else small(value)
 
 
 def ratio(value: float) -> str:
-    """Return an odds ratio as written in text; an infinite one as what it comes from."""
+    """Return an odds ratio as written in text; an infinite one is described in words."""
     if pd.isna(value):
         return NONE
     if np.isinf(value):
@@ -154,7 +155,7 @@ def joined(texts: Sequence[str]) -> str:
 
 
 def counted(values: Iterable[object]) -> str:
-    """Return how often each value is there: `2 diverged, 1 failed`, the most frequent first.
+    """Return the count of each value, the most frequent first: `2 diverged, 1 failed`.
 
     Examples
     --------

@@ -1,1 +1,1 @@
-"""MLflow: runs, a write-ahead log for when the server is away, registered models. The one room that imports mlflow."""
+"""Tracking in MLflow: runs, a write-ahead log, registered models. Only this package imports mlflow."""

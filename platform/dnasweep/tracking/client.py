@@ -1,7 +1,7 @@
-"""Which MLflow store to use, whether it answers, and a client for it.
+"""Choice and check of the MLflow store, and a client for it.
 
-MLflow is imported when it is first needed, never when this module is imported: the import takes two
-seconds, and MLflow's telemetry can only be turned off before it.
+MLflow is imported when it is first needed, not when this module is imported: the import takes two
+seconds, and MLflow's telemetry must be turned off before it.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ _SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    # The defaults (7 retries of 120 s) would hold the uploading thread for a quarter of an hour.
+    # The defaults (7 retries of 120 s) would block the uploading thread for a quarter of an hour.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
 }
 NO_TRACKING = "none"
-"""Tracking URI with which nothing is recorded."""
+"""Tracking URI that disables recording."""
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _PING = "/api/2.0/mlflow/experiments/search"
-"""Not `/health`, which answers whatever the Host header says."""
+"""The path `/health` is not used, because it answers for any Host header."""
 _REMEDIES = {
     401: "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN.",
     403: "Start the server with --allowed-hosts naming this host and port, "
@@ -44,7 +44,7 @@ _REMEDIES = {
 
 
 def prepare() -> None:
-    """Set MLflow's own settings where the user has not, and silence its migration log."""
+    """Set MLflow's settings unless the user has set them, and silence its migration log."""
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     for name in ("alembic", "mlflow.store.db.utils", "mlflow.transformers"):
@@ -52,7 +52,7 @@ def prepare() -> None:
 
 
 def connect(uri: str) -> MlflowClient:
-    """Return a client for `uri`; this sends no request."""
+    """Return a client for `uri` without sending a request."""
     prepare()
     from mlflow import MlflowClient
 
@@ -81,8 +81,8 @@ def resolve_uri(uri: str | None, storage_root: str) -> str:
     Parameters
     ----------
     uri
-        What the user gave; `none` records nothing. None stands for MLFLOW_TRACKING_URI, and if that
-        is not set, for a SQLite database in the storage root.
+        URI given by the user; `none` records nothing. None means MLFLOW_TRACKING_URI or, if this
+        is not set, a SQLite database in the storage root.
     storage_root
         Storage root. If it is not a local path, the database goes to `runs/` in the current folder.
 
@@ -146,16 +146,16 @@ def _has_host(given: str) -> bool:
 def check_reachable(uri: str, *, timeout_s: tuple[float, float] = (4, 60)) -> None:
     """Make sure that the store answers; create or migrate a SQLite database (5 s, once).
 
-    Call it in the driver before any trial starts: two processes that migrate one database at the
-    same time break it.
+    Call this in the driver before any trial starts: two processes that migrate one database at the
+    same time would corrupt it.
 
     Parameters
     ----------
     uri
         Absolute tracking URI.
     timeout_s
-        Seconds within which a server has to accept the connection, and to answer. A busy server
-        answers late.
+        Seconds within which a server must accept the connection, and within which it must answer.
+        A busy server answers late.
 
     Raises
     ------
@@ -202,12 +202,12 @@ def _check_server(uri: str, timeout_s: tuple[float, float]) -> None:
 
 
 class ServerAnswer(NamedTuple):
-    """What an MLflow server answered to a request without credentials."""
+    """The answer of an MLflow server to a request without credentials."""
 
     status: int | None
     """HTTP status; None if there was no answer."""
     text: str
-    """The beginning of the answer, or why there was none."""
+    """The beginning of the answer, or the reason why there was none."""
 
     def __str__(self) -> str:
         return f"{self.status} {self.text}".strip() if self.status else self.text
@@ -219,7 +219,7 @@ class ServerAnswer(NamedTuple):
 
     @property
     def refused_host(self) -> bool:
-        """Whether MLflow refuses the Host header, as MLflow 3 does for names it was not told."""
+        """Whether MLflow refuses the Host header, as MLflow 3 does for unknown names."""
         return self.status == 403 and "host" in self.text.lower()
 
 
@@ -233,7 +233,7 @@ def ask_server(uri: str, *, timeout_s: tuple[float, float] = (4, 4)) -> ServerAn
     timeout_s
         Seconds to connect, and to wait for the answer.
     """
-    # As MLflow's own client does: the same proxies, and the same certificates.
+    # The same proxies and certificates are used as by MLflow's own client.
     import requests
 
     insecure = os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("1", "true")
@@ -280,7 +280,7 @@ def database_path(uri: str) -> Path | None:
 def without_password(text: str) -> str:
     """Return a URI, or a text that contains URIs, without user names and passwords.
 
-    Database options that hold a password are masked too.
+    Database options that contain a password are also masked.
     """
     text = re.sub(r"//[^/@\s]*@", "//***@", text)
     return re.sub(r"([?&][^=&\s]*(?:password|secret|token)[^=&\s]*=)[^&\s]*", r"\1***", text)

@@ -1,8 +1,8 @@
-"""Runs copied to other trackers beside MLflow, which stays the record.
+"""Copies of runs in other trackers; MLflow remains the primary record.
 
-A thread of its own gives each tracker what is recorded, so training waits for none of them. A file
-beside the sweep says what a tracker has, so that the same command, begun again, adds nothing twice; and
-what a tracker did not take, the same command sends again.
+A separate thread sends records to each tracker, so training does not wait. A file in the folder of
+the sweep lists the records that a tracker has; if the same command is run again, it sends only the
+missing ones.
 """
 
 from __future__ import annotations
@@ -21,22 +21,23 @@ from dnasweep.tracking.write_ahead_log import Record
 log = logging.getLogger("dnasweep.tracking")
 
 KINDS = frozenset({"run", "metrics", "tags", "end"})
-"""Kinds of records that are copied; files and models are in MLflow alone."""
+"""Kinds of records that are copied; files and models are only in MLflow."""
 TOLD = ("outcome", "reason", "selected", "best_trial")
 """Tags that are copied."""
 _OPEN = 32
-"""Ended runs that stay open, since their test metrics come when all trials have ended."""
+"""Maximum number of ended runs kept open, because test metrics follow when all trials have
+ended."""
 _CLOSING_S = 120.0
-"""Seconds that a tracker has at the end."""
+"""Maximum seconds for a tracker to finish at the end."""
 
 
 class Run(NamedTuple):
-    """A run as it is opened."""
+    """A run to open."""
 
     key: str
-    """Its identity."""
+    """Key of the run."""
     name: str
-    """As shown."""
+    """Displayed name."""
     group: str
     """Key of the sweep it belongs to."""
     stage: str
@@ -65,7 +66,7 @@ class OtherTracker(Protocol):
         """
 
     def facts(self, key: str, facts: Mapping[str, str]) -> None:
-        """State what is known of an open run."""
+        """Add facts about an open run."""
 
     def end(self, key: str, status: str) -> None:
         """Write out an open run and close it."""
@@ -79,11 +80,11 @@ class Copy:
     name
         Name of the tracker, for messages.
     place
-        How to look at its runs, in console markup.
+        How to view its runs, in console markup.
     make
-        Makes it, in the thread that uses it.
+        Creates the tracker in the thread that uses it.
     ledger
-        File that says what the tracker has.
+        File with the list of records that the tracker has.
     sweep
         Key of the sweep.
     """
@@ -93,23 +94,23 @@ class Copy:
     ) -> None:
         self.place = place
         self.failure = ""
-        """Why it stopped to take records."""
+        """Why the tracker stopped accepting records."""
         self.name, self._make, self._sweep = name, make, sweep
         self._ledger = Ledger(ledger)
         self._runs: dict[str, Run] = {}
         self._open: dict[str, str] = {}
-        """Keys of open runs, with the status that they have ended with, if they have."""
+        """Keys of open runs, with their final status if they have ended."""
         self._waiting: queue.SimpleQueue[Record | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._copy_all, name=f"copy-{name}", daemon=True)
         self._thread.start()
 
     def put(self, record: Record) -> None:
-        """Have a record copied; returns at once."""
+        """Queue a record for copying and return immediately."""
         if record["kind"] in KINDS:
             self._waiting.put(record)
 
     def close(self, timeout_s: float | None = None) -> None:
-        """Copy what waits, close all runs and stop; after so many seconds, or two minutes, give up."""
+        """Copy all queued records, close all runs and stop, within a timeout (default: 2 minutes)."""
         self._waiting.put(None)
         self._thread.join(_CLOSING_S if timeout_s is None else timeout_s)
         if self._thread.is_alive():
@@ -131,7 +132,7 @@ class Copy:
                 tracker = tracker or self._make()
                 self._copy(tracker, record)
             except Exception as error:
-                # Another tracker never ends a sweep.
+                # A failure of another tracker must not end the sweep.
                 self.failure = first_line(error)
                 log.warning("%s takes no more records: %s", self.name, self.failure)
         for key, status in list(self._open.items()):
@@ -145,7 +146,7 @@ class Copy:
     def _copy(self, tracker: OtherTracker, record: Record) -> None:
         key, kind = record["key"], record["kind"]
         if kind == "run":
-            # Opened when there is something new to say of it.
+            # The run is opened only when there is something new to record.
             stage = str(record["tags"].get("stage", "trial"))
             self._runs[key] = Run(key, record["name"], self._sweep, stage, record["params"])
         elif kind == "metrics":

@@ -1,4 +1,4 @@
-"""The database of MLflow where that is a file: one process makes or migrates it, on a disk with locks."""
+"""MLflow's database if it is a file: one process creates or migrates it, on a disk with locks."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from dnasweep.storage import StorageLock, takes_locks
 
 @contextlib.contextmanager
 def alone_with(database: Path | None) -> Iterator[None]:
-    """Hold a database, in whose folder all is well, during the block.
+    """Hold the lock of a database during the block, after checking its folder.
 
     Parameters
     ----------
     database
-        The file, which need not exist; None, for other stores, is nothing to hold.
+        The file, which need not exist; None for other stores, which need no lock.
 
     Raises
     ------
     InputError
-        If the file system takes no locks: SQLite can neither write nor read there.
+        If the file system does not support locks, without which SQLite can neither write nor read.
     """
     if database is None:
         yield

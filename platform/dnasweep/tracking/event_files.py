@@ -1,6 +1,7 @@
 """Event files for TensorBoard: a folder for each run, with its metrics and its hyperparameters.
 
-tensorboardX writes them, which Ray Tune brings; only who looks at them needs `tensorboard`.
+Files are written by tensorboardX, a dependency of Ray Tune; `tensorboard` is only needed to view
+them.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from dnasweep.tracking.copies import Run
 
 _NOT_IN_A_PATH = re.compile(r"[^\w.,=+@-]+")
 COMPARED = ("best/", "test/")
-"""Groups of metrics that stand beside the hyperparameters."""
+"""Groups of metrics shown together with the hyperparameters."""
 
 
 class EventFiles:
-    """The runs of a sweep below one folder, for `tensorboard --logdir`.
+    """Writes the runs of a sweep below one folder, for `tensorboard --logdir`.
 
     Parameters
     ----------
@@ -35,18 +36,18 @@ class EventFiles:
         self._last: dict[str, dict[str, float]] = {}
 
     def open(self, run: Run) -> None:
-        """Open a run, or an earlier one again, which gets one more file in its folder."""
+        """Open a new or an earlier run; an earlier one gets another file in its folder."""
         from tensorboardX import SummaryWriter
 
         self._runs[run.key] = run
         self._last[run.key] = {}
-        # Without it, a run opened twice in a second would overwrite its own file.
+        # Otherwise, a run opened twice within a second would overwrite its own file.
         suffix = f".{os.getpid()}.{time.time_ns()}"
         place = str(self._folder / folder_name(run))
         self._writers[run.key] = SummaryWriter(place, filename_suffix=suffix)
 
     def metrics(self, key: str, metrics: Mapping[str, float], step: int) -> None:
-        """Add metrics to an open run, and write them out.
+        """Add metrics to an open run, and flush them to the file.
 
         Parameters
         ----------
@@ -63,7 +64,7 @@ class EventFiles:
         self._last[key] |= {n: v for n, v in metrics.items() if n.startswith(COMPARED)}
 
     def facts(self, key: str, facts: Mapping[str, str]) -> None:
-        """State what is known of a run, as its texts."""
+        """Add facts about a run as texts."""
         for name, value in facts.items():
             self._writers[key].add_text(name, value)
 
@@ -83,7 +84,7 @@ class EventFiles:
 
 
 def folder_name(run: Run) -> str:
-    """Return the name of the folder of a run, which TensorBoard shows."""
+    """Return the folder name of a run, which is displayed by TensorBoard."""
     name = _NOT_IN_A_PATH.sub("_", run.name).strip("_.")[:100]
     short = run.key.removeprefix("encoder-")[:8]
     return f"{name or run.stage}_{short}"

@@ -1,4 +1,4 @@
-"""How a model is saved for MLflow: for transformers' pipeline where that answers as the model does."""
+"""Saving models for MLflow, with the transformers flavour if a pipeline gives the same answers."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 CLASSIFICATION = "text-classification"
 EXTRA_FOLDER = "dnasweep"
-"""Folder of a logged model for those JSON files of the model directory that MLflow does not save."""
+"""Folder of a logged model for JSON files of the model directory that MLflow does not save."""
 DATA_FOLDER = "data"
-"""Folder of a logged model that is saved as it is."""
+"""Folder of a logged model that is saved unchanged."""
 _LOADER = "dnasweep.api.mlflow_model"
-"""Module that reads a model which is saved as it is."""
+"""Module that reads a model saved unchanged."""
 _ONE_OF_SEVERAL = (None, "single_label_classification")
 
 
 def has_pipeline(config: Mapping[str, Any]) -> bool:
-    """Return whether a pipeline of transformers answers as the model of a `config.json` does.
+    """Return whether a transformers pipeline answers like the model of a `config.json`.
 
-    transformers has to have the architecture, and a row one class: of several labels or numbers its
-    pipeline reports the largest alone.
+    transformers must support the architecture, and each row must have one class: for several
+    labels or numbers, its pipeline would report only the largest.
     """
     import transformers
 
@@ -36,7 +36,7 @@ def has_pipeline(config: Mapping[str, Any]) -> bool:
     return (
         all(hasattr(transformers, str(name)) for name in architectures)
         and config.get("problem_type") in _ONE_OF_SEVERAL
-        # By its class alone, a GENA-LM of the hub would be taken for a BERT.
+        # Judged only by its class, a GENA-LM of the hub would look like a BERT.
         and family_of(config) is None
     )
 
@@ -49,7 +49,7 @@ def save_for_transformers(
     Parameters
     ----------
     target
-        The folder to make.
+        The folder to create.
     directory
         Directory of the model.
     model
@@ -108,12 +108,12 @@ def _save_components(
 
 
 def save_for_dnasweep(target: Path, directory: Path, model: dict[str, str], record: Model) -> None:
-    """Save a model as it is; where MLflow loads it, this package has to be installed.
+    """Save a model unchanged; loading it with MLflow requires this package.
 
     Parameters
     ----------
     target
-        The folder to make.
+        The folder to create.
     directory
         Directory of the model.
     model
@@ -127,7 +127,7 @@ def save_for_dnasweep(target: Path, directory: Path, model: dict[str, str], reco
 
     told = logging.getLogger("mlflow.pyfunc")
     level = told.level
-    # It reports a check that it makes, in the middle of what a sweep says.
+    # It would print a check in the middle of the output of a sweep.
     told.setLevel(logging.WARNING)
     try:
         mlflow.pyfunc.save_model(

@@ -1,4 +1,4 @@
-"""What another tracker has been given, so that nothing is given twice."""
+"""Record of what was sent to another tracker, so nothing is sent twice."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from typing import Any
 
 
 class Ledger:
-    """What a tracker has, as JSON lines; a metric value is known by run, name and step.
+    """Records that a tracker has, as JSON lines; metric values are identified by run, name and
+    step.
 
     Parameters
     ----------
     path
-        The file; made when the first line is written.
+        The file; created when the first line is written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -29,7 +30,7 @@ class Ledger:
         if (size := self._file.seek(0, os.SEEK_END)) > 0:
             self._file.seek(size - 1)
             if self._file.read(1) != b"\n":
-                # The last line was cut when its process was killed.
+                # The last line is incomplete because its process was killed.
                 self._file.write(b"\n")
 
     def new_metrics(self, key: str, metrics: Mapping[str, float], step: int) -> dict[str, float]:
@@ -58,7 +59,7 @@ class Ledger:
         return all(self._facts.get((key, name)) == value for name, value in facts.items())
 
     def add(self, key: str, **what: Any) -> None:
-        """Note what the tracker has taken: `metrics` with their `step`, or `facts`."""
+        """Record what the tracker has accepted: `metrics` with their `step`, or `facts`."""
         self._file.write(json.dumps({"key": key, **what}).encode() + b"\n")
 
     def close(self) -> None:
@@ -66,11 +67,11 @@ class Ledger:
         self._file.close()
 
     def _read_on(self) -> None:
-        """Read what this process and others that share the sweep have added."""
+        """Read lines added by this process and by others that share the sweep."""
         self._file.seek(self._read)
         for line in self._file.readlines():
             if not line.endswith(b"\n"):
-                # Still being written, or cut when its process was killed.
+                # The line is still being written, or is incomplete because its process was killed.
                 break
             self._read += len(line)
             with contextlib.suppress(ValueError, TypeError):

@@ -1,4 +1,4 @@
-"""Models named by run, registry name or path: the directory they are in, and the run that made them."""
+"""Find the directory of a model, and its run, by run id, registry name or path."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ class ModelRun(NamedTuple):
     """The run that trained a model."""
 
     run_id: str
-    """Its id in MLflow."""
+    """Id of the run in MLflow."""
     name: str
-    """Its name in MLflow."""
+    """Name of the run in MLflow."""
     experiment: str
     """Name of its experiment; MLflow nests runs within one experiment only."""
     trial_key: str = ""
-    """The trial that it records; empty: none."""
+    """Key of the trial that the run records; empty: none."""
 
     @property
     def parent_tags(self) -> dict[str, str]:
@@ -63,7 +63,7 @@ class ModelRun(NamedTuple):
 def find_model_directory(
     source: str, *, uri: str | None = None, destination: Path | None = None
 ) -> Path:
-    """Return a transformers directory for a model that is named in any of the usual ways.
+    """Return a transformers directory for a model, named in any of the supported ways.
 
     Parameters
     ----------
@@ -71,14 +71,14 @@ def find_model_directory(
         A directory, the URI of one in a bucket, an MLflow run id (32 hexadecimal digits),
         `models:/NAME@ALIAS`, `models:/NAME/VERSION`, `models:/m-ID` or `NAME@ALIAS`.
     uri
-        Tracking URI. None stands for MLFLOW_TRACKING_URI, else the database in `runs/`.
+        Tracking URI. None means MLFLOW_TRACKING_URI, or else the database in `runs/`.
     destination
         Folder for a downloaded model. None makes a temporary folder, which the caller removes.
 
     Raises
     ------
     InputError
-        If nothing is found; says what was looked for and what there is.
+        If nothing is found; the message says what was looked for and what exists.
     """
     if (path := existing_directory(source)) is not None:
         return checked_folder(path, source)
@@ -123,7 +123,7 @@ def find_model_directory(
 
 
 def find_model_run(source: str, *, uri: str) -> ModelRun | None:
-    """Return the run that made a model, or None if it is not known; this never fails.
+    """Return the run that made a model, or None if it is unknown; this never raises an error.
 
     Parameters
     ----------
@@ -225,7 +225,7 @@ def _model_of_run(client: MlflowClient, run_id: str, destination: Path | None) -
 def _download_model(
     client: MlflowClient, model_id: str, source: str, destination: Path | None
 ) -> Path:
-    """Copy the parts that MLflow keeps apart (weights, tokenizer, our files) into one directory."""
+    """Copy the parts of a model that MLflow stores separately into one directory."""
     import mlflow.artifacts
 
     logged = client.get_logged_model(model_id)
@@ -252,7 +252,7 @@ def _download_model(
 
 
 def _download_from_bucket(uri: str, destination: Path | None) -> Path:
-    """Copy the files of a model, and no others, from a folder of a bucket."""
+    """Copy only the files of a model from a folder of a bucket."""
     bucket = Bucket(uri)
     if bucket.size("config.json") is None:
         raise InputError(

@@ -1,4 +1,4 @@
-"""Whether a folder holds what a model of transformers needs."""
+"""Check that a folder contains the files of a transformers model."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from dnasweep.tokens.model_files import refuse_adapter
 
 _TRANSFORMERS_FILES = ("config.json", "tokenizer.json")
 _OTHER_TOKENIZERS = ("vocab.txt", "tokenizer_config.json")
-"""Files that a tokenizer is made from where there is no `tokenizer.json`; single bases need no vocabulary."""
+"""Files that define a tokenizer without `tokenizer.json`; single bases need no vocabulary."""
 
 
 def checked_folder(path: Path, source: str) -> Path:
-    """Return the folder of a model once it has all its files, and those of an artefact are unharmed.
+    """Return the folder of a model after checking that its files are complete and undamaged.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The chosen model: logged and registered, once per content."""
+"""Logging and registration of the selected model, once per content."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _log(
         client.finalize_logged_model(logged.model_id, "READY")
         client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
     except Exception:
-        # This will be tried again; half a model must not stay in the list.
+        # This will be tried again; an incomplete model must not remain in the list.
         with contextlib.suppress(Exception):
             client.delete_logged_model(logged.model_id)
         raise

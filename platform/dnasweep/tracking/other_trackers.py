@@ -1,4 +1,4 @@
-"""The trackers that `--also` names."""
+"""The trackers selected with `--also`."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def check_trackers(names: Sequence[TrackerName]) -> None:
     Raises
     ------
     InputError
-        If one is not known or its package is missing, or Weights & Biases is online and nobody has
-        logged in.
+        If a tracker is unknown or its package is missing, or if Weights & Biases is online and the
+        user has not logged in.
     """
     known = get_args(TrackerName)
-    # From Python nobody else has looked.
+    # Names given from Python have not been checked before.
     if isinstance(names, str) or not set(names) <= set(known):
         raise InputError(f"also is {names!r}", remedy=f"Use a list of some of {', '.join(known)}.")
     for name in names:
@@ -46,18 +46,18 @@ def check_trackers(names: Sequence[TrackerName]) -> None:
 def make_copies(
     names: Sequence[TrackerName], *, experiment: str, sweep: str, folder: Path
 ) -> list[Copy]:
-    """Return a copy for each tracker, which begins to take records.
+    """Return a copy for each tracker, ready to accept records.
 
     Parameters
     ----------
     names
         The trackers.
     experiment
-        Name of the MLflow experiment; the project's in Weights & Biases.
+        Name of the MLflow experiment, also used for the project in Weights & Biases.
     sweep
         Key of the sweep.
     folder
-        Folder of the sweep, which gets a folder for each tracker.
+        Folder of the sweep, in which each tracker gets a folder.
     """
     made = []
     for name in dict.fromkeys(names):
@@ -82,5 +82,5 @@ def make_copies(
 
 
 def copied_lines(copies: Sequence[Copy]) -> list[str]:
-    """Return how to look at what was copied, in console markup."""
+    """Return lines that say how to view the copies, in console markup."""
     return [f"[bold]{escape(copy.name)}[/] {copy.place}" for copy in copies]

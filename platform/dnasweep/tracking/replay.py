@@ -1,7 +1,7 @@
-"""Records of a write-ahead log applied to MLflow, so that applying one twice changes nothing.
+"""Idempotent replay of the records of a write-ahead log into MLflow.
 
 A run is looked up by its tag `trial_key` before it is created; parameters are compared with those the
-run already has; a metric value that a reopened run already has at that step is left out.
+run already has; a metric value that a reopened run already has at that step is skipped.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("dnasweep.tracking")
 
 MAX_METRICS, MAX_PARAMS, MAX_TAGS = 1000, 100, 100
-"""How many of each MLflow takes in one request; 1000 of all kinds together."""
+"""Maximum number of each in one MLflow request; 1000 of all kinds together."""
 MAX_PARAM_CHARS, MAX_TAG_CHARS = 6000, 8000
 
 _REFUSALS = frozenset(
@@ -78,13 +78,14 @@ class Replayer:
         self._experiment_id = ""
         self._run_ids: dict[str, str] = {}
         self._reopened: dict[str, dict[str, dict[int, float]]] = {}
-        """For each run that existed before: metric name to step to value, as far as looked up."""
+        """For each run that existed before: values by metric name and step, as far as looked
+        up."""
         self._ended: dict[str, tuple[str, int]] = {}
-        """For each reopened run: the status and the time it had ended with."""
+        """For each reopened run: its previous final status and end time."""
 
     @property
     def client(self) -> MlflowClient:
-        """The client, made when first needed."""
+        """The client, created when first needed."""
         if self._client is None:
             self._client = connect(self._uri)
         return self._client
@@ -128,7 +129,7 @@ class Replayer:
         elif kind == "end":
             run_id = self.run_of(record["key"])
             status, ended_at = self._ended.pop(run_id, ("", 0))
-            # A run that was reopened without new metrics keeps the time it ended.
+            # A run that was reopened without new metrics keeps its end time.
             end_time = ended_at if status == record["status"] else record["time"]
             self.client.set_terminated(run_id, status=record["status"], end_time=end_time)
 

@@ -1,8 +1,8 @@
-"""The view of a sweep's trials in MLflow's page: its columns, its order, and its address.
+"""The view of a sweep's trials in the MLflow UI: its columns, its order, and its address.
 
-MLflow keeps a view that is shared as a tag of the experiment and opens it by an address. Neither is a
-public part of it: what is written here was checked in the page of the version `CHECKED_WITH`. A
-version that does not know it shows all runs instead.
+MLflow stores a shared view as a tag of the experiment and opens it by an address. Neither is part
+of its public interface; this module was checked with the UI of version `CHECKED_WITH`. Other
+versions may show all runs instead.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ CHECKED_WITH = "3.17.2"
 VIEW_TAG = "mlflow.sharedViewState."
 """Beginning of the tag of an experiment that holds a view; the name of the view follows."""
 LOCAL_PAGE = "http://127.0.0.1:5000"
-"""Where `mlflow ui` shows a store of this machine."""
+"""Address at which `mlflow ui` shows a store of this machine."""
 
 HEALTHY = "attributes.status != 'FAILED'"
-"""Trials that failed or collapsed have numbers too, which would stand among the best."""
+"""Filter for healthy trials; failed or collapsed trials also have values, which could appear among
+the best."""
 
 log = logging.getLogger("dnasweep.tracking")
 
@@ -38,7 +39,7 @@ def trials_view(sweep: str, *, parameters: Sequence[str], metrics: Sequence[str]
     parameters
         Parameters to show: the axes.
     metrics
-        Metrics to show; the trials best by the first come first.
+        Metrics to show; trials are sorted by the first one, the best first.
 
     Examples
     --------
@@ -64,7 +65,7 @@ def trials_view(sweep: str, *, parameters: Sequence[str], metrics: Sequence[str]
 
 
 def view_address(uri: str, experiment: str, name: str) -> str:
-    """Return where MLflow's page shows a view; empty if it is not stored or the store does not answer.
+    """Return the address of a view in the MLflow UI; empty if it is not stored or unavailable.
 
     Parameters
     ----------

@@ -19,16 +19,17 @@ KEY_TAG = "trial_key"
 PARENT_TAG = "mlflow.parentRunId"
 """Tag by which MLflow nests a run under another."""
 KIND_TAG = "mlflow.experimentKind"
-"""Tag of an experiment by which MLflow's page chooses what it opens with."""
+"""Tag of an experiment by which the MLflow UI chooses the page to open."""
 MODEL_TRAINING = "custom_model_development"
-"""The kind of experiment that opens with its runs, not with traces of language models."""
+"""The kind of experiment that opens with its runs instead of language-model traces."""
 SWEEP_TAG = "sweep"
-"""Tag of a trial that has the `trial_key` of its sweep's run."""
+"""Tag of a trial with the `trial_key` of its sweep's run."""
 EXPERIMENT_NOTE = (
     "Trainings by dnasweep: choose Model training at the top left, then Runs. The filter "
     "tags.stage = 'trial' shows the trials of all sweeps."
 )
-"""What an experiment says of itself: MLflow's page opens on a mode in which trainings are not shown."""
+"""Description of an experiment, because the MLflow UI may open in a mode that does not show
+training runs."""
 NOTE_TAG = "mlflow.note.content"
 """Tag that MLflow shows as the description of a run, in Markdown."""
 CHECKPOINT_TAG = "checkpoint"
@@ -41,7 +42,7 @@ _PACKAGES = ("dnasweep", "torch", "transformers", "tokenizers", "ray", "optuna",
 
 
 def command() -> str:
-    """Return the running command line, ready to be typed again, without passwords in URIs."""
+    """Return the current command line, ready to be run again, without passwords in URIs."""
     return shlex.join([*program_words(), *map(without_password, sys.argv[1:])])
 
 
@@ -62,7 +63,7 @@ def check_name(name: str | None) -> None:
     Raises
     ------
     InputError
-        For a name that MLflow, or a later look-up of the model by this name, would refuse.
+        For a name that MLflow or a later look-up of the model would refuse.
     """
     if name is None:
         return

@@ -1,8 +1,8 @@
-"""MLflow for a sweep: one run per trial, and training never waits for the server.
+"""MLflow for a sweep: one run per trial; training never waits for the server.
 
-Every call of :class:`Tracker` appends one JSON line to a write-ahead log on local disk and returns.
-One background thread uploads the lines in order, remembers how far it has come, and tries again while
-the server is away. Lines that a process leaves behind are uploaded by the next one.
+Every call of :class:`Tracker` appends one JSON line to a write-ahead log on local disk and
+returns. One background thread uploads the lines in order, records its position, and retries while
+the server is unavailable. Lines that a process leaves behind are uploaded by the next process.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ _NOT_A_NAME = re.compile(r"[^\w\-./ :]")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DatasetInput:
-    """A data set that a run has used, named by its digest; no data is uploaded."""
+    """A data set used by a run, identified by its digest; no data are uploaded."""
 
     name: str
-    """As shown in MLflow."""
+    """Name shown in MLflow."""
     digest: str
     """Content key, at most 36 characters."""
     source: str
-    """Path or URI it was made from."""
+    """Path or URI of its source."""
     context: str = "training"
     """What it was used for."""
 
 
 class Tracker:
-    """Records what one process does, for MLflow; a context manager that any thread may use.
+    """Records what a process does for MLflow; a context manager that any thread may use.
 
     Parameters
     ----------
@@ -55,10 +55,10 @@ class Tracker:
     experiment
         Name of the MLflow experiment; created if there is none.
     folder
-        Directory for the write-ahead log, on local disk. Each process writes a file of its own
-        there. Files that earlier processes left for the same `uri` are uploaded first.
+        Directory for the write-ahead log, on local disk. Each process writes its own file there.
+        Files that earlier processes left for the same `uri` are uploaded first.
     copies
-        Other trackers that get runs, metrics and tags too.
+        Other trackers that also get runs, metrics and tags.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Tracker:
         tags: Mapping[str, object] | None = None,
         inputs: Sequence[DatasetInput] | None = None,
     ) -> None:
-        """Open the run of `key`: the existing one, or a new one.
+        """Open the run of `key`: an existing or a new one.
 
         Parameters
         ----------
@@ -96,8 +96,8 @@ class Tracker:
         parent
             Key of the run to nest it under.
         params
-            Parameters. MLflow does not let them change: if the run already has another value, that
-            value stays, and the new one becomes the tag `changed/<name>`.
+            Parameters. MLflow does not allow changes: if the run already has another value, that
+            value is kept, and the new one becomes the tag `changed/<name>`.
         tags
             Tags. Use them for values that may differ between attempts.
         inputs
@@ -117,7 +117,7 @@ class Tracker:
         )
 
     def metrics(self, key: str, metrics: Mapping[str, float], *, step: int) -> None:
-        """Record metrics at a step; a value that is not finite becomes the tag `nonfinite/<name>`.
+        """Record metrics at a step; a non-finite value becomes the tag `nonfinite/<name>`.
 
         Parameters
         ----------
@@ -174,8 +174,8 @@ class Tracker:
     ) -> None:
         """Log a transformers directory as the model of a run, register it and set an alias.
 
-        It then answers `mlflow models predict -m models:/NAME@ALIAS` with raw DNA as input. The same
-        content of one run is registered once.
+        The model can then be used by `mlflow models predict -m models:/NAME@ALIAS` with raw DNA as
+        input. The same content of one run is registered only once.
 
         Parameters
         ----------
@@ -213,18 +213,18 @@ class Tracker:
 
     @property
     def pending(self) -> int:
-        """Number of records that are not uploaded yet, those of earlier processes included."""
+        """Number of records not uploaded yet, including those of earlier processes."""
         return 0 if self._uploader is None else self._uploader.pending
 
     def flush(self, timeout_s: float = 60.0) -> int:
-        """Wait at most `timeout_s` until everything is uploaded; return how many records are not."""
+        """Wait at most `timeout_s` for all uploads; return the number of records not uploaded."""
         return 0 if self._uploader is None else self._uploader.wait_until_uploaded(timeout_s)
 
     def close(self, timeout_s: float | None = None) -> int:
-        """Upload what is left and stop; return how many records are not uploaded.
+        """Upload the remaining records and stop; return the number of records not uploaded.
 
-        Waits as long as uploads succeed and gives up at the first one that fails; then one log line
-        says how many records wait and where. `timeout_s` limits the waiting further.
+        This waits as long as uploads succeed and gives up at the first failure; a log line then
+        says how many records are waiting and where. `timeout_s` is an additional limit.
         """
         if self._closed:
             return self.pending

@@ -18,7 +18,8 @@ _GATHER_SECONDS = 0.2
 _FIRST_PAUSE_SECONDS = 0.5
 _MAX_PAUSE_SECONDS = 30.0
 _TRIES_WHILE_ANSWERING = 4
-"""Failed tries after which a record is refused if the store answers other requests."""
+"""Number of failed attempts after which a record is rejected if the store answers other
+requests."""
 
 
 class Uploader:
@@ -40,7 +41,7 @@ class Uploader:
         self.failure = ""
         """Why the last upload failed."""
         self.rejected = 0
-        """Number of records that MLflow refused for good."""
+        """Number of records that MLflow refused permanently."""
         self._own = own
         self._files = [*_adopt(folder, uri, own), own]
         self._experiment = experiment
@@ -58,11 +59,11 @@ class Uploader:
 
     @property
     def pending(self) -> int:
-        """Number of records that are not uploaded yet, those of earlier processes included."""
+        """Number of records not uploaded yet, including those of earlier processes."""
         return sum(file.pending for file in self._files)
 
     def wait_until_uploaded(self, timeout_s: float) -> int:
-        """Wait at most `timeout_s` until no record is pending; return how many are."""
+        """Wait at most `timeout_s` until no record is pending; return the number pending."""
         deadline = time.monotonic() + timeout_s
         self._hurry()
         with self._changed:
@@ -71,7 +72,7 @@ class Uploader:
         return self.pending
 
     def stop(self, timeout_s: float | None) -> int:
-        """Upload until all is done or something fails, then end; return how many are pending."""
+        """Upload until all is done or an upload fails, then end; return the number pending."""
         self._stopping = True
         self._hurry()
         self._thread.join(timeout_s)
@@ -100,8 +101,8 @@ class Uploader:
         for file in self._files:
             replayer = self._replayers[self._experiment_of(file)]
             while True:
-                # Looked up before reading: otherwise a record written between an empty read and the
-                # request to stop would stay behind.
+                # This is checked before reading: otherwise a record written between an empty read
+                # and the request to stop would be left behind.
                 last_read = self._stopping
                 batch = file.read()[:_BATCH_RECORDS]
                 if not batch:
@@ -125,7 +126,7 @@ class Uploader:
     def _upload(
         self, file: WriteAheadLog, replayer: Replayer, batch: list[tuple[Record, int]], tries: int
     ) -> Exception | None:
-        """Send a batch of records; return the error if it has to be tried again, else None."""
+        """Send a batch of records; return the error if it must be retried, else None."""
         try:
             replayer.apply([record for record, _ in batch])
         except Exception as error:
@@ -135,7 +136,7 @@ class Uploader:
             if not hopeless:
                 return error
             if len(batch) > 1:
-                # One bad record must not hold back the others.
+                # One bad record must not delay the others.
                 for entry in batch:
                     failure = self._upload(file, replayer, [entry], tries)
                     if failure is not None:

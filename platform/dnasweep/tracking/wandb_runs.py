@@ -1,7 +1,7 @@
-"""Runs in Weights & Biases, by its own client: online, or offline for `wandb sync`.
+"""Runs in Weights & Biases, through its own client: online, or offline for `wandb sync`.
 
-The client alone reads the key of the account. It is told to keep neither the command line, nor the
-state of the repository, nor what the machine is.
+Only the client reads the account key. It is configured not to store the command line, the state of
+the repository, or the description of the machine.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from dnasweep.errors import InputError
 from dnasweep.tracking.copies import Run
 
 STEP = "bases_seen"
-"""The axis of every curve."""
+"""The x axis of every curve."""
 _MAX_ID, _MAX_NAME = 64, 128
-"""Letters that Weights & Biases takes."""
+"""Maximum numbers of characters in Weights & Biases."""
 
 
 class WandbRuns:
-    """The runs of a sweep in one project, grouped by the sweep.
+    """Writes the runs of a sweep to one project, grouped by the sweep.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class WandbRuns:
         folder.mkdir(parents=True, exist_ok=True)
 
     def open(self, run: Run) -> None:
-        """Open a run by its key, or an earlier one again."""
+        """Open a new or an earlier run by its key."""
         import wandb
 
         opened = wandb.init(
@@ -80,7 +80,7 @@ class WandbRuns:
         self._runs[key].log({**metrics, STEP: step})
 
     def facts(self, key: str, facts: Mapping[str, str]) -> None:
-        """State what is known of a run in its summary."""
+        """Add facts about a run to its summary."""
         self._runs[key].summary.update(dict(facts))
 
     def end(self, key: str, status: str) -> None:
@@ -89,21 +89,21 @@ class WandbRuns:
 
 
 def is_online() -> bool:
-    """Return whether runs are sent, as WANDB_MODE and the settings of the client say."""
+    """Return whether runs are sent, according to WANDB_MODE and the settings of the client."""
     import wandb
 
     return wandb.setup().settings.mode in ("online", "shared")
 
 
 def check_login() -> None:
-    """Check that runs can be sent, or are to be kept offline.
+    """Check that runs can be sent or will be kept offline.
 
     Raises
     ------
     ImportError
         If the client is not installed.
     InputError
-        If it is online and has no key.
+        If the client is online and has no key.
     """
     import wandb
 

@@ -1,9 +1,9 @@
-"""The write-ahead log: one file of JSON lines per process, and how far its lines are uploaded.
+"""The write-ahead log: one file of JSON lines per process, and its upload position.
 
-Each line is written by a single system call, so what a process has written survives when it is
-killed; an incomplete last line is ignored. `<file>.offset` says how many bytes are uploaded. It is
-replaced atomically after each upload, so a kill in between uploads some lines twice, which the
-receiving end has to tolerate. What happens while MLflow cannot be reached is in :mod:`.uploader`.
+Each line is written by a single system call, so lines written by a process survive when it is
+killed; an incomplete last line is ignored. `<file>.offset` has the number of uploaded bytes. It is
+replaced atomically after each upload, so after a kill some lines may be uploaded twice, which the
+receiver must tolerate. :mod:`.uploader` describes what happens while MLflow is unreachable.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Record = dict[str, Any]
 
 
 class WriteAheadLog:
-    """One file of records, held under an exclusive lock as long as the object is open.
+    """One file of records, exclusively locked as long as the object is open.
 
     Parameters
     ----------
@@ -46,9 +46,9 @@ class WriteAheadLog:
         self._descriptor, self._lease = descriptor, lease
         self._lock = threading.Lock()
         self._unwritten: deque[bytes] = deque()
-        """Lines that a full disk did not take."""
+        """Lines that could not be written because the disk is full."""
         self._in_memory: list[Record] = []
-        """Records being uploaded from memory; they are never written."""
+        """Records being uploaded from memory, which are never written."""
         self._offset_path = path.with_suffix(".offset")
         self._offset, self._num_uploaded = self._read_offset()
         first, newline, _ = os.pread(descriptor, 1 << 16, 0).partition(b"\n")
@@ -68,7 +68,7 @@ class WriteAheadLog:
                 lease = _hold(path, descriptor)
                 break
             except BlockingIOError:
-                # Another process looked for leftover files at this moment and locked the empty file.
+                # Another process looking for leftover files has locked the empty file.
                 os.close(descriptor)
         os.write(descriptor, _line(header))
         return cls(path, descriptor, lease)
@@ -86,7 +86,7 @@ class WriteAheadLog:
             os.close(descriptor)
             return None
         if os.fstat(descriptor).st_nlink == 0:
-            # Deleted since it was opened.
+            # The file was deleted after it was opened.
             os.close(descriptor)
             _let_go(path, lease)
             return None
@@ -98,7 +98,7 @@ class WriteAheadLog:
         return self._num_records - self._num_uploaded
 
     def append(self, record: Record) -> None:
-        """Write one record; if the disk is full, keep it in memory and try again with the next."""
+        """Write one record; if the disk is full, keep it in memory and retry with the next one."""
         with self._lock:
             self._unwritten.append(_line(record))
             self._num_records += 1
@@ -143,7 +143,7 @@ class WriteAheadLog:
         return [(record, -1) for record in self._in_memory]
 
     def mark_uploaded(self, offset: int, num_records: int) -> None:
-        """Remember that the records before `offset`, `num_records` more than before, are uploaded."""
+        """Record that `num_records` more records, up to `offset`, are uploaded."""
         self._num_uploaded += num_records
         if offset < 0:
             del self._in_memory[:num_records]
@@ -157,7 +157,7 @@ class WriteAheadLog:
             log.debug("cannot remember the offset of %s: %s", self.path, error)
 
     def reject(self, record: Record, reason: str) -> None:
-        """Append a record that the store refuses for good to `<file>.rejected`."""
+        """Append a record that the store refuses permanently to `<file>.rejected`."""
         rejected = self.path.with_suffix(".rejected")
         with contextlib.suppress(OSError), rejected.open("a") as file:
             file.write(json.dumps({"reason": reason, "record": record}) + "\n")
@@ -193,12 +193,12 @@ def leftovers(folder: Path, *, besides: Path) -> list[WriteAheadLog]:
 
 
 def _hold(path: Path, descriptor: int) -> Lease | None:
-    """Lock an open file, by a lease where its file system takes no locks.
+    """Lock an open file, with a lease if its file system does not support locks.
 
     Raises
     ------
     BlockingIOError
-        If another process has it.
+        If another process holds the lock.
     """
     if not needs_leases(path.parent):
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
