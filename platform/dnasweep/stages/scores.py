@@ -186,7 +186,7 @@ def _write_scores(
     frame.to_parquet(folder / SCORES, index=False)
     targets = data.labels.targets(frame)
     per_species = {}
-    # Scores are rounded as they are stored, so new and stored scores give the same metrics.
+    # Metrics are computed from the stored form of scores, so new and stored scores agree.
     predicted = task.predicted(scores)
     for name, rows in sorted(frame.groupby("species").indices.items()):
         if name and task.measurable(targets[rows]):

@@ -1,9 +1,9 @@
-"""The one normalisation of DNA, as text and as digits.
+"""Normalisation of DNA, as text and as digits.
 
 Lower case becomes upper case, U becomes T, and every other letter that is not A, C, G or T (N, the
-IUPAC ambiguity codes, anything else) becomes N: one letter stays one letter, so positions are the
-same in the sequence as given and in its normalised form. The digits follow the order A, T, C, G in
-which DNABERT enumerates its vocabulary.
+IUPAC ambiguity codes, anything else) becomes N. Each letter becomes exactly one letter, so
+positions are the same in the original and the normalised sequence. The digits follow the order A,
+T, C, G in which DNABERT enumerates its vocabulary.
 """
 
 from __future__ import annotations
@@ -58,15 +58,15 @@ def window_codes(letters: NDArray[np.uint8], width: int) -> NDArray[np.int32]:
     Parameters
     ----------
     letters
-        Digits as :func:`digits` returns them.
+        Digits returned by :func:`digits`.
     width
         Bases per window, at most 6.
 
     Returns
     -------
     codes
-        Shape ``(max(0, len(letters) - width + 1),)``; below ``4**width`` for windows of A, C, G and
-        T alone, at least that for any other.
+        Shape ``(max(0, len(letters) - width + 1),)``; below ``4**width`` for windows of only A, C,
+        G and T, and at least ``4**width`` for all others.
 
     Examples
     --------
@@ -89,13 +89,13 @@ def _codes(base: NDArray[np.int32], width: int) -> NDArray[np.int32]:
 
 
 def chunks(lengths: NDArray[np.int64], size: int) -> Iterator[tuple[int, int]]:
-    """Cut rows into runs ``[first, last)`` of about `size` bases, each of at least one row."""
+    """Divide rows into runs ``[first, last)`` of about `size` bases and at least one row."""
     ends = np.cumsum(lengths)
     first = 0
     while first < lengths.size:
         done = ends[first - 1] if first else 0
         last = max(first + 1, int(np.searchsorted(ends, done + size, "right")))
-        # Rows without a base cost something too.
+        # Rows without bases have a cost as well.
         last = min(last, first + size)
         yield first, last
         first = last

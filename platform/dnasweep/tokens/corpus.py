@@ -1,4 +1,4 @@
-"""The tokens of many sequences as flat arrays, in memory and in one file, and batches cut from them."""
+"""The tokens of many sequences as flat arrays, in memory or in a file, and batches of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Corpus:
     ids: NDArray[np.int32]
     """Token ids, each row from its [CLS] to its [SEP]."""
     offsets: NDArray[np.int64]
-    """Where rows begin, one more than there are rows."""
+    """Start of each row and the end of the last one, (rows + 1,)."""
     starts: NDArray[np.int32]
     """First base of each token, counted from 0 in its sequence; 0 for special tokens."""
     ends: NDArray[np.int32]
@@ -35,13 +35,13 @@ class Corpus:
         return self.offsets.size - 1
 
     def num_tokens(self, rows: ArrayLike | None = None) -> NDArray[np.int64]:
-        """Return the sequence length in tokens of each row, special tokens counted."""
+        """Return the sequence length in tokens of each row, including special tokens."""
         lengths = np.diff(self.offsets)
         return lengths if rows is None else lengths[np.asarray(rows, np.int64)]
 
     def num_bases(self, rows: ArrayLike | None = None) -> NDArray[np.int64]:
-        """Return the bases of each row, shared bases of overlapping tokens counted once."""
-        # The last token before [SEP] ends where the sequence ends; in an empty row that is [CLS].
+        """Return the number of bases in each row; bases shared by tokens are counted once."""
+        # The last token before [SEP], or [CLS] in an empty row, ends where the sequence ends.
         last = self.offsets[1:] - 2
         if rows is not None:
             last = last[np.asarray(rows, np.int64)]
@@ -59,7 +59,7 @@ class Corpus:
         Raises
         ------
         InputError
-            If the file is missing or is no corpus.
+            If the file is missing or is not a corpus.
         """
         try:
             arrays = load_file(Path(file))
@@ -75,16 +75,16 @@ class Corpus:
 def with_special_tokens(
     ids: NDArray[np.int32], counts: NDArray[np.int64], widths: NDArray[np.int32]
 ) -> Corpus:
-    """Put [CLS] and [SEP] around rows of tokens that follow each other without gap or overlap.
+    """Add [CLS] and [SEP] to rows of contiguous, non-overlapping tokens.
 
     Parameters
     ----------
     ids
         Token ids, flat, shape ``(counts.sum(),)``.
     counts
-        Tokens per row, shape ``(n,)``.
+        Number of tokens per row, shape ``(n,)``.
     widths
-        Bases per token, flat, as `ids`.
+        Number of bases per token, flat like `ids`.
     """
     offsets = np.concatenate(([0], np.cumsum(counts + 2)))
     inner = np.ones(int(offsets[-1]), bool)
@@ -122,25 +122,25 @@ def concatenate(parts: Iterable[Corpus]) -> Corpus:
 
 
 class Batch(NamedTuple):
-    """Rows of a corpus, padded to the longest of them; T is its length in tokens."""
+    """Rows of a corpus, padded to the longest row, which has T tokens."""
 
     ids: NDArray[np.int64]
     """Token ids, shape ``(B, T)``."""
     starts: NDArray[np.int32]
     """First base of each token, shape ``(B, T)``; 0 for special tokens and padding."""
     ends: NDArray[np.int32]
-    """One past the last base of each token, shape ``(B, T)``; 0 likewise."""
+    """One past the last base of each token, shape ``(B, T)``; 0 for special tokens and padding."""
     lengths: NDArray[np.int64]
-    """Tokens per row before padding, shape ``(B,)``."""
+    """Number of tokens per row before padding, shape ``(B,)``."""
 
 
 def epoch_plan(
     lengths: ArrayLike, *, batch_size: int, seed: int, epoch: int, bucket_batches: int = 50
 ) -> list[NDArray[np.int64]]:
-    """Cut all rows into batches of rows of similar length, in random order.
+    """Divide all rows into batches of rows of similar length, in random order.
 
-    Rows are shuffled, every `bucket_batches` batches of them are sorted by length and cut into
-    batches, and the batches are shuffled. A remainder is drawn from all rows, whatever their
+    Rows are shuffled; each group of `bucket_batches` batches is sorted by length and divided into
+    batches; then the batches are shuffled. A remainder is drawn from all rows regardless of
     length, and comes last.
 
     Parameters
@@ -150,9 +150,10 @@ def epoch_plan(
     batch_size
         Rows per batch.
     seed, epoch
-        Together with `lengths` all that the plan depends on; `epoch` may be -1.
+        The plan depends only on these and on `lengths`; `epoch` may be -1.
     bucket_batches
-        Batches sorted together: more give less padding and less random batches.
+        Number of batches sorted together: a larger number gives less padding and less random
+        batches.
 
     Returns
     -------
@@ -183,7 +184,7 @@ def epoch_plan(
 
 
 def collate(corpus: Corpus, rows: ArrayLike, pad_id: int) -> Batch:
-    """Gather rows of a corpus, in the order given, padded to the longest of them.
+    """Gather rows of a corpus in the given order, padded to the longest row.
 
     Parameters
     ----------
@@ -208,7 +209,7 @@ def collate(corpus: Corpus, rows: ArrayLike, pad_id: int) -> Batch:
             lengths,
         )
     inside = columns < lengths[:, None]
-    # Padding takes the bases of the first [CLS] of the corpus: none.
+    # Padding points to the first [CLS] of the corpus, which has no bases.
     places[~inside] = 0
     ids = np.where(inside, corpus.ids[places], pad_id).astype(np.int64)
     return Batch(ids, corpus.starts[places], corpus.ends[places], lengths)

@@ -1,7 +1,7 @@
-"""k-mer ids by arithmetic: each k-mer is a number in base 4.
+"""Computation of k-mer ids: each k-mer is a number in base 4.
 
-The result is that of the tokenizer object of :mod:`dnasweep.tokens.tokenizer_kinds`, with the bases of
-each token, some tens of times faster.
+The result is the same as that of the tokenizer object of :mod:`dnasweep.tokens.tokenizer_kinds`,
+with the bases of each token, and is computed tens of times faster.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from dnasweep.tokens.alphabet import chunks, digits, lengths_of, window_codes
 from dnasweep.tokens.corpus import Corpus, concatenate, with_special_tokens
 from dnasweep.tokens.tokenizer_kinds import CLS_ID, SEP_ID, SPECIAL_TOKENS, UNK_ID
 
-# Bases worked on at once; the arrays of a chunk then stay in the cache.
+# Number of bases processed at a time, so the arrays of a chunk fit into the cache.
 _CHUNK = 1 << 17
 
 
 def encode_kmers(sequences: Sequence[str], *, k: int, stride: int) -> Corpus:
-    """Cut sequences into k-mers every `stride` bases and a tail of single bases.
+    """Divide sequences into k-mers every `stride` bases and a tail of single bases.
 
     K-mer ids begin at 5 in the order of :func:`dnasweep.tokens.alphabet.window_codes`; the four
     single bases follow the k-mers, or are the k-mers if k is 1.
@@ -31,9 +31,9 @@ def encode_kmers(sequences: Sequence[str], *, k: int, stride: int) -> Corpus:
     sequences
         DNA sequences as strings.
     k
-        Bases per k-mer; 1 for single bases.
+        Length of the k-mers; 1 for single bases.
     stride
-        Bases from one k-mer to the next.
+        Number of bases from one k-mer to the next.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def encode_kmers(sequences: Sequence[str], *, k: int, stride: int) -> Corpus:
 def encode_kmer_windows(
     text: str, starts: NDArray[np.int64], *, width: int, k: int, stride: int
 ) -> NDArray[np.int32]:
-    """Cut windows of one text into k-mers; a k-mer that several windows share is read once.
+    """Divide windows of a text into k-mers; k-mers shared by windows are computed once.
 
     Parameters
     ----------
@@ -84,9 +84,10 @@ def encode_kmer_windows(
 
 
 def encode_greedy_kmers(sequences: Sequence[str], *, k: int) -> Corpus:
-    """Cut sequences into k-mers from left to right; after a letter that is no base they begin anew.
+    """Divide sequences into k-mers from left to right, restarting after each non-base letter.
 
-    Where the next k letters are all A, C, G or T they are one token; otherwise the next letter is one.
+    If the next k letters are all A, C, G or T, they form one token; otherwise the next letter is a
+    token.
 
     Parameters
     ----------
@@ -112,7 +113,7 @@ def _greedy_chunk(letters: NDArray[np.uint8], lengths: NDArray[np.int64], k: int
     kmer_ids, base_ids = _ids_by_code(k)
     places = np.arange(letters.size)
     known = letters < 4
-    # A run of bases begins and ends at other letters and at the ends of its row.
+    # Runs of bases are bounded by other letters and by the ends of the row.
     edge = np.zeros(letters.size + 1, bool)
     edge[np.concatenate(([0], np.cumsum(lengths)))] = True
     edge[:-1] |= ~known
@@ -154,7 +155,7 @@ def _chunk(letters: NDArray[np.uint8], lengths: NDArray[np.int64], k: int, strid
     origins = np.cumsum(lengths) - lengths
     size = int(offsets[-1])
 
-    # Token p of a row begins at (p - 1) * stride; [CLS], tail and [SEP] are set afterwards.
+    # Token p of a row starts at (p - 1) * stride; [CLS], tail and [SEP] are set afterwards.
     begins = np.arange(0, size * stride, stride)
     begins -= np.repeat((offsets[:-1] + 1) * stride, counts)
     codes = window_codes(letters, k)

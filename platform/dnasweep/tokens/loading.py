@@ -1,7 +1,7 @@
-"""A saved tokenizer opened again, our own or that of a pretrained checkpoint.
+"""Loading of saved tokenizers, of this platform or of pretrained checkpoints.
 
-A tokenizer that this platform has saved is compared with its configuration: an enumerated vocabulary
-follows from it, and a trained one consists of its merges and bases.
+A tokenizer saved by this platform is checked against its configuration, which determines an
+enumerated vocabulary; a trained vocabulary must consist of its merges and bases.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dnasweep.tokens.tokenizers import CONFIG_FILE, DnaTokenizer
 from dnasweep.tokens.vocabulary import ROLES_FILE, open_tokenizer
 
 _OF_MODELS = ("tokenizer.json", "vocab.txt", "tokenizer_config.json", "config.json")
-"""Files of which a pretrained checkpoint has one."""
+"""Files that may define the tokenizer of a pretrained checkpoint."""
 
 _MODELS = {
     "kmer": "WordLevel",
@@ -33,7 +33,7 @@ _MODELS = {
 
 
 def has_tokenizer(directory: Path) -> bool:
-    """Return whether a directory has files of a tokenizer, of this platform or of a checkpoint."""
+    """Return whether a directory has tokenizer files, of this platform or of a checkpoint."""
     return any((directory / name).is_file() for name in (CONFIG_FILE, *_OF_MODELS[:3]))
 
 
@@ -43,7 +43,7 @@ def load_tokenizer(directory: str | Path) -> DnaTokenizer:
     Raises
     ------
     InputError
-        If a file is missing or damaged, or the tokenizer of a checkpoint is none for DNA.
+        If a file is missing or damaged, or the tokenizer of a checkpoint is not for DNA.
     """
     directory = Path(directory)
     file = directory / CONFIG_FILE
@@ -68,14 +68,14 @@ def load_tokenizer(directory: str | Path) -> DnaTokenizer:
 
 
 def _saved_tokenizer(config: TokenizerConfig, text: str, *, own: bool) -> Tokenizer:
-    """Return the tokenizer of a saved `tokenizer.json`; raises `ValueError` if `config` is another's."""
+    """Return the tokenizer of a saved `tokenizer.json`; `ValueError` if it is not of `config`."""
     tokenizer, model = open_tokenizer(text)
     if model["type"] != _MODELS[config.kind]:
         raise ValueError(f"it is a {model['type']} and no {config.name}")
     vocabulary = tokenizer.get_vocab(with_added_tokens=True)
     if not config.fitted:
         if own:
-            # What there is to define follows from the configuration.
+            # The configuration determines the whole definition.
             defined = define(config, [])
             if defined.get_vocab(with_added_tokens=True) != vocabulary:
                 raise ValueError(f"its vocabulary is not that of {config.name}")
@@ -98,7 +98,7 @@ def _saved_tokenizer(config: TokenizerConfig, text: str, *, own: bool) -> Tokeni
 
 
 def _check_merges(model: dict[str, Any]) -> None:
-    """Raise `ValueError` unless the merges make the tokens, in the order of their ids."""
+    """Raise `ValueError` unless the merges produce the tokens in the order of their ids."""
     pairs = [tuple(m.split(" ")) if isinstance(m, str) else tuple(m) for m in model["merges"]]
     made = list(dict.fromkeys("".join(pair) for pair in pairs))
     tokens = {token for token in model["vocab"] if token not in SPECIAL_TOKENS and len(token) > 1}

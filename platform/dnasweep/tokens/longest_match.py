@@ -1,9 +1,10 @@
 """Greedy longest match in time linear in the bases, for WordPiece vocabularies.
 
-The `tokenizers` model tries every end of the rest of the sequence at every token, so its time grows
-with the square of the length. Here the longest token at every position comes from a table over the next
-few bases; the few positions where longer tokens may follow walk on in a trie, all at once. Then each
-row jumps from token to token, all rows of a chunk together.
+The `tokenizers` model tries every possible end in the rest of the sequence for every token, so its
+time grows with the square of the length. Here, the longest token at every position is looked up in
+a table indexed by the next few bases; the few positions where longer tokens are possible continue
+in a trie, all in parallel. Then each row advances from token to token, in parallel for all rows of
+a chunk.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ _FEW_ROWS = 16
 
 
 class LongestMatch:
-    """A vocabulary of DNA, ready to cut sequences.
+    """A vocabulary of DNA, ready to tokenize sequences.
 
     Parameters
     ----------
     vocabulary
         Ids by token; tokens over A, C, G, T. The four single bases must be among them. Any other
-        letter is an [UNK] of its own.
+        letter is a separate [UNK].
     """
 
     def __init__(self, vocabulary: Mapping[str, int]) -> None:
@@ -55,7 +56,7 @@ class LongestMatch:
         return widths, ids, nodes
 
     def encode(self, sequences: Sequence[str]) -> Corpus:
-        """Cut raw DNA, each sequence from its start and always by the longest token that fits."""
+        """Tokenize raw DNA, always taking the longest matching token from the left."""
         lengths = lengths_of(sequences)
         return concatenate(
             with_special_tokens(*self._chunk(sequences[first:last], lengths[first:last]))
@@ -66,7 +67,7 @@ class LongestMatch:
         self, sequences: Sequence[str], lengths: NDArray[np.int64]
     ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int32]]:
         """Return token ids, tokens per row and bases per token."""
-        # A letter that is not a base ends each row, so that no token reaches into the next one.
+        # Each row ends with a letter that is not a base, so no token extends into the next row.
         letters = digits("|".join(sequences) + "|" * _DEPTH)
         limits = np.cumsum(lengths + 1) - 1
         starts = limits - lengths
@@ -102,7 +103,7 @@ class LongestMatch:
         widths: NDArray[np.int32],
         ids: NDArray[np.int32],
     ) -> None:
-        """Set, in place, the tokens longer than the table reaches."""
+        """Set, in place, the tokens that are longer than the depth of the table."""
         nodes = self._nodes[codes]
         positions = np.flatnonzero(nodes > 1)
         nodes = nodes[positions]

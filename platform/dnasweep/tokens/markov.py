@@ -1,11 +1,11 @@
-"""Markov chains over bases: what a masked language model must beat.
+"""Markov chains over bases: the baseline for masked language models.
 
-A chain of order k predicts a base from the k bases before it; with both sides it also sees the k
-bases after it, as a masked language model does, and is the fairer control. A context's counts are
-smoothed by pseudo-counts spread as the context without its furthest base predicts, order 0 by one
-for each base (Laplace), so unseen contexts fall back to shorter ones. How many pseudo-counts is
-chosen for each length of context by the likelihood of the training bases with each one left out of
-the counts.
+A chain of order k predicts a base from the k bases before it; with both sides it also uses the k
+bases after it, like a masked language model, and is the fairer control. The counts of a context
+are smoothed by pseudo-counts in proportion to the predictions of the context without its furthest
+base, and for order 0 by one per base (Laplace), so unseen contexts fall back to shorter ones. The
+number of pseudo-counts is chosen for each context length by the leave-one-out likelihood of the
+training bases.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ def markov_bits_per_base(
     order: int = 5,
     both_sides: bool = False,
 ) -> float:
-    """Fit a chain on training sequences and measure it on others.
+    """Fit a chain on training sequences and evaluate it on others.
 
     Parameters
     ----------
     train_sequences, evaluated_sequences
         DNA sequences as strings.
     order
-        Bases of context on a side, from 0; at most 12, or 6 with both sides. An end or an N cuts
-        the context short.
+        Number of context bases per side, from 0; at most 12, or 6 with both sides. Contexts are
+        shortened at ends of sequences and at N.
     both_sides
-        Use the bases after a base too.
+        Whether bases after the predicted base are also used.
 
     Returns
     -------
@@ -71,26 +71,26 @@ def markov_bits_per_base(
     for level, ((places, context), (evaluated_places, evaluated_context)) in enumerate(levels):
         size = 4**level
         counts = np.bincount(context * 4 + train[places], minlength=size * 4).reshape(size, 4)
-        # The furthest base is the leading digit, so dropping it repeats the shorter table.
+        # The furthest base is the leading digit, so the shorter table is repeated for its values.
         table = _smoothed(counts, table if level == 0 else np.tile(table, (4, 1)), level)
         probability[evaluated_places] = table[evaluated_context, evaluated[evaluated_places]]
     return float(-np.log2(probability[bases]).mean())
 
 
 def _letters(sequences: Sequence[str]) -> NDArray[np.uint8]:
-    # A letter that is not a base ends each sequence, so that no context reaches across.
+    # Each sequence ends with a letter that is not a base, so no context crosses sequences.
     return digits("|" + "".join(f"{sequence}|" for sequence in sequences))
 
 
 def _contexts(
     letters: NDArray[np.uint8], neighbours: Sequence[int]
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Yield the bases that have the first 0, 1, ... neighbours, as positions and context numbers."""
+    """Yield positions and context numbers of bases that have the first 0, 1, ... neighbours."""
     places = np.flatnonzero(letters != 4)
     context = np.zeros(places.size, np.int64)
     yield places, context
     for level, neighbour in enumerate(neighbours):
-        # A base whose nearer neighbours are bases has this index inside the array.
+        # If the nearer neighbours of a base are bases, this index is inside the array.
         letter = letters[places + neighbour]
         whole = letter != 4
         places = places[whole]

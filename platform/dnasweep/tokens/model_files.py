@@ -1,6 +1,6 @@
 """Text and JSON files of a model directory.
 
-Parsers of JSON, tokenizers and weights raise errors of many kinds; here each of them becomes an
+Parsers of JSON, tokenizers and weights raise many kinds of errors; here they are converted to an
 :class:`~dnasweep.errors.InputError` that names the file.
 """
 
@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from dnasweep.errors import InputError, is_full_disk
 
 MAX_BYTES = 1 << 28
-"""Of a file of text: vocabularies and indexes take some megabytes."""
+"""Maximum size of a text file; vocabularies and indexes have some megabytes."""
 _POINTER = b"version https://git-lfs.github.com/spec/"
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
@@ -28,14 +28,14 @@ TEXT_FILES = (
     "dnasweep_tokenizer.json",
     "dnasweep_vocabulary.json",
 )
-"""Files of a model directory that are read beside its weights."""
+"""Files of a model directory that are read in addition to its weights."""
 _ADAPTERS = ("adapter_model.safetensors", "adapter_model.bin")
 AGAIN = "Copy it again from where the model came from."
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turn whatever a parser raises inside into an `InputError` that names `path`.
+    """Convert any error of a parser in the block into an `InputError` that names `path`.
 
     Errors of memory and of a full disk, and interruptions by the user, are passed on.
     """
@@ -43,7 +43,7 @@ def reading(path: Path) -> Iterator[None]:
         yield
     except (InputError, MemoryError, KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
-    # A panic of a library in Rust is a BaseException.
+    # A panic of a Rust library is a BaseException.
     except BaseException as error:
         if is_full_disk(error):
             raise
@@ -56,12 +56,12 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def first_line(error: BaseException) -> str:
-    """Return what an error says, in one line."""
+    """Return the message of an error in one line."""
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
 def refuse_pointer(path: Path) -> None:
-    """Refuse a pointer of Git LFS, and an empty file."""
+    """Refuse Git LFS pointers and empty files."""
     with path.open("rb") as file:
         start = file.read(len(_POINTER))
     if start == _POINTER:
@@ -73,7 +73,7 @@ def refuse_pointer(path: Path) -> None:
 
 
 def refuse_adapter(directory: Path) -> None:
-    """Refuse an adapter of peft, alone or beside the weights of the model that it changes."""
+    """Refuse a peft adapter, with or without the weights of the model that it changes."""
     found = next((name for name in _ADAPTERS if (directory / name).is_file()), None)
     if found is None:
         return
@@ -88,14 +88,14 @@ def refuse_adapter(directory: Path) -> None:
 
 
 def read_text(path: Path) -> str:
-    """Return a file of text, UTF-8.
+    """Return the content of a UTF-8 text file.
 
     Raises
     ------
     InputError
-        When it cannot be read, or is no such file.
+        If it cannot be read, or is not a UTF-8 text file.
     FileNotFoundError
-        When there is none.
+        If there is no such file.
     """
     with reading(path):
         if not path.is_file():
@@ -107,18 +107,18 @@ def read_text(path: Path) -> str:
 
 
 def raise_missing(path: Path) -> NoReturn:
-    """Raise the error for a file that is not there, or is no plain file."""
+    """Raise the error for a file that is missing or not a regular file."""
     what = "is not there" if not path.exists() else "is no plain file"
     raise InputError(f"{path.name} {what}", file=path.parent, remedy=AGAIN)
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Return a file that holds one JSON object.
+    """Return the content of a file with one JSON object.
 
     Raises
     ------
     InputError
-        When it cannot be read, is no JSON, no object, or names a setting twice.
+        If it cannot be read, is not JSON, is not an object, or has a setting twice.
     """
     text = read_text(path)
     with reading(path):
@@ -145,12 +145,12 @@ def _no_number(text: str) -> NoReturn:
 
 
 def weight_files(directory: Path) -> list[str]:
-    """Return the names of the files with the weights: one, or the pieces that an index names.
+    """Return the names of the weight files: one file, or the pieces listed in an index.
 
     Raises
     ------
     InputError
-        When an index is damaged, or names what is no file beside it.
+        If an index is damaged, or lists a file that does not exist beside it.
     """
     if (directory / WEIGHTS_FILE).is_file():
         return [WEIGHTS_FILE]
@@ -160,12 +160,12 @@ def weight_files(directory: Path) -> list[str]:
 
 
 def read_index(path: Path) -> dict[str, str]:
-    """Return the file of each weight, as an index of weights in pieces says it.
+    """Return the file of each weight, from an index of weights in pieces.
 
     Raises
     ------
     InputError
-        As :func:`weight_files`.
+        As for :func:`weight_files`.
     """
     weight_map = read_json(path).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
@@ -182,7 +182,7 @@ def read_index(path: Path) -> dict[str, str]:
 
 
 def model_files(directory: Path) -> list[str]:
-    """Return the names of all files of a model directory that are read, those there are."""
+    """Return the names of all existing files of a model directory that are read."""
     texts = [name for name in TEXT_FILES if (directory / name).is_file()]
     weights = weight_files(directory)
     return [*texts, *([] if weights in ([], [WEIGHTS_FILE]) else [INDEX_FILE]), *weights]

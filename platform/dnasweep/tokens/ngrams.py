@@ -1,8 +1,8 @@
 """Counts of all k-mers of 1 to k bases in a text.
 
-Only k-mers of A, C, G and T are counted: nothing is counted across an N, or from one sequence into
-the next. Soft-masked (lower-case) bases can be left out in the same way.
-Counts are exact integers, so the counts of a text are the sum of those of its parts.
+Only k-mers of A, C, G and T are counted: k-mers that include an N or cross from one sequence to
+the next are not counted. Soft-masked (lower-case) bases can be left out in the same way. Counts
+are exact integers, so the counts of a text are the sum of those of its parts.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SEPARATOR = "|"
 """A letter that is not a base, to separate sequences in one text."""
 
 _KEPT = bytes(ord("N") if chr(b).islower() else b for b in range(256))
-# Letters worked on at once; the arrays then stay in the cache.
+# Number of letters processed at a time, so the arrays fit into the cache.
 _CHUNK = 1 << 18
 # Complement of a digit: A 0, T 1, C 2, G 3.
 _COMPLEMENT = np.array([1, 0, 3, 2])
@@ -30,7 +30,7 @@ _COMPLEMENT = np.array([1, 0, 3, 2])
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class NGramCounts:
-    """Occurrences of all k-mers of 1 to k bases."""
+    """Numbers of occurrences of all k-mers of 1 to k bases."""
 
     counts: tuple[NDArray[np.int64], ...]
     """One array per length n, shape ``(4**n,)``; the index of a k-mer is its number in base 4 with
@@ -43,12 +43,12 @@ class NGramCounts:
 
     @classmethod
     def of_flat(cls, flat: NDArray[np.int64], k: int) -> NGramCounts:
-        """Return the counts of k-mers of 1 to k bases from one array, as :attr:`flat` gives it."""
+        """Return the counts of k-mers of 1 to k bases from one array like :attr:`flat`."""
         return cls(counts=tuple(np.split(flat, np.cumsum(4 ** np.arange(1, k)))))
 
     @property
     def k(self) -> int:
-        """Bases of the longest k-mers."""
+        """Length of the longest k-mers."""
         return len(self.counts)
 
     @property
@@ -58,7 +58,7 @@ class NGramCounts:
 
     @property
     def num_bases(self) -> int:
-        """Bases of the text, those that are not A, C, G or T left out."""
+        """Number of A, C, G and T in the text."""
         return int(self.counts[0].sum())
 
     def __add__(self, other: NGramCounts) -> NGramCounts:
@@ -102,16 +102,16 @@ def count_text(text: str, k: int, *, context: int = 0, soft_masked: bool = True)
     k
         Length of the longest k-mers, at most 6.
     context
-        Letters at the start of `text` that another part ends with, at most k - 1 of them: a
-        k-mer counts here only if it ends after them.
+        Number of letters at the start of `text` that are also the end of the previous part, at
+        most k - 1: a k-mer is counted only if it ends after them.
     soft_masked
         Whether lower-case bases are used; if not, they are treated as N.
 
     Returns
     -------
     counts
-        The sum of the counts of the parts of a text, each with the last k - 1 letters of the one
-        before as its context, is the count of the whole text.
+        The counts of the parts of a text, each with the last k - 1 letters of the previous part as
+        context, add up to the counts of the whole text.
 
     Examples
     --------
@@ -124,7 +124,7 @@ def count_text(text: str, k: int, *, context: int = 0, soft_masked: bool = True)
 
 
 def count_sequences(sequences: Sequence[str], k: int, *, soft_masked: bool = True) -> NGramCounts:
-    """Count k-mers in sequences; nothing is counted across the border of two.
+    """Count k-mers in sequences; k-mers that cross from one sequence to the next are not counted.
 
     Parameters
     ----------
@@ -143,7 +143,8 @@ def count_sequences(sequences: Sequence[str], k: int, *, soft_masked: bool = Tru
 
 
 def _count(letters: NDArray[np.uint8], k: int, context: int) -> NGramCounts:
-    # With k - 1 letters before the first that counts, every position ends a window of every length.
+    # With k - 1 letters before the first counted one, every position ends a window of every
+    # length.
     letters = np.concatenate([np.full(k - 1 - context, 4, np.uint8), letters])
     whole = np.zeros(4**k + 1, np.int64)
     shorter = [np.zeros(4**n, np.int64) for n in range(1, k)]
@@ -152,7 +153,7 @@ def _count(letters: NDArray[np.uint8], k: int, context: int) -> NGramCounts:
         codes = np.minimum(window_codes(part, k), 4**k)
         whole += np.bincount(codes, minlength=4**k + 1)
         _count_cut_short(part, np.flatnonzero(codes == 4**k) + k - 1, shorter)
-    # A k-mer ends with one k-mer of each smaller length.
+    # Every k-mer ends with one k-mer of each smaller length.
     ends = (whole[:-1].reshape(-1, 4**n).sum(axis=0) for n in range(1, k))
     return NGramCounts(
         counts=(*(a + b for a, b in zip(ends, shorter, strict=True)), whole[:-1].copy())
@@ -162,7 +163,7 @@ def _count(letters: NDArray[np.uint8], k: int, context: int) -> NGramCounts:
 def _count_cut_short(
     letters: NDArray[np.uint8], ends: NDArray[np.int64], into: Iterable[NDArray[np.int64]]
 ) -> None:
-    """Add the k-mers that end at `ends`, where a letter that is not a base cuts the longest short."""
+    """Add the k-mers that end at `ends`, where only shorter ones consist of bases."""
     codes = np.zeros(ends.size, np.int64)
     for back, counts in enumerate(into):
         letter = letters[ends - back]

@@ -1,22 +1,22 @@
-"""Pointwise mutual information of k-mers: how much more often one occurs than its pieces suggest.
+"""Pointwise mutual information of k-mers: their frequency relative to that of their pieces.
 
-Four variants, all from the counts of :mod:`dnasweep.tokens.ngrams`, natural logarithms
-throughout. With f(w) the count of a k-mer w and p its probability:
+There are four variants, computed from the counts of :mod:`dnasweep.tokens.ngrams` with natural
+logarithms. With f(w) the count of a k-mer w and p its probability:
 
 ``naive``
-    ln p(w) - sum of ln p(base). One frequent part makes a long k-mer look bound together.
+    ln p(w) - sum of ln p(base). A long k-mer with one correlated part gets a high score.
 ``pmi_n``
-    The least of ln p(w) - sum of ln p(piece) over all 2^(k-1) - 1 ways to cut the k-mer into two or
-    more pieces: PMI-Masking's definition (Levine et al., PMI-Masking: Principled masking of
+    The minimum of ln p(w) - sum of ln p(piece) over all 2^(k-1) - 1 ways to cut the k-mer into two
+    or more pieces: PMI-Masking's definition (Levine et al., PMI-Masking: Principled masking of
     correlated spans, ICLR 2021, arXiv:2010.01825). Each length has its own denominator.
 ``bouma``
-    naive / (-(k - 1) ln p(w)): 1 for a k-mer whose bases occur nowhere else, and no more (Bouma,
-    Normalized (pointwise) mutual information in collocation extraction, GSCL 2009; for more than
-    two parts by Van de Cruys, DiSCo 2011).
+    naive / (-(k - 1) ln p(w)): at most 1, reached by a k-mer whose bases occur nowhere else
+    (Bouma, Normalized (pointwise) mutual information in collocation extraction, GSCL 2009; for
+    more than two parts by Van de Cruys, DiSCo 2011).
 ``published``
-    What ranks 6-mers in the table that was published with GeneMask (Roy et al., GeneMask: Fast
+    The score of the ranking of 6-mers published with GeneMask (Roy et al., GeneMask: Fast
     pretraining of gene sequences to enable few-shot learning, ECAI 2023, arXiv:2307.15933):
-    the least over cuts into pieces of one or two bases only, with p(w) = f(w) / 2N for every
+    the minimum over cuts into pieces of one or two bases, with p(w) = f(w) / 2N for every
     length, N being the number of bases, times ln f / (ln f + ln C) with C = 101. The factor 2 adds
     ln 2 per cut; it is kept because the ranking depends on it.
 """
@@ -44,14 +44,14 @@ class PmiTable:
     """All k-mers with their scores."""
 
     k: int
-    """Bases per k-mer."""
+    """Length of the k-mers."""
     scores: Scores
     """Score of each k-mer, shape ``(4**k,)``, in the order of :func:`dnasweep.tokens.ngrams.all_kmers`;
-    NaN where it has none."""
+    NaN if it has none."""
 
     @property
     def ranks(self) -> NDArray[np.int64]:
-        """Rank of each k-mer, 1 for the highest score; equal scores share the best of their ranks.
+        """Rank of each k-mer, 1 for the highest score; equal scores share the lowest rank number.
 
         K-mers without a score share the last rank, 4**k.
         """
@@ -71,7 +71,7 @@ class PmiTable:
 
 
 def score_kmers(counts: NGramCounts, config: PmiConfig) -> PmiTable:
-    """Score all k-mers of the longest length that was counted.
+    """Score all k-mers of the maximum counted length.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def score_kmers(counts: NGramCounts, config: PmiConfig) -> PmiTable:
 
 
 def _own_logarithms(counts: NGramCounts) -> list[Scores]:
-    """ln p of the k-mers of each length, over all of that length."""
+    """Return ln p of the k-mers of each length, relative to all k-mers of this length."""
     return [np.log(c) - np.log(c.sum()) for c in counts.counts]
 
 
@@ -140,12 +140,12 @@ def _best_cut(logs: list[Scores], k: int) -> Scores:
 
 KMER_COLUMNS = ("word", "ngram")
 SCORE_COLUMNS = ("score", "norm_dp_true_pmi")
-"""Names of the columns that are read: ours, then those of GeneMask's published ranking."""
+"""Names of score columns: of this platform, then of GeneMask's published ranking."""
 _PARQUET = b"PAR1"
 
 
 def write_table(frame: pd.DataFrame, path: Path) -> None:
-    """Write a table as :meth:`PmiTable.frame` gives it: Parquet, or CSV, plain or gzip."""
+    """Write a table from :meth:`PmiTable.frame` as Parquet, or as CSV, plain or gzipped."""
     if path.suffix == ".parquet":
         frame.to_parquet(path, index=False)
     else:
@@ -158,13 +158,13 @@ def read_table(path: Path) -> PmiTable:
     Parameters
     ----------
     path
-        Parquet, CSV or TSV, also gzipped, with a column of k-mers and one of scores; k-mers that
-        it lacks have no score.
+        Parquet, CSV or TSV, also gzipped, with a column of k-mers and one of scores; missing
+        k-mers have no score.
 
     Raises
     ------
     InputError
-        For a file that cannot be read or is no such table.
+        If the file cannot be read or is not such a table.
     """
     frame = _read(path)
     columns = [
@@ -213,7 +213,7 @@ def _read(path: Path) -> pd.DataFrame:
         if packed:
             return pd.read_parquet(path)
         separator = "\t" if ".tsv" in path.name.lower() else ","
-        # NA is not a k-mer, but pandas would read it as nan.
+        # pandas would read NA as nan.
         return pd.read_csv(path, sep=separator, keep_default_na=False)
     except (OSError, ValueError, EOFError, pa.ArrowException) as error:
         raise InputError(

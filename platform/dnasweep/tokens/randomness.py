@@ -1,8 +1,8 @@
-"""Random numbers by counting: each one is a hash of its purpose.
+"""Counter-based random numbers: each one is a hash of its purpose.
 
-A draw depends on (seed, epoch, stream, row, position) alone, never on which rows share a batch or
-how many workers there are. The hash is SplitMix64 (Steele, Lea and Flood 2014), one generator per
-row with its state advanced to the position, so whole arrays are drawn at once.
+A draw depends only on (seed, epoch, stream, row, position), not on the rows of its batch or the
+number of workers. The hash is SplitMix64 (Steele, Lea and Flood 2014), one generator per row with
+its state advanced to the position, so whole arrays are drawn at once.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ def _mix(value: NDArray[np.uint64]) -> NDArray[np.uint64]:
 def uniform(
     seed: int, epoch: int, stream: int, rows: ArrayLike, positions: ArrayLike
 ) -> NDArray[np.float64]:
-    """Draw from [0, 1).
+    """Draw uniform numbers from [0, 1).
 
     Parameters
     ----------
     seed, epoch, stream
-        Any integers; a stream separates the uses of one (row, position).
+        Any integers; streams distinguish different uses of the same (row, position).
     rows, positions
         Integer arrays that broadcast against each other; the result has their common shape.
     """

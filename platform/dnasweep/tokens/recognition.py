@@ -1,8 +1,9 @@
-"""Which tokenizer the files of a pretrained checkpoint describe, and whether it can be used.
+"""Recognition of the tokenizer of a pretrained checkpoint from its files.
 
-A tokenizer can be used if it is known which bases each of its tokens shows: because its vocabulary
-is all k-mers of one length, which are cut here, or because its own `tokenizer.json` shows every base
-of a sequence once and in order. A tokenizer that does neither is refused, with the reason.
+A tokenizer can be used if the bases of each token are known: because its vocabulary consists of
+all k-mers of one length, for which this package tokenizes, or because its own `tokenizer.json`
+represents every base of a sequence once and in order. Any other tokenizer is refused with the
+reason.
 """
 
 from __future__ import annotations
@@ -29,21 +30,21 @@ _PROBES = (
     "",
 )
 _LETTERS = frozenset("ACGTN" + "BDHKMRSVWY" + "-" + "\n")
-"""Letters of tokens of DNA: bases, codes of several bases, gaps, and line ends that GENA-LM has from its
-files. Text is written in A, C, G, T and N before it is cut."""
+"""Letters in DNA tokens: bases, ambiguity codes, gaps, and the line ends in GENA-LM's vocabulary.
+Sequences are normalised to A, C, G, T and N before tokenization."""
 _KINDS = {models.BPE: "bpe", models.Unigram: "bpe", models.WordPiece: "wordpiece"}
 
 
 def candidate_configs(directory: Path) -> tuple[TokenizerConfig, ...]:
-    """Return how DNA may be cut for a model, the likeliest way first.
+    """Return the possible tokenizer configurations of a model, the most likely first.
 
-    There are two ways if the files do not say whether k-mers overlap. Without tokens for single
-    bases there would be no way to write a tail, so then it is likely that they do.
+    There are two if the files do not say whether k-mers overlap. Without tokens for single bases,
+    a tail could not be represented, so overlapping k-mers are then more likely.
 
     Raises
     ------
     InputError
-        If the vocabulary is not one of DNA, or does not tell which bases its tokens show.
+        If the vocabulary is not one of DNA, or does not determine the bases of its tokens.
     """
     vocabulary = read_vocabulary(directory)
     _check_letters(vocabulary)
@@ -71,12 +72,12 @@ def read_pretrained(directory: Path, config: TokenizerConfig | None = None) -> P
     directory
         The checkpoint.
     config
-        One of its :func:`candidate_configs`; None: the likeliest.
+        One of its :func:`candidate_configs`; None: the most likely.
 
     Raises
     ------
     InputError
-        If there is none, or `config` is not one of these.
+        If there are none, or `config` is not one of them.
     """
     candidates = candidate_configs(directory)
     chosen = candidates[0] if config is None else config
@@ -107,7 +108,7 @@ def _check_letters(vocabulary: Vocabulary) -> None:
 
 
 def _kmer_length(tokens: Mapping[str, int]) -> int | None:
-    """Return k if the tokens are all k-mers, else None."""
+    """Return k if the tokens are exactly all k-mers, else None."""
     plain = {token for token in tokens if set(token) <= set("ACGT")}
     longest = max(map(len, plain), default=0)
     lengths = {len(token) for token in plain}
@@ -150,7 +151,7 @@ def _by_file(vocabulary: Vocabulary) -> PretrainedTokenizer:
 
 
 def _problem(tokenizer: PretrainedTokenizer, probe: str, file: Tokenizer) -> str | None:
-    """Return what is wrong with the tokens of a sequence, if anything."""
+    """Return a description of a problem with the tokens of a sequence, or None."""
     encoded = tokenizer.encode([probe])
     ids, starts, ends = encoded.ids, encoded.starts[1:-1], encoded.ends[1:-1]
     read = slice("cls" not in tokenizer.roles, len(ids) - ("sep" not in tokenizer.roles))
@@ -165,7 +166,7 @@ def _problem(tokenizer: PretrainedTokenizer, probe: str, file: Tokenizer) -> str
 
 
 def _cuts_like(tokenizer: PretrainedTokenizer, file: Tokenizer) -> bool:
-    """Return whether a model's own file cuts raw DNA as `tokenizer` does."""
+    """Return whether a model's own file tokenizes raw DNA like `tokenizer`."""
     probes = [probe for probe in _PROBES if "N" not in probe]
     return all(file.encode(p).ids == tokenizer.encode([p]).ids.tolist() for p in probes[:2])
 

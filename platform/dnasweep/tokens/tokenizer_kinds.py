@@ -1,8 +1,8 @@
-"""What each kind of tokenizer is, as one `tokenizers.Tokenizer` that works on raw DNA.
+"""Definition of each kind of tokenizer as a `tokenizers.Tokenizer` for raw DNA.
 
-The rules, the same for every kind:
+The rules are:
 
-- Letters are normalised as :mod:`dnasweep.tokens.alphabet` says.
+- Letters are normalised as described in :mod:`dnasweep.tokens.alphabet`.
 - The ids 0 to 4 are [PAD], [UNK], [CLS], [SEP], [MASK], as in DNABERT; a row is [CLS] tokens [SEP].
 - ``kmer``: then all k-mers over A, T, C, G in that order (AAAAAA is 5, AAAAAT 6), then the single
   bases A, T, C, G. K-mers begin at 0, stride, 2 stride ... as long as k bases are left. The tail,
@@ -38,23 +38,23 @@ from dnasweep.tokens.alphabet import BASES
 from dnasweep.tokens.ngrams import all_kmers
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-"""Special tokens; a token's index is its id."""
+"""Special tokens; the index of a token is its id."""
 PAD_ID, UNK_ID, CLS_ID, SEP_ID, MASK_ID = range(len(SPECIAL_TOKENS))
 MASK_TOKENS = ("[MASK]", "<mask>")
-"""Tokens that stand for a masked one, ours and RoBERTa's."""
+"""Mask tokens, of this platform and of RoBERTa."""
 
 _MAX_WORD_LETTERS = 2**31 - 1
 
 
 def define(config: TokenizerConfig, sequences: Sequence[str]) -> Tokenizer:
-    """Make the tokenizer; only `bpe` and `wordpiece` look at the sequences.
+    """Return a new tokenizer; only `bpe` and `wordpiece` use the sequences.
 
     Training is deterministic: the same sequences in any order give the same tokenizer.
 
     Raises
     ------
     InputError
-        If a tokenizer is to be trained and no sequence has a base.
+        If a tokenizer must be trained and no sequence has a base.
     """
     if not config.fitted:
         return _enumerated(config)
@@ -68,7 +68,7 @@ def _enumerated(config: TokenizerConfig) -> Tokenizer:
 
 
 def enumerated_kmers(config: TokenizerConfig) -> list[str]:
-    """Return the k-mers of an enumerated tokenizer in our own order, special tokens left out."""
+    """Return the k-mers of an enumerated tokenizer in this platform's order, special tokens excluded."""
     k = config.word
     return [*all_kmers(k), *(BASES if k > 1 else "")]
 
@@ -76,14 +76,13 @@ def enumerated_kmers(config: TokenizerConfig) -> list[str]:
 def enumerated_tokenizer(
     config: TokenizerConfig, vocabulary: dict[str, int], *, unknown: str
 ) -> Tokenizer:
-    """Return the tokenizer that cuts as `config` says and has the ids of `vocabulary`.
+    """Return the tokenizer that tokenizes according to `config`, with the ids of `vocabulary`.
 
     Parameters
     ----------
     config
-        How DNA is cut; `kmer`, `greedy` or `char`.
-    vocabulary
-        Token to id.
+        How DNA is tokenized; `kmer`, `greedy` or `char`.
+    vocabulary        Ids by token.
     unknown
         Token for k-mers that are not in the vocabulary.
     """
@@ -141,7 +140,7 @@ def with_row_ends(
     cls: str | None = "[CLS]",
     sep: str | None = "[SEP]",
 ) -> Tokenizer:
-    """Put `cls` and `sep` around rows; special tokens written out in a sequence are not cut.
+    """Add `cls` and `sep` to rows; special tokens written out in a sequence are kept whole.
 
     Parameters
     ----------
@@ -150,10 +149,10 @@ def with_row_ends(
     special_tokens
         All of its special tokens.
     cls, sep
-        Tokens at the beginning and the end of a row, if any.
+        Tokens at the start and the end of a row, if any.
     """
-    # A mask takes the blanks around it with it, as RoBERTa's does, so that `ACGT [MASK] ACGT` is
-    # read by fill-mask pipelines and attribution libraries as it is meant.
+    # A mask includes the surrounding blanks, like that of RoBERTa, so fill-mask pipelines and
+    # attribution libraries read `ACGT [MASK] ACGT` as intended.
     tokenizer.add_special_tokens(
         [
             AddedToken(token, lstrip=True, rstrip=True, special=True, normalized=False)
@@ -181,12 +180,12 @@ def _letter_steps() -> list[normalizers.Normalizer]:
 
 
 def _overlap_steps(k: int, stride: int) -> list[normalizers.Normalizer]:
-    """Rewrite a sequence as its overlapping k-mers, one after the other, and its tail.
+    """Rewrite a sequence as its successive overlapping k-mers and its tail.
 
-    A pre-tokenizer can only cut a text, never repeat a part of it, so the repetition is done by
-    inserting: each base grows to the k-mer that starts at it, one letter per round, the first
-    letter of a k-mer in upper case and the others in lower case. The next letter of a k-mer is the
-    last letter so far of the k-mer after it.
+    A pre-tokenizer can only divide text and not repeat parts, so repeats are made by insertion:
+    each base is extended to the k-mer that starts at it, one letter per round, the first letter of
+    a k-mer in upper case and the others in lower case. The next letter of a k-mer is the current
+    last letter of the k-mer after it.
     """
     upper, lower = "[ACGTN]", "[acgtn]"
     kmer = f"{upper}{lower}{{{k - 1}}}"
@@ -195,12 +194,13 @@ def _overlap_steps(k: int, stride: int) -> list[normalizers.Normalizer]:
         for base in "ACGTN":
             last = base if grown == 1 else f"{upper}{lower}{{{grown - 2}}}{base.lower()}"
             steps.append((f"(?<=[ACGTNacgtn])(?={last})", base.lower()))
-    # K-mers cut short by the end go; if no k-mer is whole, only the first letter of each stays.
+    # K-mers truncated by the end are removed; if no k-mer is complete, only the first letter of
+    # each is kept.
     steps.append((rf"{kmer}\K(?:{upper}{lower}{{0,{k - 2}}}(?!{lower}))+", ""))
     steps.append((rf"{upper}\K{lower}{{1,{k - 2}}}(?!{lower})", ""))
     if stride > 1:
-        # K-mers between two steps become a bar. A k-mer after another without a bar lies behind the
-        # last step, and its last letter is a base of the tail.
+        # K-mers between two steps become a bar. A k-mer that follows another without a bar is
+        # after the last step, and its last letter is a base of the tail.
         steps.append((rf"{kmer}\K(?:{kmer}){{{stride - 1}}}(?={upper})", "|"))
         steps.append((rf"{lower}\K{upper}{lower}{{{k - 2}}}(?={lower})", ""))
         steps.append((r"\|", ""))
@@ -209,13 +209,13 @@ def _overlap_steps(k: int, stride: int) -> list[normalizers.Normalizer]:
 
 
 def tokens_by_id(vocabulary: Mapping[str, int]) -> tuple[str, ...]:
-    """Return the tokens by id; ids that no token has are filled up with `[unused<id>]`."""
+    """Return the tokens by id; unused ids are filled with `[unused<id>]`."""
     names = {token_id: token for token, token_id in vocabulary.items()}
     return tuple(names.get(i, f"[unused{i}]") for i in range(max(names) + 1))
 
 
 ROLES = tuple(token[1:-1].lower() for token in SPECIAL_TOKENS)
-"""What special tokens are for: pad, unk, cls, sep, mask."""
+"""Roles of special tokens: pad, unk, cls, sep, mask."""
 
 
 def tokenizer_files(
@@ -228,7 +228,7 @@ def tokenizer_files(
     tokenizer
         The tokenizer.
     special_tokens
-        Role to token; None: our own.
+        Special tokens by role; None: those of this platform.
     """
     roles = (
         dict(zip(ROLES, SPECIAL_TOKENS, strict=True)) if special_tokens is None else special_tokens

@@ -1,8 +1,8 @@
-"""Tokenizers for DNA: fitted, applied, saved and reported as one object.
+"""Tokenizers for DNA: one object for fitting, encoding, saving and reporting.
 
-:mod:`dnasweep.tokens.tokenizer_kinds` states the rules and makes the `tokenizers.Tokenizer` that is
-saved for `transformers.AutoTokenizer`. :meth:`DnaTokenizer.encode` gives the same ids from raw DNA,
-and the bases of each token, at the speed of arrays.
+:mod:`dnasweep.tokens.tokenizer_kinds` defines the rules and creates the `tokenizers.Tokenizer`
+that is saved for `transformers.AutoTokenizer`. :meth:`DnaTokenizer.encode` computes the same ids
+from raw DNA, and the bases of each token, with fast array operations.
 """
 
 from __future__ import annotations
@@ -36,46 +36,48 @@ from dnasweep.tokens.tokenizer_kinds import (
 )
 
 CONFIG_FILE = "dnasweep_tokenizer.json"
-"""The file beside `tokenizer.json` that holds the :class:`~dnasweep.config.TokenizerConfig`."""
+"""The file beside `tokenizer.json` that contains the :class:`~dnasweep.config.TokenizerConfig`."""
 
-# Bases given to the BPE model at once: its result objects take some ten bytes per base.
+# Number of bases passed to the BPE model at a time; its results take about ten bytes per base.
 _BPE_CHUNK = 1 << 20
 
 
 class TokenizerReport(NamedTuple):
-    """How a tokenizer fits a set of sequences; special tokens count only where a field says so."""
+    """How a tokenizer fits a set of sequences; special tokens are included only if stated."""
 
     name: str
     """Short name of the tokenizer."""
     vocab_size: int
-    """Tokens in the vocabulary, special tokens counted."""
+    """Tokens in the vocabulary, including special tokens."""
     requested_vocab_size: int
-    """Tokens asked for; above `vocab_size` where the training data did not support as many."""
+    """Requested number of tokens; above `vocab_size` if the training data were not sufficient."""
     num_sequences: int
-    """Sequences looked at."""
+    """Number of sequences."""
     bases_per_token: float
-    """Bases of all sequences over their tokens; 0 without tokens."""
+    """Total bases divided by total tokens; 0 without tokens."""
     vocabulary_used: float
-    """Fraction of the real tokens (`real_ids`) that occurs."""
+    """Fraction of the real tokens (`real_ids`) that occur."""
     unknown_rate: float
     """Fraction of tokens that are [UNK]."""
     mean_tokens: float
-    """Mean tokens per sequence, special tokens counted."""
+    """Mean number of tokens per sequence, including special tokens."""
     longest_tokens: int
-    """Most tokens of any sequence, special tokens counted: the positions that a model must have."""
+    """Maximum number of tokens of a sequence, including special tokens: the number of positions
+    that a model needs."""
     longest_word: int
-    """Bases of the longest token in the vocabulary."""
+    """Length of the longest token in the vocabulary, in bases."""
 
 
 class DnaTokenizer:
-    """A fitted tokenizer; make one with :func:`fit` or :meth:`load`.
+    """A fitted tokenizer, created by :func:`fit` or
+    :func:`~dnasweep.tokens.loading.load_tokenizer`.
 
     Parameters
     ----------
     config
-        How DNA is cut into tokens.
+        How DNA is divided into tokens.
     tokenizer
-        The definition, as :func:`dnasweep.tokens.tokenizer_kinds.define` makes it.
+        The definition, made by :func:`dnasweep.tokens.tokenizer_kinds.define`.
     """
 
     pad_id, unk_id, cls_id, sep_id, mask_id = PAD_ID, UNK_ID, CLS_ID, SEP_ID, MASK_ID
@@ -89,23 +91,23 @@ class DnaTokenizer:
 
     @cached_property
     def tokens(self) -> tuple[str, ...]:
-        """The vocabulary; a token's index is its id. Ids without a token are filled up."""
+        """The vocabulary; the index of a token is its id. Unused ids are filled."""
         return tokens_by_id(self.tokenizer.get_vocab(with_added_tokens=True))
 
     @cached_property
     def vocab_size(self) -> int:
-        """Tokens in the vocabulary, special tokens counted."""
+        """Tokens in the vocabulary, including special tokens."""
         return len(self.tokens)
 
     @property
     def has_mask(self) -> bool:
-        """Whether there is a token that stands for a masked one."""
+        """Whether the vocabulary has a mask token."""
         wanted = SPECIAL_TOKENS[self.mask_id]
         return self.tokens[self.mask_id : self.mask_id + 1] == (wanted,)
 
     @cached_property
     def real_ids(self) -> NDArray[np.int64]:
-        """Ids that may replace a token at random: all of DNA, but not the single bases of a tail."""
+        """Ids for random replacement: all DNA tokens except the single bases of tails."""
         min_bases = 2 if self.config.word > 1 else 1
         return np.array(
             [
@@ -117,7 +119,7 @@ class DnaTokenizer:
 
     @cached_property
     def _token_widths(self) -> NDArray[np.int32]:
-        """Bases of each token; 1 for special tokens."""
+        """Number of bases of each token; 1 for special tokens."""
         widths = np.ones(self.vocab_size, np.int32)
         for token_id in self.real_ids:
             widths[token_id] = len(self.tokens[token_id])
@@ -130,19 +132,19 @@ class DnaTokenizer:
 
     @cached_property
     def _bare_model(self) -> Tokenizer:
-        """The model alone, for normalised text: no merge has an N, so nothing crosses one."""
+        """The bare model, for normalised text; no merge has an N, so no token crosses one."""
         return Tokenizer(self.tokenizer.model)
 
     @property
     def _kmer_settings(self) -> dict[str, int]:
-        """How an enumerated vocabulary is cut."""
+        """Settings for tokenizing with an enumerated vocabulary."""
         kmers = self.config.kind == "kmer"
         return (
             {"k": self.config.k, "stride": self.config.stride} if kmers else {"k": 1, "stride": 1}
         )
 
     def encode(self, sequences: Sequence[str]) -> Corpus:
-        """Cut sequences into tokens.
+        """Divide sequences into tokens.
 
         Parameters
         ----------
@@ -152,7 +154,7 @@ class DnaTokenizer:
         Returns
         -------
         encoded
-            Output of the saved tokenizer in `transformers`, and the bases of each token.
+            The ids that the saved tokenizer gives in `transformers`, and the bases of each token.
 
         Notes
         -----
@@ -172,11 +174,12 @@ class DnaTokenizer:
     def encode_windows(
         self, text: str, starts: NDArray[np.int64], width: int
     ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """Cut windows of one text into tokens, as :meth:`encode` cuts each of them.
+        """Divide windows of one text into tokens, as :meth:`encode` does for each of them.
 
         A k-mer of a text is the same in every window that contains it, so an enumerated tokenizer
-        reads the text once and gathers the windows from it. How a trained vocabulary or a greedy one
-        cuts a window depends on where the window begins, so each is cut by itself.
+        reads the text once and gathers the windows from it. With a trained vocabulary or greedy
+        k-mers, the tokens depend on where the window begins, so each window is tokenized
+        separately.
 
         Parameters
         ----------
@@ -192,7 +195,7 @@ class DnaTokenizer:
         ids
             Token ids, flat.
         offsets
-            Start of each row, and the end of the last.
+            Start of each row, and the end of the last row.
         """
         if self.config.kind in ("kmer", "char"):
             windows = encode_kmer_windows(text, starts, width=width, **self._kmer_settings)
@@ -202,7 +205,7 @@ class DnaTokenizer:
         return encoded.ids, encoded.offsets
 
     def _encode_trained(self, sequences: list[str]) -> Corpus:
-        """Cut sequences by a vocabulary that was trained."""
+        """Tokenize sequences with a trained vocabulary."""
         if self.config.kind == "wordpiece":
             return self._longest_match.encode(sequences)
         lengths = lengths_of(sequences)
@@ -225,11 +228,11 @@ class DnaTokenizer:
         return with_special_tokens(ids, counts, self._token_widths[ids])
 
     def renumber(self, ids: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Return the tokenizer's ids for those of our own enumeration of k-mers: here, the same."""
+        """Return the tokenizer's ids for those of this platform's k-mers: here, the same."""
         return ids
 
     def report(self, sequences: Sequence[str]) -> TokenizerReport:
-        """Encode `sequences` and say how well the tokenizer fits them."""
+        """Encode `sequences` and report how well the tokenizer fits them."""
         encoded = self.encode(sequences)
         num_sequences = len(encoded)
         lengths = encoded.num_tokens()
@@ -253,7 +256,7 @@ class DnaTokenizer:
         )
 
     def save(self, directory: str | Path) -> None:
-        """Write the tokenizer; `transformers.AutoTokenizer` opens the folder as it is."""
+        """Write the tokenizer to a folder that `transformers.AutoTokenizer` can open."""
         directory = Path(directory)
         directory.mkdir(parents=True, exist_ok=True)
         for name, text in {
@@ -264,19 +267,19 @@ class DnaTokenizer:
 
 
 def fit(config: TokenizerConfig, sequences: Sequence[str]) -> DnaTokenizer:
-    """Make a tokenizer from training sequences; enumerated kinds do not look at them.
+    """Return a tokenizer fitted on training sequences; enumerated kinds do not use them.
 
     Parameters
     ----------
     config
-        How DNA is cut into tokens.
+        How DNA is divided into tokens.
     sequences
-        Training rows only, raw DNA.
+        Raw DNA sequences, only from training rows.
 
     Raises
     ------
     InputError
-        If `bpe` or `wordpiece` is asked for and there is nothing to train on.
+        If `bpe` or `wordpiece` is requested and there is nothing to train on.
 
     Examples
     --------

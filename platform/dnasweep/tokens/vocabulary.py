@@ -1,4 +1,4 @@
-"""The vocabulary of a pretrained checkpoint, read from its own files: its tokens, and which are special.
+"""The vocabulary of a pretrained checkpoint, read from its files: tokens and special roles.
 
 Only JSON and text are read.
 """
@@ -19,7 +19,7 @@ from dnasweep.tokens.model_files import AGAIN, read_json, read_text, reading
 from dnasweep.tokens.tokenizer_kinds import ROLES, tokens_by_id
 
 ROLES_FILE = "dnasweep_vocabulary.json"
-"""Written beside a vocabulary that is not our own: its special tokens by role."""
+"""File beside a vocabulary of another tokenizer, with its special tokens by role."""
 
 _CONVENTIONS = {
     "pad": ("[PAD]", "<pad>"),
@@ -35,33 +35,35 @@ _LETTERS_ONLY = {
     )
 }
 _LETTERS_ONLY["CaduceusTokenizer"] = _LETTERS_ONLY["HyenaDNATokenizer"]
-"""By the class that `tokenizer_config.json` names: vocabularies that the authors keep in their code and in no
-file, and the roles of their tokens. A row begins with its first base, whatever the files say of [CLS]."""
+"""Vocabularies that authors define in code rather than files, and the roles of their tokens, by
+the class named in `tokenizer_config.json`. Rows begin with their first base, whatever the files
+say about [CLS]."""
 _UNSAID = ("<eos>", "</s>")
-"""Tokens that a vocabulary of ESM has whether or not rows end with one."""
+"""Tokens in vocabularies of ESM, whether or not rows end with them."""
 _PURPOSES = {"cls": "begins a row", "sep": "ends a row", "pad": "fills up a batch"}
 _OPEN = (None, "esm", "caduceus", "hyenadna")
-"""Model types of checkpoints whose rows may begin or end with DNA. The Nucleotide Transformer v2 has none."""
+"""Model types of checkpoints whose rows may begin or end with DNA; the Nucleotide Transformer v2
+states no type."""
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Tokens of a model, and the roles of the special ones."""
+    """Tokens of a model, and the roles of special tokens."""
 
     directory: Path
-    """Where it was read."""
+    """Directory that it was read from."""
     ids: Mapping[str, int]
-    """Token to id."""
+    """Ids by token."""
     roles: Mapping[str, str]
-    """`pad`, `unk`, `cls`, `sep` and `mask` to token; `unk` and `mask` may be missing."""
+    """Tokens by role: `pad`, `unk`, `cls`, `sep` and `mask`; `unk` and `mask` may be missing."""
     file: Tokenizer | None
-    """The tokenizer of `tokenizer.json`, where there is one."""
+    """The tokenizer of `tokenizer.json`, if there is one."""
     greedy: bool = False
-    """Whether k-mers begin anew after a letter that is no base: the tokenizer of ESM cuts so."""
+    """Whether k-mers restart after a letter that is not a base, as in the tokenizer of ESM."""
 
     @property
     def dna_tokens(self) -> dict[str, int]:
-        """Tokens that stand for DNA, in upper case, to id."""
+        """Ids of DNA tokens, by token in upper case."""
         special = set(self.roles.values())
         return {
             t.upper(): i for t, i in self.ids.items() if t not in special and not _in_brackets(t)
@@ -69,17 +71,17 @@ class Vocabulary:
 
     @property
     def tokens(self) -> tuple[str, ...]:
-        """Tokens by id; ids that no token has are filled up."""
+        """Tokens by id; unused ids are filled."""
         return tokens_by_id(self.ids)
 
 
 def read_vocabulary(directory: Path) -> Vocabulary:
-    """Read `tokenizer.json`, else `vocab.txt`, and the special tokens named beside it.
+    """Read `tokenizer.json`, else `vocab.txt`, and special tokens named in other files.
 
     Raises
     ------
     InputError
-        When there is none, it is damaged, or it lacks a token that rows need.
+        If it is missing or damaged, or lacks a token that rows need.
     """
     if (name := letters_only(directory)) is not None:
         tokens, roles = _LETTERS_ONLY[name]
@@ -91,7 +93,7 @@ def read_vocabulary(directory: Path) -> Vocabulary:
 
 
 def letters_only(directory: Path) -> str | None:
-    """Return the class of a tokenizer of single letters that has no vocabulary file; None: of others."""
+    """Return the class of a single-letter tokenizer without vocabulary file; None for others."""
     if any((directory / name).is_file() for name in ("tokenizer.json", "vocab.txt")):
         return None
     name = _class_of(directory)
@@ -99,7 +101,7 @@ def letters_only(directory: Path) -> str | None:
 
 
 def _class_of(directory: Path) -> str | None:
-    """Return the class that `tokenizer_config.json` names."""
+    """Return the tokenizer class named in `tokenizer_config.json`."""
     path = directory / "tokenizer_config.json"
     return read_json(path).get("tokenizer_class") if path.is_file() else None
 
@@ -107,7 +109,7 @@ def _class_of(directory: Path) -> str | None:
 def _with_embeddings(
     directory: Path, ids: dict[str, int], roles: Mapping[str, str]
 ) -> dict[str, int]:
-    """Leave out tokens in brackets that have no role and no embedding in the model.
+    """Remove tokens in brackets that have neither a role nor an embedding in the model.
 
     The vocab.txt of the first Nucleotide Transformers ends with two such tokens.
     """
@@ -127,7 +129,7 @@ def open_tokenizer(text: str) -> tuple[Tokenizer, dict[str, Any]]:
     Raises
     ------
     ValueError
-        If two tokens have the same id, or it may cut the same sequence in several ways.
+        If two tokens have the same id, or tokenization is random.
     """
     tokenizer = Tokenizer.from_str(text)
     tokenizer.no_padding()
@@ -217,7 +219,7 @@ def _roles(directory: Path, ids: Mapping[str, int]) -> dict[str, str]:
 
 
 def _named_token(directory: Path, settings: Mapping[str, Any], role: str) -> str | None:
-    """Return the token that the files name for a role, None where they name none."""
+    """Return the token that the files name for a role, or None."""
     for name in (role, *{"cls": ("bos",), "sep": ("eos",)}.get(role, ())):
         token = settings.get(f"{name}_token")
         if isinstance(token, dict):
@@ -234,27 +236,27 @@ def _named_token(directory: Path, settings: Mapping[str, Any], role: str) -> str
 
 
 def _without_token(settings: Mapping[str, Any], role: str) -> bool:
-    """Return whether the files mention a role; asked where they name no token for it."""
+    """Return whether the files mention a role for which they name no token."""
     names = (role, *{"sep": ("eos",)}.get(role, ()))
     return any(f"{name}_token" in settings for name in names)
 
 
 def _is_open(directory: Path) -> bool:
-    """Return whether the model is of a kind whose rows may lack a token at either end.
+    """Return whether rows of this kind of model may lack a token at either end.
 
-    Their classes never read padding, which stands there instead.
+    The model classes never read padding, which is there instead.
     """
     path = directory / "config.json"
     return path.is_file() and read_json(path).get("model_type") in _OPEN
 
 
 def _in_brackets(token: str) -> bool:
-    """Return whether a token is written in brackets, as no DNA could be."""
+    """Return whether a token is written in brackets, unlike DNA."""
     return (token[:1], token[-1:]) in (("[", "]"), ("<", ">"))
 
 
 def _has_other_role(token: str) -> bool:
-    """Return whether a token is known to be none of pad, unk, cls, sep and mask."""
+    """Return whether a token is known to have a role other than pad, unk, cls, sep and mask."""
     return bool(
         re.fullmatch(r"\[unused\d+\]|<null_\d+>|[\[<](bos|eos|reserved|s)[\]>]", token, re.I)
     )

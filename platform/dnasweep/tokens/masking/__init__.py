@@ -1,4 +1,4 @@
-"""Masking schemes: what a scheme is, a file for each kind of scheme, and the registry of their names.
+"""Masking schemes: their interface, a file for each kind of scheme, and a registry by name.
 
-A new scheme is a class in a file of its own here, which :mod:`.registry` imports.
+A new scheme is a class in a separate file here, which :mod:`.registry` imports.
 """

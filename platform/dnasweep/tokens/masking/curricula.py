@@ -1,10 +1,10 @@
-"""Masking that becomes harder during a training.
+"""Masking that becomes harder during training.
 
 The method is that of Roy, Sural and Ganguly, Unlocking efficiency: Adaptive masking for gene
 transformer models (ECAI 2024, arXiv:2408.07180).
 
-Which scheme masks a step is a function of the step, the seed and the perplexities of the
-evaluations before it, all of which are restored when a training resumes.
+The scheme that masks a step is a function of the step, the seed and the perplexities of earlier
+evaluations, all of which are restored when training resumes.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Curriculum(MaskingScheme):
 
     @classmethod
     def refusal(cls, tokenizer: TokenizerConfig) -> str:
-        """Refuse what either scheme refuses."""
+        """Return the reason if either scheme does not fit the tokenizer."""
         return GlobalPmiMasking.refusal(tokenizer) or cls._easier(tokenizer).refusal(tokenizer)
 
     def probability_of_harder(self, progress: MaskingProgress) -> float:
@@ -59,17 +59,17 @@ class Curriculum(MaskingScheme):
         return ((1 - harder, self.easier), (harder, self.harder))
 
     def choose(self, tokens: Tokens, draw: Draw) -> NDArray[np.bool_]:
-        """Choose as the first step does."""
+        """Choose tokens as in the first step."""
         return self.easier.choose(tokens, draw)
 
 
 @register("cm_step")
 class StepCurriculum(Curriculum):
-    """CM-STEP: from a scheme without a table to `global_pmi`, in a hundred equal steps.
+    """CM-STEP: from a scheme without PMI to `global_pmi`, in a hundred equal increments.
 
-    Each step is masked by one scheme as a whole, by `global_pmi` with probability g: the fraction
-    of steps done, in hundredths rounded down. The easier scheme is `span` if tokens overlap
-    (DNABERT's masking), else `random`.
+    All tokens of a step are masked by the same scheme, which is `global_pmi` with probability g:
+    the fraction of completed steps, rounded down to hundredths. The easier scheme is `span` if
+    tokens overlap (DNABERT's masking), else `random`.
     """
 
     @classmethod
@@ -77,16 +77,16 @@ class StepCurriculum(Curriculum):
         return SpanMasking if tokenizer.overlapping else RandomMasking
 
     def probability_of_harder(self, progress: MaskingProgress) -> float:
-        """Return the fraction of steps done, in hundredths rounded down."""
+        """Return the fraction of completed steps, rounded down to hundredths."""
         return min(100 * progress.step // progress.total_steps, 100) / 100
 
 
 @register("cm_gems")
 class StallCurriculum(Curriculum):
-    """CM-GEMS: `genemask` until the model stops getting better at it, then `global_pmi` for good.
+    """CM-GEMS: `genemask` until the model stops improving, then `global_pmi` until the end.
 
-    It changes over once the perplexities of any two evaluations in a row differ by less than the
-    configuration's `threshold`.
+    The change occurs once the perplexities of two successive evaluations differ by less than the
+    `threshold` of the configuration.
     """
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Masking schemes that need no scores: single tokens, and all tokens that share a base."""
+"""Masking schemes without scores: single tokens, and all tokens that share a base."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from dnasweep.tokens.masking.scheme import BASE, CHOICE, Draw, MaskingScheme, To
 
 @register("random")
 class RandomMasking(MaskingScheme):
-    """Each token by itself, with probability `rate` (Devlin et al., BERT, NAACL 2019).
+    """Each token independently with probability `rate` (Devlin et al., BERT, NAACL 2019).
 
-    At least one token per row. If tokens overlap, the neighbours that stay visible show nearly
-    every base that is to be predicted.
+    At least one token per row is masked. If tokens overlap, visible neighbours show nearly every
+    base that must be predicted.
     """
 
     def choose(self, tokens: Tokens, draw: Draw) -> NDArray[np.bool_]:
@@ -26,33 +26,33 @@ class RandomMasking(MaskingScheme):
 
 @register("span")
 class SpanMasking(MaskingScheme):
-    """All tokens that contain one base of a centre, as DNABERT masks overlapping k-mers.
+    """All tokens that contain one base of a centre, like DNABERT's masking of overlapping k-mers.
 
     Centres are drawn independently, at least one per row. Each masks one base: the tokens that
-    contain it are predicted, so no visible neighbour shows it. With stride 1 it is base k // 2 of
-    the centre, and the tokens are c-2 ... c+3 for k = 6, DNABERT's own offsets (Ji et al., DNABERT,
-    Bioinformatics 2021). With stride s it is drawn from the s bases around that position, so that
-    every base of a sequence is as likely to be drawn as any other. A centre whose base no other
-    token contains is masked alone.
+    contain it are predicted, so no visible neighbour shows it. With stride 1 this is base k // 2
+    of the centre, and the tokens are c-2 ... c+3 for k = 6, DNABERT's own offsets (Ji et al.,
+    DNABERT, Bioinformatics 2021). With stride s the base is drawn from the s bases around this
+    position, so all bases of a sequence have the same probability. A centre whose base is in no
+    other token is masked alone.
 
     On average k / s tokens contain a base, so centres are drawn with probability rate * s / k
-    (DNABERT: 0.15 / k). Spans that run into each other bring the fraction of tokens predicted
-    somewhat below `rate`: 13.9 % for k = 6 at 15 %.
+    (DNABERT: 0.15 / k). Because spans may overlap, the fraction of predicted tokens is slightly
+    below `rate`: 13.9 % for k = 6 at 15 %.
 
-    The tokens of one run are all replaced by [MASK], all replaced at random, or all left: if this
-    were drawn for each token, a token left as it is would show the base that its neighbours are to
+    The tokens of one run are all replaced by [MASK], all replaced at random, or all unchanged: if
+    this were drawn for each token, an unchanged token would show the base that its neighbours must
     predict.
     """
 
     @classmethod
     def refusal(cls, tokenizer: TokenizerConfig) -> str:
-        """Refuse tokens that share no base: each base is in one token, which would be masked alone."""
+        """Return the reason if tokens share no bases, because each would then be masked alone."""
         if tokenizer.overlapping:
             return ""
         return "its tokens share no bases, so span would be the same as random"
 
     def choose(self, tokens: Tokens, draw: Draw) -> NDArray[np.bool_]:
-        """Choose centres, and with each all tokens that contain its base."""
+        """Choose centres, and all tokens that contain the base of a centre."""
         tokenizer = self.tokenizer.config
         rate = self.config.rate * tokenizer.stride / tokenizer.k
         chosen = at_rate(draw(CHOICE), tokens.maskable, rate)
@@ -61,29 +61,29 @@ class SpanMasking(MaskingScheme):
 
 
 Positions = tuple[NDArray[np.int64], ...]
-"""Rows, ascending, and columns of some tokens of a batch, as `numpy.nonzero` returns them."""
+"""Rows (ascending) and columns of some tokens of a batch, as returned by `numpy.nonzero`."""
 
 
 class Neighbours(NamedTuple):
-    """The tokens around some tokens, themselves among them; all arrays have shape ``(n, m)``."""
+    """Neighbours of some tokens, including themselves; all arrays have shape ``(n, m)``."""
 
     row: NDArray[np.int64]
-    """Their rows."""
+    """Rows of the neighbours."""
     column: NDArray[np.int64]
-    """Their columns."""
+    """Columns of the neighbours."""
     touch: NDArray[np.bool_]
-    """Which of them contain one of the bases asked for."""
+    """Whether each neighbour contains one of the given bases."""
 
     @property
     def positions(self) -> Positions:
-        """Those that do."""
+        """Return the positions of neighbours that contain one of the bases."""
         return self.row[self.touch], self.column[self.touch]
 
 
 def at_rate(
     draws: NDArray[np.float64], maskable: NDArray[np.bool_], rate: float
 ) -> NDArray[np.bool_]:
-    """Choose maskable tokens with draws below `rate`, and in each row at least the lowest one.
+    """Choose maskable tokens with draws below `rate`, but at least the lowest draw of each row.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def around_base(
     offset = np.full(centres[0].size, tokenizer.k // 2 - tokenizer.stride // 2)
     if tokenizer.stride > 1:
         offset += (draw(BASE)[centres] * tokenizer.stride).astype(np.int64)
-    # A token of the tail has one base.
+    # Tokens of the tail have one base.
     base = np.minimum(tokens.starts[centres] + offset, tokens.ends[centres] - 1)
     return _neighbours(tokenizer, tokens, centres, base, base + 1)
 
@@ -149,7 +149,7 @@ def _neighbours(
     first: NDArray[np.integer],
     last: NDArray[np.integer],
 ) -> Neighbours:
-    """Return the tokens that k-mers may reach, and which contain a base of ``first[i]:last[i]``."""
+    """Return the tokens near k-mers, and whether they contain a base of ``first[i]:last[i]``."""
     reach = (tokenizer.k - 1) // tokenizer.stride
     column = positions[1][:, None] + np.arange(-reach, reach + 1)
     column = np.clip(column, 0, tokens.ids.shape[1] - 1)

@@ -1,8 +1,8 @@
-"""Masking of k-mers whose bases belong together, by a table of mutual information.
+"""Masking of k-mers with correlated bases, by a table of mutual information.
 
-Both schemes look up the score of the token at a position, never of the position itself: if the
-sequence changes, other tokens are masked. (The code released with GeneMask decodes the position
-itself as a token, and so masks the same preferred positions in every sequence.)
+Both schemes look up the score of the token at a position. (The code released with GeneMask instead
+decodes the position number as a token, and therefore prefers the same positions in every
+sequence.)
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dnasweep.tokens.pmi import PmiTable
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
 ALL_CENTRES_BELOW = 5
-"""GeneMask widens around every centre if half of them would be fewer than this."""
+"""GeneMask masks the wider surroundings of all centres if half of them are fewer than this."""
 
 
 class RankedMasking(MaskingScheme):
@@ -44,7 +44,7 @@ class RankedMasking(MaskingScheme):
 
     @classmethod
     def refusal(cls, tokenizer: TokenizerConfig) -> str:
-        """Refuse tokens that are not k-mers of one length."""
+        """Return the reason if the tokens are not k-mers of one length."""
         if tokenizer.kind == "kmer":
             return ""
         if tokenizer.kind == "char":
@@ -52,9 +52,9 @@ class RankedMasking(MaskingScheme):
         return "its tokens differ in length, and the scores of k-mers do not rank them"
 
     def order(self, tokens: Tokens, draw: Draw) -> NDArray[np.float64]:
-        """Return a number for each token, the lower the better its k-mer, shape ``(B, T)``.
+        """Return a number for each token, lower for better k-mers, shape ``(B, T)``.
 
-        Equal k-mers, and k-mers that share a rank, are ordered by a draw and not by position.
+        Equal k-mers, and k-mers that share a rank, are ordered at random rather than by position.
         Tokens that are not maskable come last.
         """
         return np.where(tokens.maskable, self._ranks[tokens.ids] + draw(TIE), np.inf)
@@ -62,31 +62,31 @@ class RankedMasking(MaskingScheme):
 
 @register("genemask")
 class GeneMasking(RankedMasking):
-    """GeneMask as its paper means it (Roy et al., ECAI 2023, arXiv:2307.15933).
+    """GeneMask as described in its paper (Roy et al., ECAI 2023, arXiv:2307.15933).
 
-    Centres are drawn independently. The tokens that contain the base of a centre are masked, as by
-    `span`; the one among them with the best k-mer is the focus of the centre. Of m centres the
-    ceil(m / 2) with the best foci, or all where these would be fewer than five, also mask every
-    token that shares a base with the focus (11 tokens for k = 6), so that nothing shows any base of
-    a k-mer that belongs together.
+    Centres are drawn independently. The tokens that contain the base of a centre are masked, as in
+    `span`; the one with the best k-mer is the focus of the centre. Of m centres, the ceil(m / 2)
+    with the best foci, or all of them if ceil(m / 2) is less than five, also mask every token that
+    shares a base with the focus (11 tokens for k = 6), so no base of a correlated k-mer is
+    visible.
 
-    With stride s a centre masks k / s tokens on average and a focus 2 ((k - 1) // s) + 1, and
-    centres are drawn with probability rate over the mean of the two: 0.15 / 8.5 = 0.0176 for k = 6.
-    That gives 15.3 % of 510 tokens, and 17 % of 65 to 145, where there are few centres and all are
-    widened. A row may go without a centre; were one forced on it, short sequences would be masked
-    far above the rate.
+    With stride s, a centre masks k / s tokens on average and a focus 2 ((k - 1) // s) + 1. Centres
+    are drawn with the probability rate divided by the mean of the two: 0.15 / 8.5 = 0.0176 for k =
+    6. This masks 15.3 % of 510 tokens, and 17 % of 65 to 145 tokens, where centres are few and all
+    are widened. A row may have no centre; forcing one would mask short sequences far above the
+    rate.
     """
 
     @classmethod
     def refusal(cls, tokenizer: TokenizerConfig) -> str:
-        """Refuse tokens that do not overlap as well: a centre has no neighbour to choose."""
+        """Return the reason also if tokens do not overlap, which leaves no neighbours."""
         reason = super().refusal(tokenizer)
         if reason or tokenizer.overlapping:
             return reason
         return "its tokens share no bases, so there is no better k-mer around a centre"
 
     def choose(self, tokens: Tokens, draw: Draw) -> NDArray[np.bool_]:
-        """Choose what the centres mask, and around the better half all that touches their foci."""
+        """Choose the tokens of all centres, and all that touch the foci of the better half."""
         tokenizer = self.tokenizer.config
         span = tokenizer.k / tokenizer.stride
         rate = self.config.rate * 2 / (span + focus_width(tokenizer))
@@ -108,15 +108,16 @@ class GeneMasking(RankedMasking):
 class GlobalPmiMasking(RankedMasking):
     """Global PMI: the best k-mers of a whole sequence (Roy et al., arXiv:2408.07180).
 
-    As many tokens are taken as an independent draw at each would give, and they are those with the
-    best k-mers of the row; every token that shares a base with one of them is masked too. A token
-    masks 2 ((k - 1) // s) + 1 with stride s, and the draws are at rate over that: 0.15 / 11 for
-    overlapping 6-mers. Good k-mers lie in runs, and their tokens overlap, so the measured rate stays
-    below `rate`: 12 % for 6-mers. A row may go without.
+    The number of chosen tokens is that of independent draws for each token, but the tokens with
+    the best k-mers of the row are chosen; every token that shares a base with one of them is also
+    masked. With stride s, a chosen token masks 2 ((k - 1) // s) + 1 tokens, and the probability of
+    the draws is the rate divided by this number: 0.15 / 11 for overlapping 6-mers. Good k-mers
+    occur in runs, so their surroundings overlap and the measured rate is below `rate`: 12 % for
+    6-mers. A row may have no masked token.
     """
 
     def choose(self, tokens: Tokens, draw: Draw) -> NDArray[np.bool_]:
-        """Choose the best k-mers and all that touches them."""
+        """Choose the best k-mers and all tokens that touch them."""
         tokenizer = self.tokenizer.config
         rate = self.config.rate / focus_width(tokenizer)
         number = (tokens.maskable & (draw(CHOICE) < rate)).sum(axis=1)
@@ -133,7 +134,7 @@ class GlobalPmiMasking(RankedMasking):
 
 
 def focus_width(tokenizer: TokenizerConfig) -> int:
-    """Return how many tokens share a base with a token inside a sequence, itself counted.
+    """Return how many tokens share a base with an inner token, including itself.
 
     Examples
     --------
@@ -144,7 +145,7 @@ def focus_width(tokenizer: TokenizerConfig) -> int:
 
 
 def token_ranks(tokenizer: DnaTokenizer, table: PmiTable) -> NDArray[np.float64]:
-    """Return the rank of every id's k-mer; whatever is not a k-mer of the table comes last."""
+    """Return the rank of the k-mer of each id; tokens that are not in the table come last."""
     ranks = np.full(tokenizer.vocab_size, 4.0**table.k + 1)
     for token_id, token in enumerate(tokenizer.tokens):
         if len(token) == table.k:
@@ -157,7 +158,7 @@ def token_ranks(tokenizer: DnaTokenizer, table: PmiTable) -> NDArray[np.float64]
 
 
 def check_table(k: int, tokenizer: TokenizerConfig) -> None:
-    """Refuse a table of k-mers of another length than the tokens have.
+    """Refuse a table whose k-mers differ in length from the tokens.
 
     Raises
     ------
@@ -174,7 +175,7 @@ def check_table(k: int, tokenizer: TokenizerConfig) -> None:
 
 
 def _better_half(row: NDArray[np.int64], order: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return which centres are among the better half of their row, or all of a row with few."""
+    """Return whether each centre is in the better half of its row, or its row has few."""
     number = np.bincount(row)
     half = (number + 1) // 2
     half = np.where(half < ALL_CENTRES_BELOW, number, half)

@@ -1,4 +1,4 @@
-"""Masking schemes by name, and which of them fit a tokenizer."""
+"""Masking schemes by name, and checks that they fit a tokenizer."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from dnasweep.tokens.pmi import PmiTable
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
 FILES = (plain, pmi, curricula)
-"""Importing a file makes its schemes known by name; a further file has to be added here."""
+"""Files whose import registers their schemes; new files must be added here."""
 
 
 class Resolved(NamedTuple):
-    """A masking scheme that is known and fits a tokenizer."""
+    """A known masking scheme that fits a tokenizer."""
 
     masking: MaskingConfig
-    """With the scheme's own name, and no setting that it does not use."""
+    """Settings with the canonical name of the scheme, without settings that it does not use."""
     pmi: PmiConfig | None
-    """How it scores k-mers; None for schemes that do not."""
+    """How the scheme scores k-mers; None for schemes without scores."""
 
 
 def resolve(
@@ -33,17 +33,17 @@ def resolve(
     Parameters
     ----------
     config
-        Its `scheme` may be `auto`, which is `span` where tokens overlap and else `random`, or name
-        a variant of PMI as well, as `genemask@pmi_n` does.
+        Its `scheme` may be `auto`, which means `span` if tokens overlap and `random` otherwise,
+        and may include a PMI variant, as in `genemask@pmi_n`.
     tokenizer
         Tokenizer of the rows to mask.
     pmi
-        How k-mers are scored if the name does not say it.
+        How k-mers are scored if the name has no PMI variant.
 
     Raises
     ------
     InputError
-        If no scheme has that name, or it makes no sense for the tokenizer.
+        If no scheme has this name, or it does not fit the tokenizer.
     """
     name, _, variant = config.scheme.partition("@")
     if name == "auto":
@@ -69,10 +69,10 @@ def resolve(
     else:
         pmi = pmi or PmiConfig()
         if "@" in config.scheme:
-            # A variant without a discount has 0.
+            # Variants without a discount have 0.
             discount = pmi.discount or PmiConfig().discount
             pmi = dataclasses.replace(pmi, variant=variant, discount=discount)  # type: ignore[arg-type]
-    # A setting that does not apply is 0, so that equal encoders have equal keys.
+    # Settings that do not apply are 0, so equal encoders have equal keys.
     threshold = config.threshold if issubclass(scheme, curricula.StallCurriculum) else 0.0
     return Resolved(dataclasses.replace(config, scheme=name, threshold=threshold), pmi)
 
@@ -94,18 +94,18 @@ def make_masking(
     Raises
     ------
     InputError
-        As :func:`resolve`, or if the table is of k-mers of another length than the tokens.
+        As for :func:`resolve`, or if the k-mers of the table differ in length from the tokens.
     """
     masking = resolve(config, tokenizer.config).masking
     return SCHEMES[masking.scheme](masking, tokenizer, table)
 
 
 def make_reference(config: MaskingConfig, tokenizer: DnaTokenizer) -> MaskingScheme:
-    """Return the scheme by which models are evaluated, whatever scheme they are trained with.
+    """Return the scheme for evaluating models, whatever scheme they are trained with.
 
-    It is `auto` at the same rate, with [MASK] for every chosen token, since one left as it is would
-    show its answer. So bits per base are of the same masked bases for every scheme and at every
-    stage of a curriculum.
+    It is `auto` at the same rate, with [MASK] for every chosen token, because an unchanged one
+    would show the answer. Bits per base therefore refer to the same masked bases for every scheme
+    and at every stage of a curriculum.
     """
     plain = dataclasses.replace(config, scheme="auto", mask_fraction=1.0, random_fraction=0.0)
     return make_masking(plain, tokenizer)

@@ -1,15 +1,16 @@
-"""What a masking scheme is, and how the tokens that it chooses are masked.
+"""The interface of masking schemes, and the masking of chosen tokens.
 
-A scheme chooses the tokens to predict; what replaces them is the same for all: 80 % [MASK], 10 % a
-random real token, 10 % left as they are (fractions of :class:`dnasweep.config.MaskingConfig`). A
-new scheme is a subclass of :class:`MaskingScheme` under a name of its own::
+A scheme chooses the tokens to predict. Their replacements are the same in all schemes: 80 % are
+replaced by [MASK], 10 % by a random real token, and 10 % are unchanged (fractions of
+:class:`dnasweep.config.MaskingConfig`). A new scheme is a subclass of :class:`MaskingScheme` with
+a unique name::
 
     @register("mine")
     class Mine(MaskingScheme):
         def choose(self, tokens, draw): ...
 
-The schemes there are stand in :mod:`.plain`, :mod:`.pmi` and :mod:`.curricula`. A further file is
-imported by :mod:`.registry`, whose :func:`~.registry.make_masking` makes a scheme by its name.
+Existing schemes are in :mod:`.plain`, :mod:`.pmi` and :mod:`.curricula`. A new file must be
+imported by :mod:`.registry`, whose :func:`~.registry.make_masking` creates a scheme by name.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from dnasweep.tokens.randomness import uniform
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
 IGNORED = -100
-"""The label of a token that is not to be predicted."""
+"""The label of tokens that are not predicted."""
 
 CHOICE, _KIND, _REPLACEMENT, BASE, TIE, _PART = range(6)
 
@@ -43,35 +44,35 @@ class Tokens(NamedTuple):
     ends: NDArray[np.int32]
     """One past the last base of each token."""
     maskable: NDArray[np.bool_]
-    """Tokens that may be masked: all but special ones and padding."""
+    """Whether tokens may be masked: all except special tokens and padding."""
 
 
 class Masked(NamedTuple):
     """A batch with masked tokens; all arrays have shape ``(B, T)``."""
 
     input_ids: NDArray[np.int64]
-    """Ids the model sees."""
+    """Ids that the model sees."""
     labels: NDArray[np.int64]
-    """Ids to predict where chosen, -100 elsewhere."""
+    """Ids to predict for chosen tokens, -100 for others."""
     bases_of_masked_tokens: NDArray[np.float64]
-    """Bases of a chosen token that no visible token contains; 0 elsewhere. A base counts in every
-    chosen token that contains it."""
+    """Number of bases of each chosen token that no visible token contains; 0 for others. A base is
+    counted for every chosen token that contains it."""
 
 
 class MaskingProgress(NamedTuple):
-    """How far a training has come, as far as masks may depend on it."""
+    """The progress of a training run on which masks may depend."""
 
     step: int = 0
-    """The optimizer step, from 0."""
+    """Number of the optimizer step, from 0."""
     total_steps: int = 1
-    """Steps in all."""
+    """Total number of steps."""
     perplexities: tuple[float, ...] = ()
     """Validation perplexity at every evaluation before the step, in order."""
 
 
 Draw = Callable[[int], NDArray[np.float64]]
-"""Returns uniform numbers in [0, 1) for each (row, position) of the batch, shape ``(B, T)``, by the
-number of a stream; a scheme's own streams begin at 16."""
+"""Returns uniform numbers in [0, 1) for each (row, position) of the batch, shape ``(B, T)``, for a
+stream number; the streams of a scheme start at 16."""
 
 
 class MaskingScheme(ABC):
@@ -99,17 +100,18 @@ class MaskingScheme(ABC):
 
     @classmethod
     def refusal(cls, tokenizer: TokenizerConfig) -> str:
-        """Return why the scheme makes no sense for a tokenizer, "" if it does."""
+        """Return why the scheme does not fit a tokenizer; empty if it does."""
         return ""
 
     def mixture(self, progress: MaskingProgress) -> tuple[tuple[float, MaskingScheme], ...]:
-        """Return the schemes a training step at `progress` is masked by, with their probabilities."""
+        """Return the possible schemes of a training step at `progress`, with probabilities."""
         return ((1.0, self),)
 
     def at(self, progress: MaskingProgress, *, seed: int) -> MaskingScheme:
-        """Return the one scheme that masks the whole of a training step.
+        """Return the scheme that masks a complete training step.
 
-        It depends on `seed` and on `progress` alone: workers and micro-batches of a step agree.
+        It depends only on `seed` and `progress`, so it is the same for all workers and
+        micro-batches of a step.
         """
         parts = self.mixture(progress)
         drawn = float(uniform(seed, 0, _PART, [0], [progress.step])[0])
@@ -120,7 +122,8 @@ class MaskingScheme(ABC):
     def choose(self, tokens: Tokens, draw: Draw) -> NDArray[np.bool_]:
         """Return the tokens to predict, shape ``(B, T)``.
 
-        A token that is not `maskable` is never predicted even if chosen. A row may have none.
+        A token that is not `maskable` is never predicted, even if chosen. A row may have no chosen
+        token.
         """
 
     def mask(
@@ -141,8 +144,8 @@ class MaskingScheme(ABC):
         ids, starts, ends, lengths
             As in :class:`dnasweep.tokens.corpus.Batch`.
         rows
-            Identity of each row, shape ``(B,)``: with `seed` and `epoch` all that the choice
-            depends on besides the row itself.
+            Identity of each row, shape ``(B,)``. The choice depends only on these, on `seed` and
+            `epoch`, and on the row itself.
         seed, epoch
             Any integers.
         """
@@ -193,7 +196,7 @@ def register(name: str) -> Callable[[type[MaskingScheme]], type[MaskingScheme]]:
 
 
 def _run_starts(row: NDArray[np.int64], column: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the first column of the run of neighbours that each of the sorted positions is in."""
+    """Return, for each of the sorted positions, the first column of its run of neighbours."""
     begins = np.ones(row.size, bool)
     begins[1:] = (np.diff(row) != 0) | (np.diff(column) != 1)
     return column[np.flatnonzero(begins)[np.cumsum(begins) - 1]]
@@ -222,7 +225,7 @@ def masked_bases(
     chosen: NDArray[np.bool_],
     visible: NDArray[np.bool_],
 ) -> NDArray[np.int64]:
-    """Count the bases of each row that chosen tokens contain and no visible one, each once.
+    """Count the distinct bases of each row that are in chosen but not in visible tokens.
 
     Parameters
     ----------
@@ -240,7 +243,7 @@ def masked_bases(
 def _covered(
     starts: NDArray[np.int32], ends: NDArray[np.int32], which: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """Return the bases that some of the tokens contain, by row and base."""
+    """Return whether each base of each row is in one of the selected tokens."""
     width = int(ends.max(initial=0)) + 1
     row, column = np.nonzero(which)
     size = which.shape[0] * width
