@@ -1,4 +1,4 @@
-"""Our own encoders and classifiers: plain HuggingFace models, given their size and their seed here."""
+"""The platform's encoders and classifiers: plain Hugging Face models of a given size and seed."""
 
 from __future__ import annotations
 
@@ -112,19 +112,19 @@ def build_masked_lm(
     config
         Size and kind of the encoder.
     tokenizer
-        Gives the vocabulary size and the special tokens.
+        Tokenizer, which determines the vocabulary size and the special tokens.
     num_tokens
-        Longest sequence in tokens, special tokens counted. Without `config.max_tokens` the model
-        gets this many positions, rounded up to a multiple of 8.
+        Length of the longest sequence in tokens, including special tokens. Without
+        `config.max_tokens` the model gets this many positions, rounded up to a multiple of 8.
     dropout
-        Dropout probability, everywhere in the encoder but in the attention weights.
+        Dropout probability, applied everywhere in the encoder except to attention weights.
     seed
-        Seed of the initial weights; torch's global generator is left as it was.
+        Seed of the initial weights; torch's global generator is not changed.
 
     Raises
     ------
     InputError
-        When `num_tokens` is more than `config.max_tokens` and there are no windows.
+        If `num_tokens` is more than `config.max_tokens` and windows are not used.
     """
     max_tokens = _max_tokens(config, num_tokens)
     settings = _settings(config, tokenizer, max_tokens, dropout)
@@ -147,7 +147,7 @@ def build_classifier(
     head: Literal["row", "bases"] = "row",
     places: int = 1,
 ) -> PreTrainedModel:
-    """Return a classifier, its encoder taken from a masked language model or initialised.
+    """Return a classifier whose encoder is taken from a masked language model or initialised.
 
     Parameters
     ----------
@@ -156,23 +156,23 @@ def build_classifier(
     num_labels
         Number of classes.
     seed
-        Seed of the head, and of the encoder where none is given.
+        Seed of the head, and of the encoder if none is given.
     encoder
         Directory of a masked language model saved by
-        :func:`dnasweep.models.pretrained.checkpoint.export`; the classifier gets its number of
+        :func:`dnasweep.models.pretrained.checkpoint.export`; the classifier has the same number of
         positions.
     label_names
         Names of the classes, in order; default `LABEL_0`, `LABEL_1`...
     head
         Head: logits for a row, or for each of its bases.
     places
-        Bins of a row that bases are averaged in; 1: they are not.
+        Number of bins per row in which bases are averaged; 1: no bins.
 
     Raises
     ------
     InputError
-        When the sequences do not fit, `encoder` is no checkpoint, or its size or vocabulary is not
-        that of the classifier.
+        If the sequences do not fit, `encoder` is not a checkpoint, or its size or vocabulary
+        differs from that of the classifier.
     """
     if encoder is None:
         max_tokens = _max_tokens(config, num_tokens)
@@ -196,7 +196,8 @@ def build_classifier(
 def _check_encoder(
     encoder: Path, config: ModelConfig, tokenizer: DnaTokenizer, num_tokens: int
 ) -> int:
-    """Return the encoder's number of positions, once it is known to be the encoder asked for."""
+    """Return the encoder's number of positions, after checking that it is the requested
+    encoder."""
     found = read_config(encoder)
     wanted: dict[str, Any] = {
         "model_type": ALIBI if config.positions == "alibi" else config.family,

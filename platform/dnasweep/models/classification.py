@@ -1,7 +1,7 @@
-"""The task of fine-tuning: call the class of a sequence.
+"""The task of fine-tuning: learn the labels of sequences.
 
-A task has its rows, turns some of them into a batch, returns the summed loss of a batch, and evaluates on
-its validation rows; the training loop knows nothing else about it. The task of pretraining is in
+A task has rows, makes batches of them, returns the summed loss of a batch, and evaluates on
+validation rows; the training loop uses nothing else. The task of pretraining is in
 `pretraining.py`.
 """
 
@@ -33,7 +33,7 @@ from dnasweep.tokens.masking.scheme import MaskingProgress
 
 Keep = Literal["best", "best_auroc", "best_loss", "last"]
 _KEPT = {"best": "mcc", "best_auroc": "auroc", "best_loss": "loss"}
-"""The metric that a task is asked for by each setting."""
+"""The metric requested from a task for each setting."""
 
 
 class Classification(Task):
@@ -44,20 +44,20 @@ class Classification(Task):
     corpus
         Tokenised rows of a table.
     labels
-        Target of every row of the corpus: its class, from 0, (rows,), its outputs, (rows, outputs), or
-        the classes of its bases, (rows, bases).
+        Targets of all rows of the corpus: classes from 0, (rows,), outputs, (rows, outputs), or
+        classes of bases, (rows, bases).
     train_rows, validation_rows
         Row numbers; their labels must be known.
     num_labels
-        Classes, where no task is given.
+        Number of classes, if no task is given.
     pad_id
         The tokenizer's padding token.
     keep
-        Which weights are kept: those `best` on validation (by MCC, AUROC or the loss, or what the task
-        has in their place), or the `last` ones. With `last`, there is no evaluation on validation,
-        which may then have no rows.
+        Which weights are kept: the `best` ones on validation (by MCC, AUROC or the loss, or the
+        corresponding metric of the task), or the `last` ones. With `last`, there is no evaluation
+        on validation, and validation rows are not needed.
     strands
-        On which strands rows are trained on and called; None: as they are.
+        Strands used for training and calls; None: only the given strand.
     objective
         The training loss. Validation metrics of classes are those of plain cross-entropy.
     task
@@ -102,12 +102,12 @@ class Classification(Task):
     def batch(
         self, rows: np.ndarray, epoch: int, progress: MaskingProgress | None = None
     ) -> TensorBatch:
-        """Return a batch, each row on the strand on which this epoch trains on it; see :class:`Task`.
+        """Return a batch, with each row on the strand used in this epoch; see :class:`Task`.
 
         Parameters
         ----------
         rows, epoch, progress
-            As for :meth:`Task.batch`; how far the training is makes no difference.
+            As for :meth:`Task.batch`; the progress of training has no effect.
         """
         return self._batch(rows, self.strands.shown(rows, epoch))
 
@@ -130,7 +130,7 @@ class Classification(Task):
     def evaluate(
         self, model: Any, context: DistributedContext, precision: Precision = "auto"
     ) -> dict[str, float]:
-        """Return the metrics on validation, at the thresholds that are best there.
+        """Return the metrics on validation, at the best thresholds.
 
         The predictions are kept in :attr:`probabilities`. With `keep="last"` there are no metrics.
 
@@ -148,7 +148,8 @@ class Classification(Task):
             for shown in self.strands.called_by(rows):
                 batch = self._batch(rows, shown).to(context.device)
                 if batch.starts is not None and batch.ends is not None:
-                    # Labels of places are of the strand given, by which alone they are called.
+                    # Labels of positions belong to the given strand, so only this strand is used
+                    # for calls.
                     found = place_logits(
                         model, batch.ids, batch.attention, batch.starts, batch.ends, batch.sizes
                     )

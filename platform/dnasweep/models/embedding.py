@@ -1,4 +1,4 @@
-"""Embeddings of sequences: the last hidden states of an encoder, pooled over the tokens of each."""
+"""Embeddings of sequences: last hidden states of an encoder, pooled over tokens."""
 
 from __future__ import annotations
 
@@ -36,33 +36,32 @@ def embed(
     Parameters
     ----------
     model
-        A model of transformers with any head or none; its encoder is used.
-    tokenizer
-        The model's.
+        A transformers model with or without a head; its encoder is used.
+    tokenizerTokenizer of the model.
     sequences
         DNA sequences.
     pooling
         `mean` or `max` over the tokens of the sequence without [CLS] and [SEP], the state of the
-        `first` token, [CLS], which most classifiers read, or of the `last`, which has read all of a
-        row in a causal model: [SEP], or the last token of DNA where rows end without one.
+        `first` token, [CLS], which most classifiers use, or of the `last` token, which in a causal
+        model has read the whole row: [SEP], or the last DNA token if rows end without [SEP].
     batch_size
-        Sequences in a forward pass; changes values by rounding alone.
+        Number of sequences per forward pass; affects values only by rounding.
     device
         Device. Default: the GPU, if there is one.
     dtype
-        Arithmetic; `auto` is bf16 on GPUs that have it.
+        Precision; `auto` is bf16 on GPUs that support it.
     progress
-        Called with the number of sequences done.
+        Called with the number of completed sequences.
 
     Raises
     ------
     InputError
-        When a sequence has more tokens than the model can read, or none (row counted from 1).
+        If a sequence has more tokens than the model can read, or none (row counted from 1).
     """
     if pooling not in POOLINGS:
         raise InputError(f"pooling is {pooling!r}", remedy=f"Use one of {', '.join(POOLINGS)}.")
     corpus = encoded_rows(model.config.to_dict(), tokenizer, sequences, pooling=pooling)
-    # Where rows end without a token of their own, padding stands there.
+    # If rows end without a special token, padding is in its place.
     after = 1 if tokenizer.sep_id != tokenizer.pad_id else 2
     chosen = best_device() if device is None else torch.device(device)
     nn.Module.to(model, chosen).eval()
@@ -91,9 +90,10 @@ def embed_tokens(
     dtype: Precision = "auto",
     progress: Callable[[int], None] = lambda done: None,
 ) -> tuple[NDArray[np.float32], Corpus]:
-    """Return one vector per token of DNA, (tokens, hidden), and the tokens that they are of.
+    """Return one vector per DNA token, (tokens, hidden), and the corresponding tokens.
 
-    Row i of the corpus has the vectors of its tokens but the first and the last, which are special.
+    Row i of the corpus has vectors for all tokens except the first and the last, which are
+    special.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def embed_tokens(
     Raises
     ------
     InputError
-        As :func:`embed`.
+        As for :func:`embed`.
     """
     corpus = encoded_rows(model.config.to_dict(), tokenizer, sequences)
     chosen = best_device() if device is None else torch.device(device)
@@ -129,7 +129,7 @@ def embed_tokens(
 
 
 def _pool(states: Tensor, sizes: Tensor, pooling: Pooling, after: int) -> Tensor:
-    """Return one vector per row of `states`, (rows, tokens, hidden), whose tokens are `sizes`, (rows,).
+    """Return one vector per row of `states`, (rows, tokens, hidden), with `sizes` tokens, (rows,).
 
     The last token of a row is `after` tokens from its end.
     """

@@ -35,13 +35,13 @@ def predict_probabilities(
     device: torch.device | str | None = None,
     dtype: Precision = "auto",
 ) -> np.ndarray:
-    """Return softmax probabilities, (sequences, classes), float64; of a model of bases or bins
-    what is predicted of them, (sequences, places of the longest x outputs), 0 beyond the end.
+    """Return softmax probabilities, (sequences, classes), float64; for a model of bases or bins,
+    their predictions, (sequences, positions of the longest x outputs), 0 beyond the end.
 
-    A model that was trained to call by both strands (`average_reverse_complement` in its
-    configuration) calls by the mean of their logits.
+    A model that was trained to average both strands (`average_reverse_complement` in its
+    configuration) uses the mean of their logits.
 
-    Sequences of similar length share a batch, so that little is padded. The result depends on the
+    Sequences of similar length share a batch to reduce padding. The result depends on the
     batch size and on the other sequences only by rounding (about 1e-6 in fp32).
 
     Parameters
@@ -49,21 +49,21 @@ def predict_probabilities(
     model
         A classifier, or the directory of one. A model is moved to the device and back.
     tokenizer
-        The model's; None loads the one in the model directory.
+        Tokenizer of the model; None loads the one in the model directory.
     sequences
         DNA sequences.
     batch_size
-        Sequences in a forward pass.
+        Number of sequences per forward pass.
     device
         Device. Default: the GPU, if there is one.
     dtype
-        Arithmetic; `auto` is bf16 on GPUs that have it.
+        Precision; `auto` is bf16 on GPUs that support it.
 
     Raises
     ------
     InputError
-        When a sequence has more tokens than the model can read or gets logits that are not finite
-        (row counted from 1), or the directory is no checkpoint.
+        If a sequence has more tokens than the model can read or has logits that are not finite
+        (row counted from 1), or if the directory is not a checkpoint.
     """
     model, tokenizer = open_classifier(model, tokenizer)
     if batch_size < 1:
@@ -93,7 +93,7 @@ def _of_places(
     device: torch.device,
     dtype: Precision,
 ) -> np.ndarray:
-    """Return what is predicted of bases or bins, (sequences, places of the longest x outputs)."""
+    """Return predictions for bases or bins, (sequences, positions of the longest x outputs)."""
     corpus = tokenizer.encode(list(sequences))
     check_lengths(corpus, capacity(model.config.to_dict()))
     task, bases = task_of_model(model.config.to_dict()), corpus.num_bases()
@@ -146,7 +146,7 @@ def _logits(
 
 
 def _check_finite(found: Tensor) -> None:
-    """Raise `InputError` for the first row that has numbers which are not finite."""
+    """Raise `InputError` for the first row with numbers that are not finite."""
     bad = ~torch.isfinite(found).all(1)
     if bad.any():
         raise InputError(

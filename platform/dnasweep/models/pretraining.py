@@ -1,7 +1,7 @@
 """The task of pretraining: predict masked tokens.
 
-Batches are made on the CPU by numpy. A row's mask depends on the row, the seed and the epoch, and in a
-masking curriculum also on the step and on the evaluations before it; never on the worker.
+Batches are made on the CPU by numpy. The mask of a row depends on the row, the seed and the epoch,
+and in a masking curriculum also on the step and on earlier evaluations, but never on the worker.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from dnasweep.tokens.tokenizers import DnaTokenizer
 EVALUATION_SEED = 0
 """Evaluation masks are the same for every seed, so that their losses can be compared."""
 MEASURED_ROWS = 512
-"""At most so many validation rows are used to measure the mask rate of a scheme."""
+"""Maximum number of validation rows for measuring the mask rate of a scheme."""
 
 
 class MaskedLanguageModelling(Task):
@@ -52,9 +52,9 @@ class MaskedLanguageModelling(Task):
     corpus
         Tokenised rows of a table.
     tokenizer
-        The tokenizer the corpus was made with.
+        The tokenizer of the corpus.
     scheme
-        What is masked in training. Evaluation masks the same tokens for every scheme, see
+        Masking scheme in training. Evaluation masks the same tokens for every scheme, see
         :func:`dnasweep.tokens.masking.registry.make_reference`.
     train_rows, validation_rows
         Row numbers.
@@ -170,8 +170,8 @@ class MaskedLanguageModelling(Task):
     def describe(self, progress: MaskingProgress) -> dict[str, float]:
         """Return the mask rate, by tokens and by bases, of the training steps at `progress`.
 
-        It is measured on validation rows. Where a step is masked by one of several schemes, it is
-        their mean.
+        It is measured on validation rows. If a step is masked by one of several schemes, it is
+        their weighted mean.
         """
         totals = np.zeros(2)
         for probability, scheme in self.scheme.mixture(progress):
@@ -196,16 +196,17 @@ class MaskedLanguageModelling(Task):
         return self._measured[scheme.name]
 
     def worst(self) -> dict[str, float]:
-        """Return the metrics of guessing uniformly over the vocabulary, with no guess right."""
+        """Return the metrics of guessing uniformly over the vocabulary, with accuracy 0."""
         masked = self._evaluation_batch(self.validation_rows)[1]
         num_masked, num_bases = _mask_counts(masked).sum(0)
         return self._metrics(num_masked * self.uniform_loss, 0, num_masked, num_bases)
 
     def unigram_bits_per_base(self) -> float:
-        """Return the bits per base of guessing each masked token by its frequency in training rows.
+        """Return the bits per base of predicting masked tokens by their frequencies in training
+        rows.
 
-        A model that gets no lower has learned how frequent tokens are, and nothing of what stands
-        beside them. One is added to every count.
+        A model that is not better has learned only the frequencies of tokens and nothing about
+        their context. One is added to every count.
         """
         read = np.zeros(len(self.corpus), dtype=bool)
         read[self.train_rows] = True

@@ -1,7 +1,9 @@
-"""Randomised models: a check that explanations show what a model has learnt (Adebayo et al. 2018).
+"""Randomised models: a check that explanations show what a model has learned (Adebayo et al.
+2018).
 
-The entries of every weight are shuffled, which keeps its distribution and destroys what was learnt. In a
-cascade the head is shuffled first, then layer after layer from the top, and the embeddings last.
+The entries of every weight are shuffled, which preserves their distribution and destroys what was
+learned. In a cascade the head is shuffled first, then one layer after another from the top, and
+the embeddings last.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ _TEXTS = (".json", ".txt")
 
 
 def cascade(names: Iterable[str]) -> list[list[str]]:
-    """Return names of weights from the head down: head, layers from the last on, embeddings."""
+    """Return names of weights from the head down: head, layers starting with the last,
+    embeddings."""
     head, embeddings = [], []
     layers: dict[int, list[str]] = {}
     for name in names:
@@ -45,7 +48,7 @@ def shuffled(weights: dict[str, Tensor], names: Iterable[str], seed: int) -> dic
     weights
         Weights by name.
     names
-        Names of the weights that are shuffled.
+        Names of the weights to shuffle.
     seed
         Seed of the shuffles.
     """
@@ -67,14 +70,14 @@ def randomise(directory: Path, into: Path, *, parts: int | None = None, seed: in
     into
         An empty folder, or one to be created.
     parts
-        How many parts of :func:`cascade` are shuffled, from the head down; None: all.
+        Number of parts of :func:`cascade` to shuffle, from the head down; None: all.
     seed
         Seed of the shuffles.
 
     Raises
     ------
     InputError
-        When the directory is no model.
+        If the directory is not a model.
     """
     weights = read_weights(directory)
     names = [name for part in cascade(weights)[:parts] for name in part]

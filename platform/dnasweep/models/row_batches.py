@@ -15,8 +15,8 @@ from dnasweep.models.training.rows import attention_mask
 from dnasweep.tokens.corpus import Corpus, collate
 
 Compute = Callable[[Tensor, Tensor | None, Tensor], Tensor]
-"""Takes token ids (rows, tokens), which of them are real (None: all) and tokens per row; returns
-numbers of each row, (rows, width)."""
+"""Takes token ids (rows, tokens), a mask of real tokens (None: all) and the number of tokens per
+row; returns numbers for each row, (rows, width)."""
 
 
 def compute_rows(
@@ -30,9 +30,9 @@ def compute_rows(
     dtype: Precision,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Tensor:
-    """Return what a model computes of each row, (rows, width), float64, on the CPU.
+    """Return a model's results for each row, (rows, width), float64, on the CPU.
 
-    Rows of similar length share a batch, so that little is padded.
+    Rows of similar length share a batch to reduce padding.
 
     Parameters
     ----------
@@ -41,11 +41,11 @@ def compute_rows(
     compute
         Runs the model on a batch.
     width
-        Numbers that it gives of a row.
+        Number of values per row.
     pad_id
-        Token that rows are padded with.
+        Id of the padding token.
     batch_size
-        Rows in a forward pass.
+        Number of rows per forward pass.
     device, dtype
         Device of the model, and its number type.
     progress
@@ -69,7 +69,7 @@ def row_batches(
     device: torch.device,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Iterator[tuple[NDArray[np.int64], tuple[Tensor, Tensor | None, Tensor]]]:
-    """Yield numbers of rows of similar length, and what :data:`Compute` takes of them.
+    """Yield row numbers of similar length, and the arguments of :data:`Compute` for them.
 
     Parameters
     ----------

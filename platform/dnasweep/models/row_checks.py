@@ -1,4 +1,4 @@
-"""Whether rows fit into a model, before it is loaded; without torch."""
+"""Checks that rows fit into a model, before it is loaded, without torch."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def check_lengths(corpus: Corpus, limit: int) -> None:
     corpus
         Tokenised rows.
     limit
-        Most tokens of a row, special tokens counted.
+        Maximum number of tokens per row, including special tokens.
 
     Raises
     ------
     InputError
-        For the first row with more (counted from 1).
+        For the first row with more tokens (counted from 1).
     """
     lengths = corpus.num_tokens()
     if lengths.max(initial=0) > limit:

@@ -1,8 +1,8 @@
-"""The two strands of DNA: on which one a classifier is trained, and by which ones it calls.
+"""The two strands of DNA: which ones a classifier uses for training and for calls.
 
-What regulates transcription mostly works on both strands, so a sequence and its reverse complement
-are two views of the same thing. The reverse complement is tokenised by itself: its tokens are others,
-and not the same ones in reverse order.
+Most regulatory elements of transcription work on both strands, so a sequence and its reverse
+complement are two views of the same element. The reverse complement is tokenised separately: its
+tokens are not simply those of the sequence in reverse order.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class StrandCorpus:
     corpus
         Tokenised rows of a table.
     reverse
-        Their reverse complements, tokenised; None: not needed.
+        Tokenised reverse complements of the rows; None: not needed.
     augment
-        Whether training uses each row on a strand that is drawn anew every epoch.
+        Whether training uses each row on a strand drawn at random in each epoch.
     average
-        Whether rows are called by the mean of both strands.
+        Whether calls use the mean of both strands.
     seed
         Seed of the draws.
     """
@@ -58,21 +58,22 @@ class StrandCorpus:
             self.corpus = concatenate([corpus, reverse])
 
     def shown(self, rows: np.ndarray, epoch: int) -> np.ndarray:
-        """Return which rows of :attr:`corpus` training uses for rows of the table, (n,).
+        """Return the rows of :attr:`corpus` used in training for rows of the table, (n,).
 
-        The strand depends on row, epoch and seed alone, not on the batch or the worker.
+        The strand depends only on row, epoch and seed, not on the batch or the worker.
         """
         if not self.augment:
             return rows
         return rows + self.num_rows * (uniform(self.seed, epoch, _STREAM, rows, 0) < 0.5)
 
     def called_by(self, rows: np.ndarray) -> list[np.ndarray]:
-        """Return which rows of :attr:`corpus` rows of the table are called by, one array per strand."""
+        """Return the rows of :attr:`corpus` used in calls for rows of the table, one array per
+        strand."""
         return [rows, rows + self.num_rows] if self.average else [rows]
 
 
 def strands_of(sequences: Sequence[str], *, average: bool) -> list[list[str]]:
-    """Return the sequences to call by: as they are and, to `average`, their reverse complements."""
+    """Return the sequences for calls: as given and, to `average`, their reverse complements."""
     own = list(sequences)
     return [own, [other_strand(sequence) for sequence in own]] if average else [own]
 
@@ -80,9 +81,10 @@ def strands_of(sequences: Sequence[str], *, average: bool) -> list[list[str]]:
 def mean_logits(logits: Sequence[Tensor]) -> Tensor:
     """Return the mean of the logits of each strand, (rows, classes).
 
-    Differences of mean logits are mean differences of logits: for two classes, the mean log odds.
+    The difference of mean logits is the mean difference of logits: for two classes, the mean log
+    odds.
     """
-    # Imported here because a plan counts the tokens of both strands, and needs no torch.
+    # Imported here because a plan counts the tokens of both strands without needing torch.
     import torch
 
     return logits[0] if len(logits) == 1 else torch.stack(list(logits)).mean(0)

@@ -1,1 +1,1 @@
-"""The forward pass of an encoder, and what is read from inside it."""
+"""The forward pass of an encoder, and quantities read from its layers."""

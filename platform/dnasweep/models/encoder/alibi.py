@@ -1,9 +1,9 @@
-"""Our RoBERTa without position embeddings, whose attention is biased by distance instead (ALiBi).
+"""A RoBERTa without position embeddings, with attention biased by distance instead (ALiBi).
 
-transformers has no such model. Its directories therefore name a model type of their own: transformers
-alone then refuses them with an error, where it would otherwise silently run a RoBERTa with random
-position embeddings. :func:`dnasweep.models.pretrained.checkpoint.load_classifier` opens them, and
-after :func:`register` so do transformers' Auto classes.
+transformers has no such model. Its directories therefore have a separate model type: transformers
+alone refuses them with an error, instead of silently running a RoBERTa with random position
+embeddings. :func:`dnasweep.models.pretrained.checkpoint.load_classifier` opens them, and after
+:func:`register` so do transformers' Auto classes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ RELOAD = (
 
 
 class AlibiRobertaConfig(RobertaConfig):
-    """A RoBERTa's configuration; `max_position_embeddings` is for the lengths it was trained on."""
+    """Configuration of the model; `max_position_embeddings` is the maximum length in training."""
 
     model_type = ALIBI
 
@@ -62,9 +62,9 @@ class AlibiRobertaForMaskedLM(RobertaForMaskedLM):
         input_ids
             Token ids, shape (rows, tokens).
         attention_mask
-            1 at real tokens, (rows, tokens); None when nothing is padded.
+            1 for real tokens, (rows, tokens); None without padding.
         **others
-            Refused where they would change the result.
+            Further arguments; refused if they would change the result.
         """
         _refuse(others, "labels")
         assert input_ids is not None
@@ -94,9 +94,9 @@ class AlibiRobertaForSequenceClassification(RobertaForSequenceClassification):
         Parameters
         ----------
         input_ids
-            Token ids, (rows, tokens); None where `inputs_embeds` is given.
+            Token ids, (rows, tokens); None if `inputs_embeds` is given.
         attention_mask
-            1 at real tokens, (rows, tokens); None when nothing is padded.
+            1 for real tokens, (rows, tokens); None without padding.
         inputs_embeds
             Token embeddings, (rows, tokens, hidden).
         **others
@@ -122,20 +122,20 @@ def _refuse(others: dict[str, Any], *names: str) -> None:
 
 
 def make_config(settings: dict[str, Any]) -> AlibiRobertaConfig:
-    """Return the configuration of a model whose attention is biased."""
+    """Return the configuration of a model with biased attention."""
     config = AlibiRobertaConfig(**settings)
     config.how_to_load = RELOAD
     return config
 
 
 def class_of(architecture: str) -> type[nn.Module] | None:
-    """Return the class of this name, where it is one of these."""
+    """Return the class of this name, or None if it is not one of these models."""
     known = (AlibiRobertaForMaskedLM, AlibiRobertaForSequenceClassification)
     return next((kind for kind in known if kind.__name__ == architecture), None)
 
 
 def register() -> None:
-    """Make transformers' Auto classes know these models."""
+    """Register these models with transformers' Auto classes."""
     AutoConfig.register(ALIBI, AlibiRobertaConfig, exist_ok=True)
     AutoModelForMaskedLM.register(AlibiRobertaConfig, AlibiRobertaForMaskedLM, exist_ok=True)
     AutoModelForSequenceClassification.register(

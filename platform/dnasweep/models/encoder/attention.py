@@ -1,8 +1,8 @@
-"""How much the first token attends to every other token.
+"""Attention of the first token to all tokens.
 
-Fused attention returns no weights. For a RoBERTa they are computed separately, layer by layer, at the
-first token alone where that is enough. Every other model runs its own `forward`, for this call with
-transformers' `eager` attention, which returns them.
+Fused attention returns no weights. For a RoBERTa, weights are computed separately, layer by layer,
+only at the first token if that is sufficient. All other models run their own `forward`,
+temporarily with transformers' `eager` attention, which returns weights.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from dnasweep.models.families.registry import family_of
 
 Layers = Literal["last", "all", "rollout"]
 MAX_WEIGHTS = 1 << 26
-"""Most attention weights in memory at once, where whole matrices are needed: 256 MB."""
+"""Maximum number of attention weights in memory at a time, for complete matrices: 256 MB."""
 
 
 def max_rows(model: Any, tokens: int, layers: Layers) -> int:
-    """Return how many rows of `tokens` tokens stay within `MAX_WEIGHTS`, at least 1.
+    """Return how many rows of `tokens` tokens fit within `MAX_WEIGHTS`, at least 1.
 
     Parameters
     ----------
@@ -55,15 +55,16 @@ def first_token_attention(
     model
         A classifier or masked language model of transformers, in evaluation mode.
     ids
-        Token ids, (rows, tokens), no more tokens than the model can read at once.
+        Token ids, (rows, tokens), with at most as many tokens as the model can read at once.
     attention
-        True at real tokens, (rows, tokens); None when nothing is padded. Padding, at the right end
-        only, gets attention 0.
+        True for real tokens, (rows, tokens); None without padding. Padding must be at the right
+        end and gets attention 0.
     layers
-        `last` is the last layer's, as DNABERT shows it (Ji et al. 2021; its sum over heads is this
-        mean times their number). `all` is the mean over the layers. `rollout` follows attention
-        through all layers: the product of half the weights and half the identity, which stands for
-        the residual connection (Abnar and Zuidema 2020).
+        `last` is the attention of the last layer, as shown by DNABERT (Ji et al. 2021; its sum
+        over heads is this mean times the number of heads). `all` is the mean over the layers.
+        `rollout` follows attention through all layers: the product over layers of the average of
+        the weights and the identity, which represents the residual connection (Abnar and Zuidema
+        2020).
 
     Returns
     -------
@@ -89,7 +90,7 @@ def first_token_attention(
 def _of_roberta(
     roberta: Any, ids: Tensor, attention: Tensor | None, layers: Layers
 ) -> Iterator[Tensor]:
-    """Yield the attention in the layers that count, at the first token alone unless followed through."""
+    """Yield the attention in the required layers, only at the first token except for rollout."""
     inputs = layer_inputs(roberta, ids, attention)
     for layer, x, mask in [last_layer(inputs)] if layers == "last" else inputs:
         yield _weights(layer, x, x if layers == "rollout" else x[:, :1], mask)
@@ -110,7 +111,7 @@ def _weights(layer: RobertaLayer, x: Tensor, queries: Tensor, mask: Tensor | Non
 
 
 def _first(weights: Tensor) -> Tensor:
-    """Return the first row of (rows, heads, m, tokens), mean over heads."""
+    """Return the first of m queries of (rows, heads, m, tokens), averaged over heads."""
     return weights[:, :, 0].float().mean(1)
 
 
@@ -143,7 +144,7 @@ def _eager_attention(model: Any, ids: Tensor, attention: Tensor | None) -> tuple
 
 @contextmanager
 def _eager(model: Any) -> Iterator[None]:
-    """Have a model of transformers compute attention in the way that returns its weights."""
+    """Let a transformers model compute attention in the way that returns its weights."""
     usual = model.config._attn_implementation
     model.set_attn_implementation("eager")
     try:

@@ -1,4 +1,4 @@
-"""What is said of bases and of bins: logits of tokens given to the bases that they cover."""
+"""Logits of bases and bins, from those of the tokens that cover them."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from dnasweep.tokens.corpus import Corpus
 
 
 class Spans(NamedTuple):
-    """The bases of the tokens of rows."""
+    """Base intervals of the tokens of rows."""
 
     starts: Tensor
     """First base of each token, (rows, tokens); 0 for special tokens and padding."""
     ends: Tensor
-    """One past its last base; 0 likewise."""
+    """One past the last base; 0 for special tokens and padding."""
     sizes: tuple[int, int] | None = None
-    """Bases of the longest row and of the widest token, or more, where they are known without asking a
-    device."""
+    """Numbers of bases of the longest row and of the widest token, or upper bounds, if known
+    without reading from a device."""
 
     def of(self, rows: Tensor | slice) -> Spans:
-        """Return those of some rows."""
+        """Return the spans of some rows."""
         return Spans(self.starts[rows], self.ends[rows], self.sizes)
 
 
@@ -40,7 +40,7 @@ def spans_of(corpus: Corpus, tokens: NDArray[np.int64], device: torch.device) ->
     corpus
         Tokens of many rows.
     tokens
-        Flat numbers of the tokens of some, (rows, tokens).
+        Flat token numbers of some rows, (rows, tokens).
     device
         Device of the result.
     """
@@ -50,12 +50,12 @@ def spans_of(corpus: Corpus, tokens: NDArray[np.int64], device: torch.device) ->
 
 
 def span_sizes(starts: Any, ends: Any) -> tuple[int, int]:
-    """Return the bases of the longest row and of the widest token.
+    """Return the numbers of bases of the longest row and of the widest token.
 
     Parameters
     ----------
     starts, ends
-        Starts and ends as in :class:`Spans`, of at least one row.
+        Starts and ends as in :class:`Spans`, for at least one row.
     """
     return int(ends.max()), int((ends - starts).max())
 
@@ -70,7 +70,8 @@ def base_logits(
 ) -> Tensor:
     """Return the class logits of each base, (rows, bases of the longest, classes), fp32.
 
-    A base has those of its place in the token that covers it, and where tokens overlap, the mean.
+    A base gets the logits of its position in the token that covers it; if tokens overlap, their
+    mean.
 
     Parameters
     ----------
@@ -89,7 +90,7 @@ def base_logits(
 
 
 def _over_bases(model: Any, token_logits: Tensor, spans: Spans) -> Tensor:
-    """Return the logits of each base, (rows, bases of the longest, classes), from those of the tokens."""
+    """Return the logits of each base, (rows, bases of the longest, classes), from token logits."""
     starts, ends, sizes = spans
     places = int(model.config.bases_per_token)
     each = token_logits.float().unflatten(-1, (places, -1))
@@ -103,9 +104,10 @@ def _over_bases(model: Any, token_logits: Tensor, spans: Spans) -> Tensor:
 
 
 def _means(logits: Tensor, index: Tensor, there: Tensor, number: int) -> Tensor:
-    """Return the means of logits by index, (number, classes); 0 where there are none.
+    """Return the means of logits by index, (number, classes); 0 for an index without logits.
 
-    What is not there goes into one more place, which is left out: so no shape depends on values.
+    Absent positions are added to an extra index, which is then removed, so shapes do not depend on
+    values.
     """
     flat = torch.where(there, index, number).flatten()
     own = logits.flatten(0, -2)
@@ -115,12 +117,12 @@ def _means(logits: Tensor, index: Tensor, there: Tensor, number: int) -> Tensor:
 
 
 class Places(NamedTuple):
-    """What a model has logits of in each row: its bases or its bins."""
+    """Logits of the bases or bins of each row."""
 
     logits: Tensor
-    """(rows, places of the longest, classes or outputs), fp32."""
+    """Logits, (rows, positions of the longest, classes or outputs), fp32."""
     there: Tensor
-    """Whether the row has the place, (rows, places)."""
+    """Whether the row has the position, (rows, positions)."""
 
 
 def place_logits(
@@ -131,7 +133,7 @@ def place_logits(
     ends: Tensor,
     sizes: tuple[int, int] | None = None,
 ) -> Places:
-    """Return the logits of each base or, of a model of bins, their means in each bin.
+    """Return the logits of each base or, for a model of bins, their means in each bin.
 
     Parameters
     ----------
@@ -144,7 +146,7 @@ def place_logits(
 
 
 def places_of(model: Any, token_logits: Tensor, spans: Spans) -> Places:
-    """Return the logits of each base or, of a model of bins, their means in each bin.
+    """Return the logits of each base or, for a model of bins, their means in each bin.
 
     Parameters
     ----------
@@ -153,7 +155,7 @@ def places_of(model: Any, token_logits: Tensor, spans: Spans) -> Places:
     token_logits
         Logits of the model's own forward pass, shape (rows, tokens, positions in a token x classes).
     spans
-        The bases of the tokens. Rows have at least as many bases as bins.
+        Base intervals of the tokens. Rows have at least as many bases as bins.
     """
     logits = _over_bases(model, token_logits, spans)
     lengths = spans.ends.amax(1)[:, None]
@@ -162,7 +164,7 @@ def places_of(model: Any, token_logits: Tensor, spans: Spans) -> Places:
     bins = getattr(model.config, BINS_PER_ROW, None)
     if not bins:
         return Places(logits, there)
-    # Bin k has the bases from k L / bins on, rounded down, as the bins that are learned.
+    # Bin k starts at base k L / bins, rounded down, like the bins in training.
     row = torch.arange(len(logits), device=logits.device)[:, None]
     index = row * bins + ((place + 1) * bins - 1) // lengths
     means = _means(logits, index, there, len(logits) * bins).view(len(logits), bins, -1)
@@ -170,14 +172,14 @@ def places_of(model: Any, token_logits: Tensor, spans: Spans) -> Places:
 
 
 def flat_predictions(predicted: Tensor, there: Tensor, places: int) -> Tensor:
-    """Return predictions of places as rows of one width, (rows, places x outputs), 0 where there is none.
+    """Return predictions of positions as rows of equal width, (rows, places x outputs), 0-filled.
 
     Parameters
     ----------
     predicted
-        (rows, places of the longest, outputs).
+        Predictions, (rows, positions of the longest, outputs).
     there
-        Whether the row has the place, (rows, places).
+        Whether the row has the position, (rows, positions).
     places
         Number of positions per row of the result, at least that of the longest row.
     """

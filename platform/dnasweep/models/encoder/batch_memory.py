@@ -1,4 +1,4 @@
-"""How many rows a forward pass takes within some memory, from a model's configuration."""
+"""Number of rows of a forward pass that fit into memory, from a model's configuration."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 from dnasweep.models.families.registry import family_of
 
 SHARE = 0.4
-"""Share of an accelerator's memory that a batch may take: two processes fit on one."""
+"""Fraction of an accelerator's memory that a batch may use, so two processes fit on one."""
 FLOAT = 4
-"""Bytes of a number; in bf16 half of them are read."""
+"""Bytes per number; in bf16 only half are used."""
 
 
 def bytes_per_token(config: Mapping[str, Any], num_tokens: int) -> float:
-    """Return the bytes that a forward pass without gradients needs at most for each token of a batch.
+    """Return the maximum bytes per token of a batch in a forward pass without gradients.
 
-    In a Transformer these are inputs, query, key and value, what attention gathers, and the inner
-    layer; no attention matrix is kept. Measured by the tests, for every family there is.
+    In a transformer these are inputs, query, key and value, attention output, and the inner layer;
+    no attention matrix is kept. Tests measure this for every model family.
 
     Parameters
     ----------
@@ -36,12 +36,12 @@ def bytes_per_token(config: Mapping[str, Any], num_tokens: int) -> float:
 
 
 def rows_within(num_bytes: float, config: Mapping[str, Any], num_tokens: int) -> int:
-    """Return how many rows of `num_tokens` tokens a forward pass takes within some memory, at least 1.
+    """Return how many rows of `num_tokens` tokens fit into memory in a forward pass, at least 1.
 
     Parameters
     ----------
     num_bytes
-        The memory.
+        Available memory in bytes.
     config, num_tokens
         As for :func:`bytes_per_token`.
     """

@@ -10,10 +10,11 @@ from dnasweep.models.families.lengths import UNBOUNDED
 from dnasweep.models.families.registry import family_of
 
 ALIBI = "dnasweep-alibi-roberta"
-"""Model type, in `config.json`, of our RoBERTa whose attention is biased by distance."""
+"""Model type, in `config.json`, of the RoBERTa with attention biased by distance."""
 WINDOWS = "dnasweep_windows"
-"""Name in `config.json` of how longer sequences are read: the `tokens` of a window and the `pool`."""
-# Their first position is the one after the id of the padding token.
+"""Setting in `config.json` for reading longer sequences: the `tokens` of a window and the
+`pool`."""
+# In these models, the first position is the one after the id of the padding token.
 _OFFSET = (
     "camembert",
     "data2vec-text",
@@ -31,7 +32,7 @@ _OFFSET = (
 
 
 def tokens_at_once(config: Mapping[str, Any]) -> int:
-    """Return the most tokens of one forward pass, special tokens counted.
+    """Return the maximum number of tokens of a forward pass, including special tokens.
 
     Parameters
     ----------
@@ -42,25 +43,25 @@ def tokens_at_once(config: Mapping[str, Any]) -> int:
         return UNBOUNDED
     if (family := family_of(config)) is not None:
         return family.tokens(config)
-    # A GPT-2 calls them n_positions.
+    # GPT-2 calls this n_positions.
     positions = config.get("max_position_embeddings", config.get("n_positions"))
     if positions is None:
         return UNBOUNDED
     offset = 0
     if config.get("model_type") in _OFFSET:
-        # An MPNet counts from 2, whatever its padding token.
+        # MPNet counts from 2, whatever its padding token.
         pad = None if config.get("model_type") == "mpnet" else config.get("pad_token_id")
         offset = (1 if pad is None else int(pad)) + 1
     return int(positions) - offset
 
 
 def capacity(config: Mapping[str, Any]) -> int:
-    """Return the most tokens of a sequence: any number where it is read in windows."""
+    """Return the maximum number of tokens of a sequence, which is unlimited with windows."""
     return UNBOUNDED if config.get(WINDOWS) else tokens_at_once(config)
 
 
 def check_fits(max_tokens: int, num_tokens: int) -> None:
-    """Raise :class:`InputError` where `num_tokens` is more than a model's `max_tokens` positions."""
+    """Raise :class:`InputError` if `num_tokens` is more than a model's `max_tokens` positions."""
     if num_tokens > max_tokens:
         raise InputError(
             f"the longest sequence has {num_tokens} tokens, but the model reads at most "

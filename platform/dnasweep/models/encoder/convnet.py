@@ -1,10 +1,10 @@
-"""A small convolutional network over single bases: the reference that encoders have to beat.
+"""A small convolutional network over single bases: a baseline for encoders.
 
-A first layer of wide filters finds motifs, residual layers of growing dilation see how they stand to each
-other (77 bases together), and the head reads the strongest and the mean activation of each channel, so that
-neither length nor position matters. It has some 0.3 million parameters, and is trained on the labelled rows
-alone. Networks of this kind won or tied many benchmarks of this field (Grešová et al. 2023, Genomic
-Benchmarks; Basset, Kelley et al. 2016).
+A first layer of wide filters finds motifs, residual layers of increasing dilation detect their
+arrangement (receptive field: 77 bases), and the head uses the maximum and the mean activation of
+each channel, so neither length nor position matters. The network has about 0.3 million parameters,
+and is trained only on the labelled rows. Networks of this kind won or tied many benchmarks of this
+field (Grešová et al. 2023, Genomic Benchmarks; Basset, Kelley et al. 2016).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ RELOAD = (
 
 
 class ConvNetConfig(PreTrainedConfig):
-    """Its configuration: channels are `hidden_size`, dilated layers `num_hidden_layers`."""
+    """Configuration: `hidden_size` channels and `num_hidden_layers` dilated layers."""
 
     model_type = CONVNET
     vocab_size: int = 9
@@ -63,7 +63,7 @@ class _Layer(nn.Module):
 
 
 def _convolve(conv: nn.Conv1d, x: Tensor, real: Tensor | None) -> Tensor:
-    """Return a convolution over tokens, (rows, tokens, channels), for which padding is zero."""
+    """Return a convolution over tokens, (rows, tokens, channels), with padding set to zero."""
     if real is not None:
         x = x * real
     return conv(x.transpose(1, 2)).transpose(1, 2)
@@ -95,8 +95,9 @@ class ConvNetModel(_ConvNet):
         return self.word_embeddings
 
     def _init_weights(self, module: nn.Module) -> None:
-        # torch's own start of convolutions and embeddings; small normal ones, as of a transformer, leave
-        # a stack without normalised inputs nearly silent.
+        # Use torch's own initialisation of convolutions and embeddings; with small normal weights,
+        # as in a transformer, activations would nearly vanish in a stack without normalised
+        # inputs.
         if isinstance(module, nn.Conv1d | nn.LayerNorm | nn.Embedding):
             module.reset_parameters()
 
@@ -113,7 +114,7 @@ class ConvNetModel(_ConvNet):
         input_ids
             Token ids, shape (rows, tokens).
         attention_mask
-            1 at real tokens, (rows, tokens); None when nothing is padded.
+            1 for real tokens, (rows, tokens); None without padding.
         **others
             Further arguments; refused if they would change the result.
         """
@@ -128,7 +129,7 @@ class ConvNetModel(_ConvNet):
 
 
 class ConvNetForSequenceClassification(_ConvNet):
-    """The classifier: a linear layer on the largest and the mean activation of each channel."""
+    """The classifier: a linear layer on the maximum and the mean activation of each channel."""
 
     def __init__(self, config: ConvNetConfig) -> None:
         super().__init__(config)
@@ -162,13 +163,13 @@ class ConvNetForSequenceClassification(_ConvNet):
 
 
 def class_of(architecture: str) -> type[nn.Module] | None:
-    """Return the class of this name, where it is one of these."""
+    """Return the class of this name, or None if it is not one of these models."""
     found = ConvNetForSequenceClassification
     return found if found.__name__ == architecture else None
 
 
 def register() -> None:
-    """Make transformers' Auto classes know these models."""
+    """Register these models with transformers' Auto classes."""
     AutoConfig.register(CONVNET, ConvNetConfig, exist_ok=True)
     AutoModelForSequenceClassification.register(
         ConvNetConfig, ConvNetForSequenceClassification, exist_ok=True

@@ -1,9 +1,9 @@
 """The forward pass of any encoder: vocabulary logits at chosen positions, and class logits of rows.
 
-A RoBERTa is run layer by layer (:mod:`dnasweep.models.encoder.roberta`), which computes only what is
-read here, and gives the same numbers as the model's own `forward`. Every other model runs its own
-`forward`. Where a model's configuration says so, sequences that are longer than the model can read
-are cut into windows.
+A RoBERTa is run layer by layer (:mod:`dnasweep.models.encoder.roberta`), which computes only the
+required outputs, and gives the same numbers as the model's own `forward`. All other models run
+their own `forward`. If a model's configuration says so, sequences that are too long for the model
+are divided into windows.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from dnasweep.models.families.registry import (
 )
 
 POOLER = ("pooler.",)
-"""What names of an encoder's weights begin with that a classifier trains with its head; masked
-language models lack them."""
+"""Prefixes of encoder weights that a classifier trains together with its head, and that masked
+language models do not have."""
 _VOCABULARY_HEADS = {
     "bert": "cls",
     "albert": "predictions",
@@ -53,8 +53,8 @@ _IGNORE_PADDING = frozenset(
     "gte jina_embeddings_v3 layoutlm megatron-bert modernbert mpnet nomic_bert rembert roberta "
     "roberta-prelayernorm roc_bert roformer xlm-roberta xlm-roberta-xl".split()
 ) | {CONVNET, *(family.model_type for family in FAMILIES)}
-"""Model types whose values for a row do not depend on how far it is padded. In others, padding gets
-into convolutions, Fourier transforms or landmarks, so they are given rows of one length at a time."""
+"""Model types whose values for a row do not depend on padding. In others, padding affects
+convolutions, Fourier transforms or landmarks, so they are given rows of equal length."""
 
 
 def masked_logits(model: Any, ids: Tensor, attention: Tensor | None, positions: Tensor) -> Tensor:
@@ -63,14 +63,14 @@ def masked_logits(model: Any, ids: Tensor, attention: Tensor | None, positions: 
     Parameters
     ----------
     model
-        A masked language model of transformers.
+        A transformers masked language model.
     ids
         Token ids, shape (rows, tokens).
     attention
-        True at real tokens, shape (rows, tokens); None without padding.
+        True for real tokens, shape (rows, tokens); None without padding.
     positions
-        Flat positions `row * tokens + token`, (m,). In a row that is read in windows, the logits of
-        a position are those of the window whose middle is nearest to it.
+        Flat positions `row * tokens + token`, (m,). In a row that is read in windows, the logits
+        of a position come from the window whose middle is nearest.
     """
     tokens = _window_tokens(model, ids)
     if tokens is not None:
@@ -92,7 +92,7 @@ def token_logits(model: Any, ids: Tensor) -> Tensor:
     Parameters
     ----------
     model
-        A language model of transformers; rows are read as a whole, never in windows.
+        A transformers language model; rows are read as a whole, never in windows.
     ids
         Token ids of rows without padding, (rows, tokens).
     """
@@ -109,8 +109,8 @@ def class_logits(model: Any, ids: Tensor, attention: Tensor | None) -> Tensor:
     ids
         Token ids, shape (rows, tokens).
     attention
-        True at real tokens, (rows, tokens); None when nothing is padded. Padding is at the right
-        end only.
+        True for real tokens, (rows, tokens); None without padding. Padding must be at the right
+        end.
     """
     if getattr(model.config, "bases_per_token", None):
         raise ValueError("a classifier of bases has no logits of rows")
@@ -121,7 +121,8 @@ def class_logits(model: Any, ids: Tensor, attention: Tensor | None) -> Tensor:
     if pool_of(model) == "hidden":
         states = _of_windows(_head_input, model, windows, len(ids))
         return _class_head(model, mean_over_windows(states, windows))
-    # Differences of mean logits are mean differences of logits: for two classes, the mean log odds.
+    # The difference of mean logits is the mean difference of logits: for two classes, the mean log
+    # odds.
     return mean_over_windows(_of_windows(_row_logits, model, windows, len(ids)), windows)
 
 
@@ -131,11 +132,11 @@ def last_hidden_state(model: Any, ids: Tensor, attention: Tensor | None) -> Tens
     Parameters
     ----------
     model
-        A model of transformers with any head; rows are read as a whole, never in windows.
+        A transformers model with any head; rows are read as a whole, never in windows.
     ids
         Token ids, shape (rows, tokens).
     attention
-        True at real tokens, shape (rows, tokens); None without padding.
+        True for real tokens, shape (rows, tokens); None without padding.
     """
     if is_roberta(model):
         positions = torch.arange(ids.numel(), device=ids.device)
@@ -150,10 +151,10 @@ def _of_windows(
     windows: Windows,
     rows: int,
 ) -> Tensor:
-    """Return what `compute` gives for each window, (windows, columns).
+    """Return the result of `compute` for each window, (windows, columns).
 
-    Without gradients, a forward pass takes as many windows as the batch has rows, so that evaluation
-    and prediction need no more memory for long sequences than for others.
+    Without gradients, a forward pass has as many windows as the batch has rows, so evaluation and
+    prediction need no more memory for long sequences than for others.
     """
     if torch.is_grad_enabled():
         return compute(model, windows.ids, windows.attention)
@@ -164,7 +165,7 @@ def _of_windows(
 
 
 def set_windows(settings: Any, pool: str, tokens: int) -> None:
-    """Have a model read sequences of more than `tokens` tokens in windows, unless `pool` is `none`.
+    """Let a model read sequences of more than `tokens` tokens in windows, unless `pool` is `none`.
 
     Parameters
     ----------
@@ -173,12 +174,12 @@ def set_windows(settings: Any, pool: str, tokens: int) -> None:
     pool
         Quantity averaged over the windows: `log-odds`, `hidden`, or `none` for no windows.
     tokens
-        Tokens of a window, special tokens counted.
+        Number of tokens per window, including special tokens.
 
     Raises
     ------
     InputError
-        When the hidden states of this type of model cannot be averaged.
+        If the hidden states of this type of model cannot be averaged.
     """
     if pool == "none":
         return
@@ -193,13 +194,13 @@ def set_windows(settings: Any, pool: str, tokens: int) -> None:
 
 
 def pool_of(model: Any) -> str | None:
-    """Return what is averaged over the windows of a long sequence; None where there are none."""
+    """Return the quantity averaged over the windows of a long sequence; None without windows."""
     settings = getattr(model.config, WINDOWS, None)
     return None if settings is None else str(settings["pool"])
 
 
 def _window_tokens(model: Any, ids: Tensor) -> int | None:
-    """Return the tokens of a window where a batch has to be read in windows, else None."""
+    """Return the number of tokens per window if a batch must be read in windows, else None."""
     settings = getattr(model.config, WINDOWS, None)
     if settings is None or ids.shape[1] <= settings["tokens"]:
         return None
@@ -221,7 +222,7 @@ def _run(model: Any, ids: Tensor, attention: Tensor | None, output: str) -> Tens
     for length in lengths.unique().tolist():
         rows = (lengths == length).nonzero()[:, 0]
         value = getattr(model(input_ids=ids[rows, :length]), output)
-        # Values of single tokens are padded again to the width of the batch.
+        # Values of tokens are padded again to the width of the batch.
         missing = ids.shape[1] - length
         values.append(F.pad(value, (0, 0, 0, missing)) if value.ndim == 3 else value)
         order.append(rows)
@@ -235,7 +236,7 @@ def _row_logits(model: Any, ids: Tensor, attention: Tensor | None) -> Tensor:
 
 
 def _head_input(model: Any, ids: Tensor, attention: Tensor | None) -> Tensor:
-    """Return what the classification head reads of each row, (rows, hidden)."""
+    """Return the input of the classification head for each row, (rows, hidden)."""
     if is_roberta(model):
         return first_hidden_state(model.roberta, ids, attention)
     if model.config.model_type in _POOLED_HEADS:

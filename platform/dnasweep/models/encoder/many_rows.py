@@ -1,14 +1,14 @@
 """The forward pass of a classifier over very many rows on a CPU, such as the windows of a genome.
 
-The logits are those of the model's own forward pass, up to rounding. All rows are made of a few
-thousand tokens, so the first layer's query, key and value need no matrix product for each row. The
-layer's input is the normalised sum of a token's embedding a and a position's b; with the norm's weight
-multiplied into W, the product is
+The logits equal those of the model's own forward pass, up to rounding. All rows consist of a few
+thousand different tokens, so the query, key and value of the first layer need no matrix product
+per row. The layer's input is the normalised sum of a token's embedding a and a position's b; with
+the norm's weight multiplied into W, the product is
 
     (W a + W b - mean(a + b) W 1) / deviation(a + b) + constant,
 
-where W a is computed once for each token and W b once for each position. The last layer is computed
-at [CLS] alone, as in :mod:`dnasweep.models.encoder.perturbations`.
+where W a is computed once for each token and W b once for each position. The last layer is
+computed only at [CLS], as in :mod:`dnasweep.models.encoder.perturbations`.
 """
 
 from __future__ import annotations
@@ -33,22 +33,23 @@ from dnasweep.models.encoder.perturbations import (
 from dnasweep.models.encoder.precision import Precision
 
 MAX_BYTES = 1 << 26
-"""Largest table of tokens: looking up in a larger one costs as much as it saves."""
+"""Maximum size of the table of tokens; looking up values in a larger one costs as much as it
+saves."""
 ACCELERATOR_TOKENS = 1 << 16
-"""Most tokens of a batch on an accelerator: enough for full speed."""
+"""Maximum number of tokens per batch on an accelerator: enough for full speed."""
 
 
 def forward_of(
     model: PreTrainedModel, precision: Precision
 ) -> Callable[[Tensor, Tensor | None], Tensor]:
-    """Return the fastest function from ids and attention, as `class_logits` takes them, to logits.
+    """Return the fastest function with the arguments ids and attention of `class_logits`.
 
     Parameters
     ----------
     model
         A classifier in evaluation mode, on its device.
     precision
-        Arithmetic of the forward pass.
+        Precision of the forward pass.
     """
     plain = partial(class_logits, model)
     if is_accelerator(model.device) or precision == "bf16":
@@ -63,7 +64,7 @@ def forward_of(
 def rows_per_batch(num_tokens: int, device: torch.device, config: Mapping[str, Any]) -> int:
     """Return how many rows of `num_tokens` tokens make up a batch.
 
-    It is the same at every call, so that a value does not depend on what else the device is used for.
+    The number is the same at every call, so values do not depend on other uses of the device.
 
     Parameters
     ----------
@@ -72,7 +73,7 @@ def rows_per_batch(num_tokens: int, device: torch.device, config: Mapping[str, A
     device
         Device of the model.
     config
-        Its `config.json`.
+        Content of its `config.json`.
     """
     if not is_accelerator(device):
         return max(1, CPU_TOKENS // num_tokens)
@@ -90,7 +91,7 @@ class ManyRows(RobertaPerturbedForward):
     Parameters
     ----------
     model
-        In evaluation mode, in fp32; its weights are read, not changed.
+        Model in evaluation mode and fp32; its weights are not changed.
     """
 
     @torch.inference_mode()

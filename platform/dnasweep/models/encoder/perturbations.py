@@ -1,8 +1,9 @@
 """The forward pass of a classifier over many perturbations of the same sequences.
 
-A perturbation of a sequence replaces some of its tokens, by the mask token or by those of a reference.
-The logits are those of the model's own forward pass, which is what any model but a RoBERTa runs. For
-a RoBERTa, work that perturbations share is done once, and work whose result nobody reads is left out:
+A perturbation of a sequence replaces some of its tokens by the mask token or by those of a
+reference. The logits equal those of the model's own forward pass, which all models except RoBERTa
+run. For a RoBERTa, work shared by perturbations is done once, and results that are not used are
+not computed:
 
 - a position of the input has few possible tokens (its own, or a reference's), so the embeddings and
   the first layer's query, key and value are computed once for each position and token, and gathered;
@@ -29,9 +30,9 @@ from dnasweep.models.encoder.forward import class_logits, pool_of
 from dnasweep.models.encoder.roberta import after_attention, embed
 
 CPU_TOKENS = 3072
-"""Tokens of a batch on a CPU: enough for full speed, small enough for the caches."""
+"""Number of tokens per batch on a CPU: enough for full speed, small enough for the caches."""
 CPU_TOKENS_AT_ONCE = 1024
-"""Tokens of a batch that go through the feed-forward part together there."""
+"""Number of tokens that are processed together by the feed-forward part on a CPU."""
 
 
 def perturbed_forward(model: PreTrainedModel) -> RobertaPerturbedForward | PlainPerturbedForward:
@@ -42,13 +43,13 @@ def perturbed_forward(model: PreTrainedModel) -> RobertaPerturbedForward | Plain
 
 
 class PlainPerturbedForward:
-    """Any classifier; each perturbation is run through its own forward pass."""
+    """Any classifier; perturbations use its own forward pass."""
 
     def __init__(self, model: PreTrainedModel) -> None:
         self.model = model
 
     def tables(self, ids: Tensor) -> Tensor:
-        """Return the token at every row of :meth:`RobertaPerturbedForward.tables`."""
+        """Return the token for every row of :meth:`RobertaPerturbedForward.tables`."""
         return ids.flatten()
 
     def logits(self, tables: Tensor, rows: Tensor) -> Tensor:
@@ -56,20 +57,20 @@ class PlainPerturbedForward:
         return class_logits(self.model, tables[rows], None)
 
     def places(self, tables: Tensor, rows: Tensor, spans: Spans) -> Places:
-        """Return the logits of the bases or bins of perturbed rows, of a classifier of bases.
+        """Return the logits of the bases or bins of perturbed rows, for a classifier of bases.
 
         Parameters
         ----------
         tables, rows
-            As of :meth:`logits`.
+            As for :meth:`logits`.
         spans
-            The bases of the tokens, which stay those of the sequence whatever stands in their place.
+            Base intervals of the tokens, which are those of the original sequence.
         """
         return place_logits(self.model, tables[rows], None, *spans)
 
 
 class Tables(NamedTuple):
-    """First-layer inputs of every token that may stand at a position."""
+    """First-layer inputs of every token that may be at a position."""
 
     embedded: Tensor
     """(sequences * choices * tokens, hidden)."""
@@ -83,7 +84,7 @@ class RobertaPerturbedForward:
     Parameters
     ----------
     model
-        In evaluation mode, on the device it is to run on; its weights are read, not changed.
+        Model in evaluation mode, on its device; its weights are not changed.
     """
 
     def __init__(self, model: RobertaForSequenceClassification) -> None:
@@ -93,7 +94,7 @@ class RobertaPerturbedForward:
         self.projections = [_projection(layer) for layer in self.layers]
 
     def tables(self, ids: Tensor) -> Tables:
-        """Return the tables of token ids, (sequences, choices, tokens), choice 0 the token itself."""
+        """Return the tables of token ids, (sequences, choices, tokens); choice 0 is the original."""
         embedded = embed(self.model.roberta, ids.flatten(0, 1)).flatten(0, 1)
         if len(self.layers) == 1:
             return Tables(embedded, embedded)

@@ -1,4 +1,4 @@
-"""On which device and in which arithmetic something is computed; importing this needs no torch."""
+"""Choice of device and precision; importing this module needs no torch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Precision = Literal["auto", "fp32", "bf16"]
 
 
 class ResolvePrecision(Protocol):
-    """Returns what `auto` stands for, which has to be known before anything is named by it."""
+    """Returns the precision that `auto` means, which must be known before keys depend on it."""
 
     def __call__(
         self, asked: Precision, *, gpus: float | None, address: str | None
@@ -25,16 +25,16 @@ class ResolvePrecision(Protocol):
 def resolve_here(
     asked: Precision, *, gpus: float | None, address: str | None = None
 ) -> Literal["fp32", "bf16"]:
-    """Return the arithmetic of what is computed on this machine.
+    """Return the precision of computations on this machine.
 
     Parameters
     ----------
     asked
-        `auto` is bf16 where it computes on GPUs.
+        Requested precision; `auto` is bf16 on GPUs that support it.
     gpus
-        GPUs of a worker as asked for; None: some wherever there are any.
+        Requested number of GPUs per worker; None: GPUs are used if there are any.
     address
-        A cluster, which is not asked.
+        Ray cluster; ignored here.
     """
     if asked != "auto":
         return asked
@@ -43,12 +43,12 @@ def resolve_here(
 
 def this_machine_has_bf16() -> bool:
     """Return whether this machine has a GPU that computes in bf16."""
-    # Without a driver torch, which takes seconds to import, need not be asked.
+    # Without a driver there is no need to import torch, which takes seconds.
     return has_gpu_driver() and has_bf16(best_device())
 
 
 def precision_on_device(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]:
-    """Return the arithmetic to use: `auto` is bf16 on a GPU that has it, fp32 elsewhere."""
+    """Return the precision to use: `auto` is bf16 on a GPU that supports it, fp32 elsewhere."""
     if precision != "auto":
         return precision
     return "bf16" if has_bf16(device) else "fp32"
@@ -56,7 +56,7 @@ def precision_on_device(precision: Precision, device: torch.device) -> Literal["
 
 @contextlib.contextmanager
 def autocast(device: torch.device, precision: Precision) -> Iterator[None]:
-    """Run the block in bf16 where `precision` resolves to it; weights stay fp32."""
+    """Run the block in bf16 if `precision` resolves to it; weights stay fp32."""
     import torch
 
     if precision_on_device(precision, device) == "fp32":

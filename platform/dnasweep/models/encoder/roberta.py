@@ -1,12 +1,13 @@
 """A RoBERTa layer by layer, with learned positions or with attention biased by distance (ALiBi).
 
-What a caller does not read is not computed: the last layer's output at other positions, the attention
-mask of batches without padding, the position ids. Every weight stays where transformers put it, so
-the model can be saved, loaded and run by transformers alone.
+Values that the caller does not use are not computed: the last layer's output at other positions,
+the attention mask of batches without padding, the position ids. All weights remain in their place
+in the transformers model, so it can be saved, loaded and run by transformers alone.
 
-ALiBi (Press et al. 2022), here in both directions: the attention score of head h between the tokens i
-and j is lowered by slope(h) * |i - j|. Nothing else tells the model where a token is, so it reads
-sequences of any length; how well it does on lengths that it was not trained on has to be tested.
+ALiBi (Press et al. 2022), is used here in both directions: the attention score of head h between
+tokens i and j is reduced by slope(h) * |i - j|. The model has no other information about
+positions, so it can read sequences of any length; its performance on lengths not used in training
+must be tested.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ from dnasweep.models.families.distance_bias import bias_of
 
 
 def is_roberta(model: Any) -> bool:
-    """Return whether the model is a RoBERTa, which is run layer by layer here."""
+    """Return whether the model is a RoBERTa, which this module runs layer by layer."""
     ours = bool(getattr(model, "layer_by_layer", False))
     return ours or isinstance(model, RobertaForMaskedLM | RobertaForSequenceClassification)
 
 
 def attention_bias(roberta: Any, tokens: int) -> Tensor:
-    """Return the bias of a model for `tokens` tokens; the model keeps the longest one so far."""
+    """Return the bias of a model for `tokens` tokens; the model caches the longest one so far."""
     device = roberta.device
     kept: Tensor | None = getattr(roberta, "kept_bias", None)
     if kept is None or kept.device != device or kept.shape[-1] < tokens:
@@ -50,14 +51,14 @@ def embed(roberta: RobertaModel, ids: Tensor | None, embeddings: Tensor | None =
     roberta
         RoBERTa encoder.
     ids
-        Token ids, (rows, tokens); None where `embeddings` is given.
+        Token ids, (rows, tokens); None if `embeddings` is given.
     embeddings
         Token embeddings to use instead of those of `ids`, (rows, tokens, hidden).
     """
     part = roberta.embeddings
     x = part.word_embeddings(ids) if embeddings is None else embeddings
     added = part.token_type_embeddings.weight[0]
-    # A model whose attention is biased by distance has no position embeddings.
+    # A model with attention biased by distance has no position embeddings.
     if part.position_embeddings is not None:
         first = part.padding_idx + 1
         added = part.position_embeddings.weight[first : first + x.shape[1]] + added
@@ -103,7 +104,7 @@ def layer_inputs(
     attention: Tensor | None,
     embeddings: Tensor | None = None,
 ) -> Iterator[tuple[RobertaLayer, Tensor, Tensor | None]]:
-    """Yield each layer, what it reads (rows, tokens, hidden), and its attention mask.
+    """Yield each layer, its input (rows, tokens, hidden), and its attention mask.
 
     The last layer is not run.
 
@@ -112,12 +113,12 @@ def layer_inputs(
     roberta, ids, embeddings
         As for :func:`embed`.
     attention
-        True at real tokens, shape (rows, tokens); None without padding.
+        True for real tokens, shape (rows, tokens); None without padding.
 
     Yields
     ------
     tuple
-        The mask is boolean, or of floats to add to the scores; None where there is none.
+        The mask is boolean, or has floats to add to the scores; None without a mask.
     """
     x = embed(roberta, ids, embeddings)
     mask = None if attention is None else attention[:, None, None, :]
@@ -134,7 +135,7 @@ def layer_inputs(
 def last_layer(
     inputs: Iterator[tuple[RobertaLayer, Tensor, Tensor | None]],
 ) -> tuple[RobertaLayer, Tensor, Tensor | None]:
-    """Run all layers of :func:`layer_inputs` but the last one; return it, its input and its mask."""
+    """Run all layers of :func:`layer_inputs` except the last; return it, its input and its mask."""
     return deque(inputs, maxlen=1)[0]
 
 
@@ -150,7 +151,7 @@ def hidden_states_at(
     ids
         Token ids, shape (rows, tokens).
     attention
-        True at real tokens, shape (rows, tokens); None without padding.
+        True for real tokens, shape (rows, tokens); None without padding.
     positions
         Flat positions `row * tokens + token`, (m,).
     """

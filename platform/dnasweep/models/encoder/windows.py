@@ -1,9 +1,10 @@
-"""Sequences that are longer than the model can read, cut into windows that overlap by half.
+"""Division of sequences that are too long for a model into windows that overlap by half.
 
-A row with N tokens between its first and its last special token is cut into windows of W tokens,
-one every W / 2 tokens; the last window is moved back so that it ends where the row ends. Each window
-gets the row's special tokens. A row that fits is its own single window. So the windows of a row
-depend on that row alone, and an average over them does not depend on the rest of the batch.
+A row with N tokens between its first and its last special token is divided into windows of W
+tokens, one every W / 2 tokens; the last window is shifted back to end at the end of the row. Each
+window gets the special tokens of the row. A row that fits is a single window. The windows of a row
+therefore depend only on this row, and an average over them does not depend on the rest of the
+batch.
 """
 
 from __future__ import annotations
@@ -20,27 +21,27 @@ class Windows(NamedTuple):
     ids: Tensor
     """Token ids, (windows, tokens)."""
     attention: Tensor | None
-    """True at real tokens, (windows, tokens); None when nothing is padded."""
+    """True for real tokens, (windows, tokens); None without padding."""
     row: Tensor
     """Row of each window, (windows,)."""
     rank: Tensor
     """Number of each window within its row, from 0, (windows,)."""
     starts: Tensor
-    """Where each possible window of a row starts, in tokens after the first special token,
-    (rows, most windows of a row)."""
+    """Start of each possible window of a row, in tokens after the first special token, (rows,
+    maximum number of windows per row)."""
     number: Tensor
-    """Windows of each row, (rows,)."""
+    """Number of windows of each row, (rows,)."""
 
 
 def cut(ids: Tensor, attention: Tensor | None, tokens: int, pad_id: int) -> Windows:
-    """Cut rows into windows of at most `tokens` tokens, special tokens counted.
+    """Divide rows into windows of at most `tokens` tokens, including special tokens.
 
     Parameters
     ----------
     ids
         Token ids, shape (rows, tokens).
     attention
-        True at real tokens, shape (rows, tokens); None without padding.
+        True for real tokens, shape (rows, tokens); None without padding.
     tokens
         Number of tokens, at least 3.
     pad_id
@@ -71,14 +72,14 @@ def cut(ids: Tensor, attention: Tensor | None, tokens: int, pad_id: int) -> Wind
 def mean_over_windows(values: Tensor, windows: Windows) -> Tensor:
     """Return the mean of the windows' values for each row, (rows, columns)."""
     rows, most = windows.starts.shape
-    # Not index_add, which on a GPU sums in an order that changes between runs.
+    # index_add is not used, because on a GPU its order of summation changes between runs.
     spread = values.new_zeros(rows, most, values.shape[1])
     spread[windows.row, windows.rank] = values
     return spread.sum(1) / windows.number[:, None]
 
 
 def nearest(windows: Windows, positions: Tensor, width: int) -> Tensor:
-    """Return where positions of rows are in the windows whose middle is nearest to them.
+    """Return the locations of row positions in the windows with the nearest middle.
 
     Parameters
     ----------
@@ -87,7 +88,7 @@ def nearest(windows: Windows, positions: Tensor, width: int) -> Tensor:
     positions
         Flat positions `row * width + token` in the rows, (m,).
     width
-        Tokens of a row of the batch, padding counted.
+        Number of tokens per row of the batch, including padding.
 
     Returns
     -------

@@ -1,6 +1,7 @@
 """The training loop, for pretraining and fine-tuning, on one worker and on many.
 
-`train.py` is the loop; `loop.py` one step of it; `schedule.py` says what every step does, `guard.py` when
-to give up; `train_state.py` is what a training goes on from, `train_state_storage.py` where that is kept;
-`rows.py` is what a task has to offer; `tuning.py` chooses the weights that are trained.
+`train.py` contains the loop and `loop.py` one step of it; `schedule.py` plans every step;
+`guard.py` decides when to stop early; `train_state.py` defines the state from which training
+resumes, and `train_state_storage.py` stores it; `rows.py` defines the interface of tasks;
+`tuning.py` selects the weights to train.
 """

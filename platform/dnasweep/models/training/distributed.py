@@ -1,7 +1,8 @@
-"""This process among the workers of a training, and the device it computes on.
+"""This process in a group of training workers, and its device.
 
-Everything that depends on the number of workers goes through :class:`DistributedContext`, so the rest
-of the training reads as if there were one process. Reductions over a single process cost nothing.
+Everything that depends on the number of workers goes through :class:`DistributedContext`, so the
+rest of the training code is written as for a single process. Reductions over a single process cost
+nothing.
 """
 
 from __future__ import annotations
@@ -19,25 +20,25 @@ from dnasweep.devices import best_device, is_accelerator, peak_memory
 
 @dataclass(frozen=True, kw_only=True)
 class DistributedContext:
-    """This process among the workers of one training."""
+    """This process in the group of workers of one training run."""
 
     rank: int = 0
     """Number of this worker, from 0."""
     world_size: int = 1
-    """Workers in all."""
+    """Total number of workers."""
     device: torch.device = field(default_factory=best_device)
     """Device of this worker."""
 
     @classmethod
     def current(cls, device: torch.device | str | None = None) -> DistributedContext:
-        """Return the context of the initialised process group; without one, of a single process."""
+        """Return the context of the initialised process group, else of one process."""
         chosen = best_device() if device is None else torch.device(device)
         if dist.is_available() and dist.is_initialized():
             return cls(rank=dist.get_rank(), world_size=dist.get_world_size(), device=chosen)
         return cls(device=chosen)
 
     def all_reduce_sum_(self, tensor: torch.Tensor) -> torch.Tensor:
-        """Replace `tensor` (on this worker's device) by its sum over the workers; return it."""
+        """Replace `tensor` (on this worker's device) by its sum over all workers, return it."""
         if self.world_size > 1:
             dist.all_reduce(tensor)
         return tensor
@@ -51,16 +52,16 @@ class DistributedContext:
         return float(tensor.item())
 
     def gather_rows(self, index: np.ndarray, values: np.ndarray, total: int) -> np.ndarray:
-        """Put together an array of which each worker has some rows.
+        """Assemble an array from the rows of all workers.
 
         Parameters
         ----------
         index
-            Row numbers of `values` in the whole array, (n,); no row may be on two workers.
+            Row numbers of `values` in the complete array, (n,); each row is on at most one worker.
         values
             Shape (n, columns), floats.
         total
-            Rows of the whole array.
+            Number of rows of the complete array.
 
         Returns
         -------
@@ -80,9 +81,9 @@ class DistributedContext:
             dist.barrier()
 
     def peak_memory_bytes(self) -> int:
-        """Return the most memory one worker has used: allocated on an accelerator, else resident in RAM.
+        """Return the peak memory of one worker: allocated on an accelerator, else resident in RAM.
 
-        The resident size is the high-water mark of the whole process since it began.
+        The resident size is the maximum of the whole process since its start.
         """
         if is_accelerator(self.device):
             peak = peak_memory(self.device)

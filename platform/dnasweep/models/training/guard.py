@@ -1,6 +1,6 @@
-"""When to give up a training: it has diverged, or it calls every row the same class.
+"""Early end of training: after divergence, or if all predictions collapse.
 
-Both end a trial with an outcome that says so, never with an exception, and with finite metrics.
+Both end a trial with a corresponding outcome and finite metrics, never with an exception.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from typing import Any
 from dnasweep.tasks.task import Task
 
 WINDOW = 20
-"""Steps over which the training loss is averaged before it counts as exploded."""
+"""Number of steps over which the training loss is averaged to detect an explosion."""
 EXPLOSION = 4.0
-"""A loss of so many times that of guessing uniformly has exploded."""
+"""Ratio of the loss to that of guessing uniformly above which the loss has exploded."""
 GRACE = 0.5
-"""Fraction of the budget before which no trial counts as collapsed."""
+"""Fraction of the budget before which no trial is considered collapsed."""
 COLLAPSED_EVALUATIONS = 2
-"""Evaluations in a row, after that, that must look collapsed to end a trial early."""
+"""Number of successive collapsed evaluations after this point that end a trial early."""
 
 
 class Guard:
-    """Watches one training; its state can be saved and restored.
+    """Watches one training run; its state can be saved and restored.
 
     Parameters
     ----------
     uniform_loss
         Loss of guessing uniformly, in nats.
     total_steps
-        Steps of the whole training.
+        Total number of training steps.
     collapse
         Description of a collapse.
     """
@@ -44,7 +44,7 @@ class Guard:
         self._collapsed = 0
 
     def diverged(self, loss: float, gradient_norm: float) -> str | None:
-        """Take in one step and return why the training has diverged, or None."""
+        """Record one step and return why training has diverged, or None."""
         if not math.isfinite(loss):
             return f"the training loss became {loss}"
         if not math.isfinite(gradient_norm):
@@ -59,10 +59,10 @@ class Guard:
         return None
 
     def collapsed(self, collapsed_now: bool, steps_done: int) -> str | None:
-        """Take in one evaluation and return why the trial has collapsed for good, or None.
+        """Record one evaluation and return why the trial has finally collapsed, or None.
 
-        Trials that learn late are given time: nothing counts before half the budget, and before the
-        end two evaluations in a row have to agree.
+        Trials that learn late are given time: evaluations in the first half of the budget are
+        ignored, and before the end two successive evaluations must agree.
         """
         if steps_done < GRACE * self.total_steps:
             return None
@@ -73,10 +73,10 @@ class Guard:
         return None
 
     def state(self) -> dict[str, Any]:
-        """Return what has to be saved to resume, as JSON types."""
+        """Return the state needed to resume, as JSON types."""
         return {"losses": list(self._losses), "collapsed": self._collapsed}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Restore what :meth:`state` returned."""
+        """Restore a state returned by :meth:`state`."""
         self._losses.extend(state["losses"])
         self._collapsed = int(state["collapsed"])

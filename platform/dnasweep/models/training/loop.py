@@ -1,7 +1,8 @@
-"""One optimizer step, and what is carried from one step to the next.
+"""One optimizer step, and the state carried from one step to the next.
 
-A global batch is cut into micro-batches, which the workers share; gradients are summed over all of them
-and divided by the weight of the whole batch, so one worker and several take the same steps.
+A global batch is divided into micro-batches, which the workers share; gradients are summed over
+all of them and divided by the weight of the whole batch, so one worker and several take the same
+steps.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Adam
 
 
 def _seed_dropout(seed: int, step: int, micro_batch: int) -> None:
-    """Seed torch for one micro-batch, the same whichever worker takes it."""
+    """Seed torch for one micro-batch, independently of the worker."""
     words = np.random.SeedSequence([seed, step, micro_batch]).generate_state(2)
     torch.manual_seed(int(words[0]) << 32 | int(words[1]))
 
@@ -73,14 +74,14 @@ class _Objective(nn.Module):
 
 
 class Loop:
-    """One training under way: its model, optimizer, progress and best weights so far.
+    """A training run in progress: its model, optimizer, progress and best weights so far.
 
     Parameters
     ----------
     task, model, config
         Task, model and configuration of the training.
     context
-        Worker group, and this process's rank in it.
+        Worker group and rank of this process.
     """
 
     def __init__(
@@ -96,7 +97,7 @@ class Loop:
             collapse=task.collapse,
         )
         self.progress = Progress(fingerprint=self._fingerprint())
-        # Returned when the training diverges before its first evaluation.
+        # This is returned if training diverges before its first evaluation.
         self.best = self._weights()
         self.probabilities: Tensor | None = None
         self.objective: nn.Module = _Objective(task, model)
@@ -104,7 +105,7 @@ class Loop:
             self.objective = DistributedDataParallel(
                 self.objective,
                 forward_sync_buffers=False,
-                # Other models may have weights that no loss reads.
+                # Other models may have weights that do not affect the loss.
                 find_unused_parameters=not is_roberta(model),
             )
         self._pending: list[tuple[Tensor, Tensor]] = []
@@ -120,13 +121,13 @@ class Loop:
         return {name: p.detach().clone() for name, p in trained_weights(self.model)}
 
     def masking_progress(self, step: int) -> MaskingProgress:
-        """Return how far the training is at `step`, given the evaluations so far."""
+        """Return the progress of training at `step`, given the evaluations so far."""
         metrics = [evaluation.metrics for evaluation in self.progress.evaluations]
         perplexities = (m[VALIDATION_PERPLEXITY] for m in metrics if VALIDATION_PERPLEXITY in m)
         return MaskingProgress(step, self.schedule.total_steps, tuple(perplexities))
 
     def _make_batches(self, progress: MaskingProgress) -> list[TensorBatch]:
-        """Make this worker's micro-batches of a step; a worker left without one takes one row."""
+        """Make this worker's micro-batches of a step; a worker without one uses one row."""
         epoch = self.schedule.epoch(progress.step)
         parts = self.schedule.micro_batches(progress.step)
         mine = parts[self.context.rank :: self.context.world_size] or [parts[0][:1]]
@@ -141,9 +142,9 @@ class Loop:
         if self._next is not None and self._next[0] == progress:
             batches = self._next[1].result()
         else:
-            # An evaluation since then may have changed the batches of this step.
+            # An evaluation in the meantime may have changed the batches of this step.
             batches = self._make_batches(progress)
-        # On a CPU there is nothing to gain.
+        # On a CPU there would be no benefit.
         if is_accelerator(self.context.device) and step + 1 < self.schedule.total_steps:
             upcoming = self.masking_progress(step + 1)
             self._next = (upcoming, self._pool.submit(self._make_batches, upcoming))
@@ -173,7 +174,7 @@ class Loop:
         context.all_reduce_sum_(total)
         weight = total[1].clamp(min=torch.finfo(torch.float32).tiny)
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
-        # DDP has taken the mean over the workers of sums over rows.
+        # DDP averages the sums over rows of the workers.
         scale = torch.where(total[1] > 0, context.world_size / weight, 0.0)
         norm = torch.nn.utils.get_total_norm(gradients) * scale
         clip = (self.config.optimizer.clip / (norm + 1e-6)).clamp(max=1.0)
@@ -206,7 +207,7 @@ class Loop:
         return loss, None
 
     def record(self, metrics: dict[str, float], device_seconds: float) -> Evaluation:
-        """Append an evaluation of the present weights to the progress, and return it."""
+        """Append an evaluation of the current weights to the progress, and return it."""
         progress = self.progress
         evaluation = Evaluation(
             step=progress.step,
@@ -230,7 +231,7 @@ class Loop:
         return now.metrics[name] * sign > before.metrics[name] * sign
 
     def keep_if_best(self) -> None:
-        """Keep the weights of the last evaluation if it is the best, or the last are to be kept."""
+        """Keep the last weights if their evaluation is the best, or if the last are requested."""
         progress = self.progress
         before = None if progress.best is None else progress.evaluations[progress.best]
         if before is not None and not self._better(progress.evaluations[-1], before):
@@ -241,14 +242,14 @@ class Loop:
             self.probabilities = torch.from_numpy(self.task.probabilities)
 
     def save(self, storage: StateStorage) -> None:
-        """Save the state; worker 0 does."""
+        """Save the state; only worker 0 writes it."""
         if self.context.rank == 0:
             self.progress.guard = self.guard.state()
             tensors = pack(self.model, self.optimizer, self.best, self.probabilities)
             storage.save(self.progress, tensors)
 
     def resume(self, storage: StateStorage) -> None:
-        """Go on from the newest state in a storage, where there is one."""
+        """Resume from the newest state in a storage, if there is one."""
         found = storage.load(self.progress.fingerprint, self.context)
         if found is not None:
             self.progress, tensors = found
@@ -256,7 +257,7 @@ class Loop:
             self.guard.load_state(self.progress.guard)
 
     def restore_best(self) -> None:
-        """Put the best weights into the model, and leave it in evaluation mode."""
+        """Load the best weights into the model, and switch it to evaluation mode."""
         with torch.no_grad():
             for name, parameter in trained_weights(self.model):
                 parameter.copy_(self.best[name])

@@ -1,4 +1,4 @@
-"""What a training task offers to the loop, and its rows in batches."""
+"""The interface of training tasks, and batches of their rows."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from dnasweep.tokens.corpus import Corpus
 from dnasweep.tokens.masking.scheme import MaskingProgress
 
 EVALUATION_ROWS, ACCELERATOR_ROWS = 64, 512
-"""Rows of an evaluation batch on a CPU and on an accelerator; they change nothing but the speed."""
+"""Number of rows per evaluation batch on a CPU and on an accelerator; affects only the speed."""
 EVALUATION_EPOCH = -1
-"""The epoch number that evaluation batches are made with."""
+"""The epoch number for evaluation batches."""
 
 Selection = tuple[str, Literal["max", "min"]]
 """A validation metric and its direction."""
 
 
 class TensorBatch(NamedTuple):
-    """Some rows as tensors; padding at the right end only."""
+    """A batch of rows as tensors, with padding only at the right end."""
 
     ids: Tensor
     """Token ids, (rows, tokens)."""
     attention: Tensor | None
-    """True at real tokens, (rows, tokens); None when nothing is padded."""
+    """True for real tokens, (rows, tokens); None without padding."""
     targets: Tensor
-    """Ids of the masked tokens, (m,), or class labels, (rows,), or of bases, (rows, bases)."""
+    """Ids of the masked tokens, (m,), or labels of rows, (rows,), or of bases, (rows, bases)."""
     positions: Tensor | None = None
     """Flat positions of the masked tokens, (m,); None for a classifier."""
     starts: Tensor | None = None
     """First base of each token, (rows, tokens), for classes of bases; None for others."""
     ends: Tensor | None = None
-    """One past the last base of each token, likewise."""
+    """One past the last base of each token, for classes of bases; None for others."""
     sizes: tuple[int, int] | None = None
-    """Bases of the longest row and of the widest token, likewise."""
+    """Numbers of bases of the longest row and the widest token, for classes of bases."""
 
     def to(self, device: torch.device) -> TensorBatch:
         """Return the batch on `device`."""
@@ -51,7 +51,7 @@ class TensorBatch(NamedTuple):
 
 
 class Task:
-    """A training task: rows of a corpus to train on and to be evaluated on, a loss, and metrics.
+    """A training task: rows of a corpus for training and evaluation, a loss, and metrics.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class Task:
     Raises
     ------
     InputError
-        When there are no training rows, or no validation rows to select the best weights by.
+        If there are no training rows, or no validation rows for selecting the best weights.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Task:
     uniform_loss: float
     """Loss of guessing uniformly, in nats."""
     collapse: str = LearnedTask.collapse
-    """What a model that has collapsed does, in words."""
+    """Description of a collapsed model, in words."""
 
     def __init__(
         self, corpus: Corpus, *, train_rows: np.ndarray, validation_rows: np.ndarray
@@ -89,9 +89,9 @@ class Task:
                     remedy="Check the splits, the labels and the species set.",
                 )
         self.lengths = corpus.num_tokens(self.train_rows)
-        """Tokens of each training row, (n,)."""
+        """Number of tokens of each training row, (n,)."""
         self.bases = corpus.num_bases(self.train_rows)
-        """Bases of each training row, (n,)."""
+        """Number of bases of each training row, (n,)."""
         self.probabilities: np.ndarray | None = None
         """Class probabilities of the validation rows at the last evaluation, (n, classes)."""
 
@@ -107,7 +107,7 @@ class Task:
         epoch
             Epoch of the training, from 0.
         progress
-            How far the training is, where the batch depends on it. Default: at its start.
+            Progress of training, if the batch depends on it. Default: the start.
         """
         raise NotImplementedError
 
@@ -123,16 +123,16 @@ class Task:
         Parameters
         ----------
         model
-            The model as it is now.
+            The model in its current state.
         context
-            Worker group, and this process's rank in it.
+            Worker group and rank of this process.
         precision
-            Arithmetic of the forward pass.
+            Precision of the forward pass.
         """
         raise NotImplementedError
 
     def describe(self, progress: MaskingProgress) -> dict[str, float]:
-        """Return further metrics, about the training steps from `progress` on, by full name."""
+        """Return further metrics by full name, for the training steps starting at `progress`."""
         return {}
 
     def collapsed(self, metrics: dict[str, float]) -> bool:
@@ -144,7 +144,7 @@ class Task:
         raise NotImplementedError
 
     def _evaluation_batches(self, context: DistributedContext) -> Iterator[np.ndarray]:
-        """Yield this worker's share of the validation rows, as indices; similar lengths together."""
+        """Yield the indices of this worker's validation rows, grouped by similar length."""
         size = ACCELERATOR_ROWS if is_accelerator(context.device) else EVALUATION_ROWS
         order = np.argsort(self.corpus.num_tokens(self.validation_rows), kind="stable")
         batches = [order[i : i + size] for i in range(0, len(order), size)]
@@ -158,18 +158,18 @@ class Task:
         columns: int,
         measure: Callable[[np.ndarray], tuple[Tensor, np.ndarray | None]],
     ) -> np.ndarray:
-        """Return what `measure` gives for each validation row, gathered from all workers.
+        """Return the results of `measure` for each validation row, gathered from all workers.
 
         Parameters
         ----------
         model
-            Put into evaluation mode meanwhile.
+            Model; temporarily put into evaluation mode.
         context
-            Worker group, and this process's rank in it.
+            Worker group and rank of this process.
         precision
-            Arithmetic of the forward pass.
+            Precision of the forward pass.
         columns
-            Number of columns that `measure` gives in all.
+            Total number of columns from `measure`.
         measure
             Takes indices into the validation rows and returns a tensor of float64 columns and,
             optionally, further columns that were never on the device.
@@ -198,7 +198,7 @@ class Task:
 
 
 def attention_mask(lengths: np.ndarray, width: int) -> Tensor | None:
-    """Return which tokens are real, (rows, width), or None when nothing is padded."""
+    """Return which tokens are real, (rows, width), or None without padding."""
     if int(lengths.min()) == width:
         return None
     return torch.from_numpy(np.arange(width) < np.asarray(lengths)[:, None])

@@ -1,4 +1,4 @@
-"""The plan of a training, known before its first step: rows, learning rates and evaluations."""
+"""The plan of a training run before its first step: rows, learning rates and evaluations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dnasweep.tokens.corpus import epoch_plan
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """The plan of one training, which depends on the configuration and the training rows alone.
+    """The plan of one training run, which depends only on the configuration and the rows.
 
     No field depends on the number of workers, so neither does the order of the data.
     """
@@ -23,9 +23,9 @@ class Schedule:
     config: TrainingConfig
     """Budget, batch sizes, seed and optimizer."""
     lengths: np.ndarray = field(repr=False)
-    """Tokens of each training row, (n,)."""
+    """Number of tokens of each training row, (n,)."""
     bases: np.ndarray = field(repr=False)
-    """Bases of each training row, (n,)."""
+    """Number of bases of each training row, (n,)."""
 
     def __post_init__(self) -> None:
         if len(self.lengths) == 0 or self.bases.sum() <= 0:
@@ -36,12 +36,12 @@ class Schedule:
 
     @functools.cached_property
     def steps_per_epoch(self) -> int:
-        """Optimizer steps in which every row is seen once; the last may be short."""
+        """Number of optimizer steps per pass over the rows; the last batch may be smaller."""
         return math.ceil(len(self.lengths) / self.config.batch_size)
 
     @functools.cached_property
     def total_steps(self) -> int:
-        """Steps that use up the budget, counted in whole epochs and then in mean bases of a row."""
+        """Number of steps in the budget: whole epochs, then by mean bases per row."""
         epochs, rest = divmod(self.config.bases, int(self.bases.sum()))
         step_bases = float(self.bases.mean()) * self.config.batch_size
         steps = epochs * self.steps_per_epoch
@@ -55,7 +55,7 @@ class Schedule:
         return tuple(sorted(points))
 
     def learning_rate(self, step: int) -> float:
-        """Return the learning rate of step `step` (from 0): it rises linearly, then falls to 0."""
+        """Return the learning rate of step `step` (from 0), which rises, then falls to 0, linearly."""
         optimizer = self.config.optimizer
         warmup = min(round(optimizer.warmup * self.total_steps), self.total_steps - 1)
         if step < warmup:
@@ -81,7 +81,7 @@ class Schedule:
                 seed=self.config.seed,
                 epoch=epoch,
             )
-            # The previous epoch stays: another thread may still be making batches of it.
+            # The previous epoch is kept because another thread may still be making batches of it.
             self._batches.pop(epoch - 2, None)
             self._batches[epoch] = batches
         return batches

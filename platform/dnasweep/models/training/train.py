@@ -1,7 +1,7 @@
 """The one training loop, for pretraining and fine-tuning, for one worker and for many.
 
 A step's rows, masks, dropout and learning rate are functions of the configuration and the step,
-so a training that was killed goes on from its last state and ends with the same numbers.
+so a training run that was killed resumes from its last state and ends with the same numbers.
 """
 
 from __future__ import annotations
@@ -35,35 +35,38 @@ OnStep = Callable[[int, int, float, float], None]
 SaveWhen = Callable[[], bool]
 
 STEPS_BETWEEN_LOOKS = 16
-"""Steps between checks of the loss on an accelerator, where every check waits for it; a CPU checks each."""
+"""Number of steps between checks of the loss on an accelerator, where every check must wait; on a
+CPU, every step is checked."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingResult:
-    """The result of a training."""
+    """The result of a training run."""
 
     model: Any
-    """The model that was given, with its best weights, in evaluation mode."""
+    """The given model with its best weights, in evaluation mode."""
     evaluations: list[Evaluation]
-    """In order; after divergence the last one has the worst metrics."""
+    """All evaluations in order; after divergence, the last one has the worst metrics."""
     best: Evaluation
-    """The evaluation of the weights in `model`; after divergence the one with worst metrics."""
+    """The evaluation of the weights in `model`; after divergence, the one with the worst
+    metrics."""
     outcome: Outcome
-    """How it ended: at the end of its budget, early for the reason given, or by a callback."""
+    """How training ended: at the end of its budget, early for a reason, or by a callback."""
     reason: str
-    """Why it ended early; empty when completed."""
+    """Why training ended early; empty if completed."""
     device_seconds: float
-    """Seconds of training and evaluation times workers, over all attempts."""
+    """Seconds of training and evaluation, multiplied by the number of workers, over all
+    attempts."""
     peak_memory_bytes: int
-    """Most memory that a worker has used."""
+    """Peak memory of any worker."""
     steps: int
-    """Optimizer steps done."""
+    """Number of completed optimizer steps."""
     probabilities: np.ndarray | None
     """Validation class probabilities of the weights in `model`, (validation rows, classes)."""
 
 
 class _Clock:
-    """Seconds of work times workers, without callbacks and saving."""
+    """Seconds of work multiplied by the number of workers, excluding callbacks and saving."""
 
     def __init__(self, seconds: float, world_size: int) -> None:
         self._seconds, self._workers, self._since = seconds, world_size, time.perf_counter()
@@ -94,43 +97,44 @@ def train(
 ) -> TrainingResult:
     """Train `model` on `task` and return it with its best weights.
 
-    It never raises because of the numbers: divergence and collapse are outcomes.
+    Numerical problems never raise an error: divergence and collapse are outcomes.
 
     Parameters
     ----------
     task
-        What to learn, from which rows.
+        Training task with its rows.
     model
         Model built by :mod:`dnasweep.models.architecture`, identical on all workers; changed in place.
     config
-        Budget, batches, arithmetic and optimizer.
+        Budget, batches, precision and optimizer.
     context
-        This process among the workers; default: in the process group that is initialised, or alone.
-        Every worker calls this function with the same arguments.
+        Worker group and rank of this process; default: the initialised process group, or a single
+        process. Every worker must call this function with the same arguments.
     state_dir
-        Where to keep the state: a directory, or a folder of a bucket. If it has a state of the same
-        training, the training goes on from there; a finished one returns at once.
+        Location of the state: a directory, or a folder of a bucket. If it has a state of the same
+        training run, training resumes from there; a finished one returns immediately.
     on_evaluation
-        Called after each evaluation, on the workers that were given it; if it returns True on any of
-        them, the training stops there with outcome `stopped`. Evaluations of an earlier attempt are
-        not announced again, except the last ones where the attempt was killed before they were saved.
+        Called after each evaluation on workers that were given this function; if it returns True
+        on any of them, training stops with the outcome `stopped`. Evaluations of an earlier
+        attempt are not reported again, except those that were not saved before the attempt was
+        killed.
     on_step
-        Called on worker 0 after each step with the steps done, all steps, the bases seen and the
-        training loss last checked (on a GPU up to 16 steps old).
+        Called on worker 0 after each step with completed steps, total steps, bases seen and the
+        last checked training loss (on a GPU up to 16 steps old).
     checkpoint_seconds
-        Seconds between states; one is also saved after every evaluation.
+        Seconds between saved states; a state is also saved after every evaluation.
     save_when
         Called between steps on worker 0; a state is saved whenever it returns True.
 
     Returns
     -------
     TrainingResult
-        The same on every worker, except for the model, which is this worker's.
+        The result, which is the same on every worker except for the model.
 
     Raises
     ------
     InputError
-        When `state_dir` has the state of another training, or a state cannot be written.
+        If `state_dir` has the state of another training run, or a state cannot be written.
     """
     context = context or DistributedContext.current()
     loop = Loop(task, model, config, context)
@@ -166,7 +170,7 @@ def train(
 
 
 def _generators_given_back(device: torch.device) -> AbstractContextManager[None]:
-    """Leave torch's generators, of the CPU and of the device, as they are before the block."""
+    """Restore torch's random generators of the CPU and the device after the block."""
     if not is_accelerator(device):
         return torch.random.fork_rng(devices=[])
     current = torch.get_device_module(device).current_device()
@@ -203,7 +207,8 @@ def _run(
             evaluation = _evaluate(loop, clock, trouble)
             with clock.paused():
                 wants_stop = on_evaluation is not None and bool(on_evaluation(evaluation))
-                # Every worker calls this, with or without a callback: it is a collective operation.
+                # Every worker calls this, with or without a callback, because it is a collective
+                # operation.
                 stop = bool(context.largest(float(wants_stop)))
         overdue = checking and time.monotonic() - saved_at >= checkpoint_seconds
         if checking and save_when is not None and context.rank == 0:
@@ -220,7 +225,7 @@ def _run(
 
 
 def _evaluate(loop: Loop, clock: _Clock, trouble: str | None) -> Evaluation:
-    """Evaluate; where this ends the training, set the outcome in its progress."""
+    """Evaluate; if this ends training, set the outcome in its progress."""
     task, progress = loop.task, loop.progress
     metrics: dict[str, float] = {}
     described = task.describe(loop.masking_progress(progress.step))

@@ -1,7 +1,7 @@
-"""The state of a training in progress: everything that the next step depends on.
+"""The state of a training run in progress: everything on which the next step depends.
 
-Data order, masks and dropout are functions of the seed and the step, so of these only the step is in the
-state. Nothing in it depends on the number of workers.
+Data order, masks and dropout are functions of the seed and the step, so the state contains only
+the step for these. Nothing in the state depends on the number of workers.
 """
 
 from __future__ import annotations
@@ -17,47 +17,47 @@ from dnasweep.errors import InputError
 
 
 class Evaluation(NamedTuple):
-    """What is known after one evaluation."""
+    """The values recorded at one evaluation."""
 
     step: int
-    """Optimizer steps done."""
+    """Number of completed optimizer steps."""
     epoch: float
-    """Passes over the training rows, by steps."""
+    """Number of passes over the training rows, from the steps."""
     bases_seen: float
     """Bases of the rows trained on so far, over all workers."""
     metrics: dict[str, float]
     """Validation metrics by full name; always finite."""
     device_seconds: float
-    """Seconds of training and evaluation so far, times the workers."""
+    """Seconds of training and evaluation so far, multiplied by the number of workers."""
     peak_memory_bytes: int
-    """Most memory that a worker has used so far."""
+    """Peak memory of any worker so far."""
     learning_rate: float
     """Learning rate of the last step."""
     train_loss: float
-    """Mean training loss since the evaluation before, in nats; always finite."""
+    """Mean training loss since the previous evaluation, in nats; always finite."""
 
 
 @dataclass
 class Progress:
-    """How far a training has come; JSON types only, apart from the evaluations."""
+    """Progress of a training run; only JSON types, apart from the evaluations."""
 
     fingerprint: str
-    """Content key of what is trained on what and how."""
+    """Content key of the model, the data and the settings of training."""
     step: int = 0
     bases_seen: float = 0.0
     device_seconds: float = 0.0
     nats: float = 0.0
     """Training loss summed since the last evaluation."""
     weight: float = 0.0
-    """What to divide `nats` by."""
+    """Weight by which to divide `nats`."""
     best: int | None = None
     """Index of the best evaluation."""
     outcome: str = ""
-    """Empty while the training goes on."""
+    """Outcome; empty while training is in progress."""
     reason: str = ""
-    """Why it ended early."""
+    """Why training ended early."""
     guard: dict[str, Any] = field(default_factory=dict)
-    """See :meth:`dnasweep.models.training.guard.Guard.state`."""
+    """State of the guard; see :meth:`dnasweep.models.training.guard.Guard.state`."""
     evaluations: list[Evaluation] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
@@ -66,21 +66,21 @@ class Progress:
 
     @classmethod
     def from_json(cls, fields: dict[str, Any], fingerprint: str, place: str | Path) -> Progress:
-        """Return the progress that :meth:`to_json` described.
+        """Return the progress from the result of :meth:`to_json`.
 
         Parameters
         ----------
         fields
             Fields returned by :meth:`to_json`.
         fingerprint
-            Content key of the training that is to go on.
+            Content key of the training run to resume.
         place
             Name for error messages.
 
         Raises
         ------
         InputError
-            When it is the progress of a training with another fingerprint.
+            If it is the progress of a training run with another fingerprint.
         """
         if fields["fingerprint"] != fingerprint:
             raise InputError(
@@ -93,7 +93,7 @@ class Progress:
 
 
 def trained_weights(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
-    """Return the weights that training changes, by name; frozen ones are in no state."""
+    """Return the weights that training changes, by name; frozen weights are not in the state."""
     return [(name, p) for name, p in model.named_parameters() if p.requires_grad]
 
 
@@ -103,7 +103,7 @@ def pack(
     best: dict[str, Tensor],
     probabilities: Tensor | None,
 ) -> dict[str, Tensor]:
-    """Return every tensor of a state under a flat name.
+    """Return all tensors of a state by flat name.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def pack(
     best
         The trained weights of the best evaluation, by name.
     probabilities
-        Validation class probabilities of the best evaluation, where the task has them.
+        Validation class probabilities of the best evaluation, if the task has them.
     """
     tensors: dict[str, Tensor] = {f"model.{n}": p for n, p in trained_weights(model)}
     names: dict[Tensor, str] = {parameter: name for name, parameter in trained_weights(model)}
@@ -128,7 +128,7 @@ def pack(
 def unpack(
     tensors: dict[str, Tensor], model: nn.Module, optimizer: torch.optim.Optimizer
 ) -> tuple[dict[str, Tensor], Tensor | None]:
-    """Put the tensors of :func:`pack` back in place; return the best weights and probabilities.
+    """Load the tensors of :func:`pack`; return the best weights and probabilities.
 
     Parameters
     ----------

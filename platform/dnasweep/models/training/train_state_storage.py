@@ -1,13 +1,13 @@
-"""Where the state of a training is kept: in a local directory, or in a bucket for any machine.
+"""Storage of training states: in a local directory, or in a bucket for any machine.
 
-In a directory, each state is a directory `step-00000123/` with `tensors.safetensors` and `state.json`, which
-has the checksums of both. It is written under another name and renamed, so a state is there as a whole
-or not at all; older ones are then removed. A damaged state is moved aside, and the training goes on from
-the one before, or starts again if there is none.
+In a directory, each state is a directory `step-00000123/` with `tensors.safetensors` and
+`state.json`, which contains the checksums of both. It is written under another name and renamed,
+so a state is either complete or absent; older ones are then removed. A damaged state is moved
+aside, and training resumes from the previous one, or starts again if there is none.
 
-In a bucket, a state is one file, `step-00000123-<checksum>.safetensors`, which is there as a whole or not at
-all. It is written while the training goes on. The two newest are kept, so that workers that are reading
-a state can finish while another one is written.
+In a bucket, a state is one file, `step-00000123-<checksum>.safetensors`, which is either complete
+or absent. It is written while training continues. The two newest are kept, so workers that are
+reading a state can finish while another one is written.
 """
 
 from __future__ import annotations
@@ -35,31 +35,32 @@ log = logging.getLogger("dnasweep.storage")
 TENSORS_FILE = "tensors.safetensors"
 STATE_FILE = "state.json"
 KEPT = 2
-"""States that stay in a bucket."""
+"""Number of states kept in a bucket."""
 _FOLDER = re.compile(r"step-\d{8}")
 _FILE = re.compile(r"step-(\d{8})-([0-9a-f]{12})\.safetensors")
 _DAMAGED = "damaged"
 _DIGITS = 12
-"""Digits of a checksum: the number stays exact when workers exchange it as a float."""
+"""Number of digits of a checksum, which must be exact when workers exchange it as a float."""
 
 State = tuple[Progress, dict[str, Tensor]]
 
 
 class DirectoryStates:
-    """States in a directory that every worker sees."""
+    """States in a directory shared by all workers."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
     def load(self, fingerprint: str, context: DistributedContext) -> State | None:
-        """Return the newest state, the same on every worker, or None; all workers call this.
+        """Return the newest state, the same on every worker, or None; all workers must call this.
 
         Raises
         ------
         InputError
-            When the state belongs to another training.
+            If the state belongs to another training run.
         """
-        # A file system may show workers different things: one worker chooses for all.
+        # A file system may show different files to different workers, so one worker chooses for
+        # all.
         newest = self.newest() if context.rank == 0 else None
         step = int(context.largest(-1 if newest is None else newest))
         found = None
@@ -68,7 +69,7 @@ class DirectoryStates:
             manifest = unseal((folder / STATE_FILE).read_bytes())
             progress = Progress.from_json(manifest["progress"], fingerprint, folder)
             found = progress, load_file(folder / TENSORS_FILE)
-        # Nobody may write before everybody has read.
+        # No worker may write before all workers have read.
         context.barrier()
         return found
 
@@ -81,7 +82,7 @@ class DirectoryStates:
                 manifest = unseal((directory / name / STATE_FILE).read_bytes())
                 if manifest[TENSORS_FILE] == digest_of(directory / name / TENSORS_FILE):
                     return int(name.removeprefix("step-"))
-                wrong = f"{TENSORS_FILE} has another content than was written"
+                wrong = f"{TENSORS_FILE} has different content from what was written"
             except KeyError:
                 wrong = "it was written by another version"
             except (OSError, ValueError) as error:
@@ -104,8 +105,8 @@ class DirectoryStates:
         Raises
         ------
         InputError
-            When it cannot be written, for example because the disk is full; the state before is
-            then still there.
+            If it cannot be written, for example because the disk is full; the previous state is
+            then kept.
         """
         name = f"step-{progress.step:08d}"
         aside = self._directory / f".{name}.{os.getpid()}"
@@ -114,7 +115,7 @@ class DirectoryStates:
             aside.mkdir(parents=True)
             _write(aside, progress, tensors)
         except (OSError, SafetensorError) as error:
-            # Half a state would only take the space that is missing.
+            # An incomplete state would only use scarce space.
             shutil.rmtree(aside, ignore_errors=True)
             raise InputError(
                 f"the training state cannot be written ({error})",
@@ -124,7 +125,8 @@ class DirectoryStates:
             ) from error
         target = self._directory / name
         if target.exists():
-            # The same step again: a directory cannot be renamed onto one that is not empty.
+            # The step was saved before, and a directory cannot be renamed onto one that is not
+            # empty.
             target.rename(self._directory / f".{name}.{os.getpid()}.old")
         aside.rename(target)
         say_kept()
@@ -156,7 +158,9 @@ class BucketStates:
         self._writing: Future[None] | None = None
 
     def load(self, fingerprint: str, context: DistributedContext) -> State | None:
-        """Return the newest readable state, the same on every worker, or None; all workers call this."""
+        """Return the newest readable state or None; all workers must call this.
+
+        The result is the same on every worker."""
         step, digest, found = -1, 0, None
         if context.rank == 0:
             for name in reversed(self._names()):
@@ -165,13 +169,13 @@ class BucketStates:
                 except InputError:
                     raise
                 except (SafetensorError, FileNotFoundError, KeyError, ValueError) as error:
-                    log.warning("%s in %s is passed over: %s", name, self._bucket.uri, error)
+                    log.warning("%s in %s is skipped: %s", name, self._bucket.uri, error)
                     continue
                 match = _FILE.fullmatch(name)
                 assert match is not None
                 step, digest = int(match[1]), int(match[2], 16)
                 break
-        # Workers of an earlier attempt that was cut off may still write: one worker chooses for all.
+        # Workers of a disconnected earlier attempt may still write, so one worker chooses for all.
         step, digest = int(context.largest(step)), int(context.largest(digest))
         if step >= 0 and context.rank != 0:
             found = self._read(_file_name(step, f"{digest:0{_DIGITS}x}"), fingerprint)
@@ -179,12 +183,12 @@ class BucketStates:
         return found
 
     def save(self, progress: Progress, tensors: dict[str, Tensor]) -> None:
-        """Write a state in the background, once the state before is written.
+        """Write a state in the background, after the previous one is written.
 
         Raises
         ------
         InputError
-            When the state before could not be written.
+            If the previous state could not be written.
         """
         self._wait()
         plain = {name: value.detach().contiguous() for name, value in tensors.items()}
@@ -199,7 +203,7 @@ class BucketStates:
         Raises
         ------
         InputError
-            When it could not be.
+            If it could not be written.
         """
         try:
             self._wait()
@@ -221,7 +225,7 @@ class BucketStates:
     def _read(self, name: str, fingerprint: str) -> State:
         data = self._bucket.read(name)
         if (match := _FILE.fullmatch(name)) is None or match[2] != _digest(data):
-            raise ValueError("it has another content than was written")
+            raise ValueError("it has different content from what was written")
         tensors = load(data)
         # A safetensors file starts with the length of its JSON header.
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
@@ -241,7 +245,7 @@ def _digest(data: bytes) -> str:
 
 
 StateStorage = DirectoryStates | BucketStates
-"""Keeps the states of one training."""
+"""Storage for the states of one training run."""
 
 
 def open_state_storage(where: Path | Bucket) -> StateStorage:

@@ -18,16 +18,17 @@ _QUERY_AND_VALUE = (
     ("q_proj", "v_proj"),
     ("q_lin", "v_lin"),
     ("Wqkv",),
-    # Of HyenaDNA and Caduceus, which have no attention: into the layer that mixes tokens, and out of it.
+    # HyenaDNA and Caduceus have no attention: these are the projections into and out of the layer
+    # that mixes tokens.
     ("in_proj", "out_proj"),
 )
 
 
 def tune(model: Any, tuning: TuningConfig, *, seed: int) -> None:
-    """Freeze the weights that are not trained, and add those of LoRA, in place.
+    """Freeze weights that are not trained, and add LoRA weights, in place.
 
-    The head is always trained, and with it a pooler, which masked language models do not have. An
-    encoder that is frozen as a whole is run without dropout.
+    The head is always trained, together with a pooler, which masked language models do not have. A
+    completely frozen encoder is run without dropout.
 
     Parameters
     ----------
@@ -36,12 +37,12 @@ def tune(model: Any, tuning: TuningConfig, *, seed: int) -> None:
     tuning
         Which weights are trained.
     seed
-        Seed of the low-rank additions, whose product is zero at first.
+        Seed of the low-rank additions, whose product is initially zero.
 
     Raises
     ------
     InputError
-        When a target of LoRA is no linear layer of the encoder.
+        If a LoRA target is not a linear layer of the encoder.
     """
     if tuning.method == "full":
         return
@@ -54,7 +55,7 @@ def tune(model: Any, tuning: TuningConfig, *, seed: int) -> None:
                 module.p = 0.0
         return
     targets = lora_targets(model, tuning)
-    # Imported here because it takes seconds, and most trainings do without it.
+    # Imported here because it takes seconds, and most training runs do not need it.
     from peft import LoraConfig
     from peft.tuners.lora import LoraModel
 
@@ -65,7 +66,7 @@ def tune(model: Any, tuning: TuningConfig, *, seed: int) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         LoraModel(model, {"default": config}, "default")
-    # LoraModel has frozen everything but its own additions.
+    # LoraModel has frozen everything except its own additions.
     for name, parameter in model.named_parameters():
         if name in trained:
             parameter.requires_grad_(True)
@@ -79,7 +80,7 @@ def lora_targets(model: Any, tuning: TuningConfig) -> list[str]:
     Raises
     ------
     InputError
-        When a target matches nothing; the error names the layers there are.
+        If a target matches nothing; the error lists the available layers.
     """
     base = model.base_model
     prefix = f"{model.base_model_prefix}."
@@ -111,7 +112,7 @@ def lora_targets(model: Any, tuning: TuningConfig) -> list[str]:
 
 
 def merge(model: Any) -> None:
-    """Add the low-rank additions to the weights they belong to, which leaves a plain model."""
+    """Merge the low-rank additions into the weights, which gives a plain model."""
     from peft.tuners.lora import LoraLayer
 
     added = [(n, m) for n, m in model.named_modules() if isinstance(m, LoraLayer)]
@@ -125,7 +126,7 @@ def merge(model: Any) -> None:
 
 
 def num_trained(model: nn.Module) -> tuple[int, int]:
-    """Return how many weights are trained, and how many there are."""
+    """Return the number of trained weights and the total number of weights."""
     sizes = [(p.requires_grad, p.numel()) for p in model.parameters()]
     return sum(n for trained, n in sizes if trained), sum(n for _, n in sizes)
 
