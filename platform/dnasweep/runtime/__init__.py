@@ -1,1 +1,1 @@
-"""Ray: the one room that imports it."""
+"""Execution on Ray. Only this package imports ray."""

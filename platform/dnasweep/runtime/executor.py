@@ -1,4 +1,4 @@
-"""A sweep on Ray: its phases on a cluster, which is joined when there is something to compute."""
+"""Sweeps on Ray: phases run on a cluster, which is joined when there is something to compute."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ from dnasweep.sweeps.rungs import Rungs
 from dnasweep.tasks.metrics import full_name
 
 _LOOK_S = 10.0
-"""Seconds between two looks for machines that have joined."""
+"""Seconds between two checks for machines that have joined."""
 
 
 class RayPhase(Phase):
-    """The stages of a phase on Ray, as many at once as there is room for.
+    """Runs the stages of a phase on Ray, as many at a time as there is room for.
 
     Parameters
     ----------
     sweep
-        The sweep that is run.
+        The sweep to run.
     job
         Placement and resources of its stages.
     capacity
-        Returns how many stages may run at once, as machines join and leave.
+        Returns how many stages may run at the same time, as machines join and leave.
     display
         Progress display.
     """
@@ -86,8 +86,7 @@ class RayPhase(Phase):
         remote = ray.remote(_pretrain).options(
             num_cpus=allotment.cpus_per_worker if single else 0,
             num_gpus=allotment.gpus_per_worker if single else 0,
-            # The driver of a group runs on a node for drivers; Ray needs no CPU for a task without
-            # one.
+            # The driver of a group runs on a node for drivers; a Ray task can run without a CPU.
             resources={name: n for name, n in allotment.driver if name != "CPU"},
             max_retries=RESTARTS,
         )
@@ -137,7 +136,7 @@ def _publish(stage: Callable[[Storage, Any], Any], storage: str, spec: Any) -> N
 
 
 def _pretrain(spec: EncoderSpec, job: JobSpec, text: str) -> None:
-    # Imported here because the driver imports this module and does not need torch.
+    # Imported here because the driver imports this module but does not need torch.
     from dnasweep.runtime.training.workers import run_stage
 
     run_stage(spec, job, text=text)
@@ -146,7 +145,7 @@ def _pretrain(spec: EncoderSpec, job: JobSpec, text: str) -> None:
 def _finish_some(
     running: dict[Any, Any], done: Callable[[Any], None], timeout: float | None = None
 ) -> None:
-    """Wait for a task, and report its specification; raises its own error, not Ray's wrapper."""
+    """Wait for a task, and report its specification; raise its own error, not Ray's wrapper."""
     for reference in ray.wait(list(running), num_returns=1, timeout=timeout)[0]:
         spec = running.pop(reference)
         try:
@@ -162,14 +161,14 @@ def _finish_some(
 
 
 class RayExecutor(Executor):
-    """A sweep on Ray.
+    """Runs a sweep on Ray.
 
     Parameters
     ----------
     sweep
-        The sweep that is run.
+        The sweep to run.
     connect
-        Joins or starts a cluster; called once, with the first phase.
+        Joins or starts a cluster; called once, at the first phase.
     """
 
     resolve_precision: ResolvePrecision = staticmethod(resolve_precision)
@@ -181,7 +180,7 @@ class RayExecutor(Executor):
     @classmethod
     @contextlib.contextmanager
     def open(cls, sweep: Sweep, tracking_uri: str) -> Iterator[RayExecutor]:
-        """Give an executor whose session ends with the block."""
+        """Yield an executor whose session ends with the block."""
         options, requirements = sweep.options, None
         if options.preflight:
             requirements = Requirements.of(options, sweep.storage, tracking_uri)
@@ -191,7 +190,7 @@ class RayExecutor(Executor):
 
     @contextlib.contextmanager
     def phase(self, title: str, number: int) -> Iterator[RayPhase]:
-        """Run a phase of so many stages on what the cluster has by now, and show its progress."""
+        """Run a phase with a number of stages on the current cluster, and show its progress."""
         job = self._job_spec(number)
         actor = make_progress_actor()
         job = dataclasses.replace(job, progress_actor=actor)
@@ -201,7 +200,7 @@ class RayExecutor(Executor):
             yield RayPhase(self._sweep, job, capacity, display)
 
     def _look(self) -> Resources:
-        """Join or start Ray the first time, and return what there is by now."""
+        """Join or start Ray at the first call, and return the current resources."""
         if self._groups is not None:
             return look_around(self._groups)
         console = self._sweep.console

@@ -1,9 +1,10 @@
-"""k-mers counted over a genome or a data set: a map-reduce on Ray Data.
+"""Counting of k-mers in a genome or a data set: a map-reduce on Ray Data.
 
-A reader streams text in pieces of a few megabytes, each of which begins with the last letters of the
-piece before, so that no k-mer is lost between two. Counters turn each piece into one row of counts,
-and the driver adds up the rows as they arrive. So memory is bounded by the pieces in flight, whatever
-the size of a genome. The result is a sum of integers, the same for any number of workers and pieces.
+A reader streams text in pieces of a few megabytes, each of which begins with the last letters of
+the previous piece, so no k-mer between pieces is missed. Counters turn each piece into one row of
+counts, and the driver adds up the rows as they arrive. Memory is therefore bounded by the pieces
+in flight, for genomes of any size. The result is a sum of integers, the same for any number of
+workers and pieces.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from dnasweep.tokens.alphabet import chunks, lengths_of
 from dnasweep.tokens.ngrams import SEPARATOR, NGramCounts, count_text
 
 PIECE = 1 << 22
-"""Letters in one piece of a data set."""
+"""Number of letters in one piece of a data set."""
 
 Progress = Callable[[int], None]
 
@@ -39,12 +40,12 @@ def count_genome(file: Path, k: int, *, soft_masked: bool, progress: Progress) -
     soft_masked
         Whether lower-case bases are used.
     progress
-        Called with the number of bytes of the file that were counted since the last call.
+        Called with the number of bytes of the file counted since the last call.
 
     Raises
     ------
     InputError
-        For a file that cannot be read.
+        If the file cannot be read.
     """
     import ray.data
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -57,7 +58,7 @@ def count_genome(file: Path, k: int, *, soft_masked: bool, progress: Progress) -
         fn_kwargs={"k": k},
         # The reader waits for the counters, so it must not hold a CPU that they need.
         num_cpus=0,
-        # The path is one of this machine.
+        # The path exists on this machine.
         scheduling_strategy=NodeAffinitySchedulingStrategy(
             ray.get_runtime_context().get_node_id(), soft=False
         ),
@@ -75,7 +76,7 @@ def count_rows(sequences: Sequence[str], k: int, *, progress: Progress) -> NGram
     k
         Length of the longest k-mers in bases.
     progress
-        Called with the number of bases that were counted since the last call.
+        Called with the number of bases counted since the last call.
     """
     import ray.data
 
@@ -89,7 +90,7 @@ def count_rows(sequences: Sequence[str], k: int, *, progress: Progress) -> NGram
 
 
 def _configure() -> None:
-    # Readers pass a piece on when it is complete, not when they have a hundred megabytes.
+    # Readers pass on each complete piece instead of collecting a hundred megabytes.
     configure().target_max_block_size = PIECE
 
 

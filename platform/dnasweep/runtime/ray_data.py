@@ -1,4 +1,4 @@
-"""Ray Data as jobs use it: silent, in any order, with what a user can mend as rows."""
+"""Ray Data for jobs: silent, unordered, with errors that a user can fix as rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dnasweep.errors import InputError
 
 
 def configure() -> Any:
-    """Set the options that Ray Data copies into a dataset when it is made, and return them."""
+    """Set the options that Ray Data copies into each new dataset, and return them."""
     import ray.data
 
     for logger in ("ray.data", "ray.data._internal"):
@@ -26,18 +26,18 @@ def configure() -> Any:
 
 
 def error_text(error: InputError) -> str:
-    """Return an error for the column `error`: of what is raised, Ray keeps only the traceback."""
+    """Return an error as text for the column `error`; Ray keeps only tracebacks."""
     return json.dumps((error.reason, error.file, error.row, error.remedy))
 
 
 @contextlib.contextmanager
 def streamed(dataset: Any) -> Iterator[Iterator[dict[str, Any]]]:
-    """Give the rows of a dataset as they come, without their column `error`.
+    """Yield the rows of a dataset as they arrive, without their column `error`.
 
     Raises
     ------
     InputError
-        That of the first row that has one.
+        The error of the first row that has one.
     """
     batches: Any = iter(
         dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
@@ -51,6 +51,7 @@ def streamed(dataset: Any) -> Iterator[Iterator[dict[str, Any]]]:
                     raise InputError(reason, file=file, row=place, remedy=remedy)
                 yield row
 
-    # The garbage collector might close it after Ray has ended, and so start Ray again.
+    # Otherwise the garbage collector might close it after Ray has ended, which would start Ray
+    # again.
     with contextlib.closing(batches):
         yield rows()

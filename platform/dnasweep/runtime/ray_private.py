@@ -1,7 +1,7 @@
-"""Every private part of Ray that the package uses, each because Ray has no public way to do it.
+"""All private parts of Ray used by the package, for which Ray has no public alternative.
 
-`tests/unit/test_ray_private.py` fails when the installed Ray is not the version below: go through the
-functions of this file, try them with the new version, and then change the constant.
+`tests/unit/test_ray_private.py` fails if the installed Ray is not the version below: check the
+functions of this file with the new version, and then change the constant.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ _NO_ACTOR = b"\xff"
 
 
 class StartableNodes(NamedTuple):
-    """Nodes of one kind that an autoscaler may start, as Ray was told."""
+    """Nodes of one kind that an autoscaler may start, as reported to Ray."""
 
     name: str
     """Name of the kind."""
     resources: dict[str, float]
-    """Resources of each node, by Ray's names."""
+    """Resources of each node, by the names used in Ray."""
     max_count: int
-    """How many there can be at once; negative for any number."""
+    """Maximum number at the same time; negative for no limit."""
 
 
 def startable_nodes() -> list[StartableNodes]:
-    """Return the nodes an autoscaler may start, which some managed services tell Ray.
+    """Return the nodes an autoscaler may start, which some managed services report to Ray.
 
-    Ray Data and Ray Train ask in the same way. Private: `ray._private.state.get_cluster_config`.
+    Ray Data and Ray Train use the same call. Private: `ray._private.state.get_cluster_config`.
     """
     config = state.get_cluster_config()
     return [
@@ -44,16 +44,16 @@ def startable_nodes() -> list[StartableNodes]:
 
 
 def draining_nodes() -> dict[str, int]:
-    """Return the nodes that are about to go, by NodeID, with their deadlines in Unix milliseconds.
+    """Return the nodes that are about to end, by NodeID, with deadlines in Unix milliseconds.
 
-    The public answer of Ray Train is a barrier of all workers. Ray Train and Ray Data ask in this
-    way. Private: `ray._private.state.get_draining_nodes`.
+    The public function of Ray Train is a barrier for all workers. Ray Train and Ray Data use this
+    call. Private: `ray._private.state.get_draining_nodes`.
     """
     return dict(state.get_draining_nodes() or {})
 
 
 def drain_node(node_id: str, *, address: str, reason: str, deadline: float) -> None:
-    """Have Ray drain a node that will be preempted.
+    """Tell Ray to drain a node that will be preempted.
 
     The hidden command `ray drain-node` does the same. Private: `GcsClient.drain_node`.
 
@@ -66,7 +66,7 @@ def drain_node(node_id: str, *, address: str, reason: str, deadline: float) -> N
     reason
         Reason, for Ray's logs.
     deadline
-        Unix time in seconds at which the node goes.
+        Unix time in seconds at which the node ends.
 
     Raises
     ------
@@ -89,15 +89,14 @@ def drain_node(node_id: str, *, address: str, reason: str, deadline: float) -> N
 def remove_orphans() -> int:
     """Remove the placement groups of this job whose creators were actors that have died.
 
-    They would keep their CPUs and GPUs from everybody: Ray frees a group when the job ends, not when
-    the actor that made it dies. Ray Train has a cleaner for this, which asks Ray's dashboard whether
-    the creator lives; without a dashboard, as in a session on one machine, it frees nothing. Private:
-    the table of placement groups, whose public form does not name the creator.
+    They would block their CPUs and GPUs: Ray frees a group when the job ends, not when the actor
+    that made it dies. Ray Train has a cleaner for this, which asks Ray's dashboard whether the
+    creator is alive; without a dashboard, as in a session on one machine, it frees nothing.
+    Private: the table of placement groups, whose public form does not name the creator.
 
     Returns
     -------
-    int
-        How many groups were removed.
+    int        Number of removed groups.
     """
     from ray.core.generated.gcs_pb2 import (  # type: ignore[attr-defined]
         PlacementGroupTableData,
@@ -124,8 +123,8 @@ def remove_orphans() -> int:
 def loopback_only() -> Iterator[None]:
     """Let a session that is started within the block listen on loopback only.
 
-    On Linux, Ray replaces a node address of 127.0.0.1 by an external one; on other systems it uses
-    loopback by itself. Private: `ray._private.ray_constants.ENABLE_RAY_CLUSTER`.
+    On Linux, Ray replaces the node address 127.0.0.1 by an external one; on other systems it uses
+    loopback. Private: `ray._private.ray_constants.ENABLE_RAY_CLUSTER`.
     """
     before = ray_constants.ENABLE_RAY_CLUSTER
     ray_constants.ENABLE_RAY_CLUSTER = False
@@ -138,7 +137,7 @@ def loopback_only() -> Iterator[None]:
 def withhold_from_trials(prefix: str) -> None:
     """Keep Tune from passing environment variables to trials whose names begin with `prefix`.
 
-    Tune passes some in a way that Ray writes into its logs. Private:
+    Tune passes some variables in a way that makes Ray write them to its logs. Private:
     `ray.tune.execution.class_cache.ENV_VARS_TO_PROPAGATE`.
     """
     from ray.tune.execution.class_cache import ENV_VARS_TO_PROPAGATE
@@ -150,7 +149,7 @@ def withhold_from_trials(prefix: str) -> None:
 
 @contextlib.contextmanager
 def process_group_setup(setup: Callable[..., Any]) -> Iterator[None]:
-    """Have Ray Train set up the process group of a worker by another function within the block.
+    """Let Ray Train set up the process group of a worker by another function within the block.
 
     Private: `ray.train.torch.config._setup_torch_process_group`, which Ray sends to every worker.
 

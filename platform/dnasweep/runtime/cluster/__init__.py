@@ -1,1 +1,1 @@
-"""Sessions and placement: which machines there are, and what fits on them."""
+"""Sessions and placement: available machines, and the work that fits on them."""

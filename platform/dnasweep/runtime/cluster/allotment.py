@@ -1,4 +1,4 @@
-"""How many trials run at once, and what each of their workers gets."""
+"""Number of trials that run at the same time, and resources of each worker."""
 
 from __future__ import annotations
 
@@ -16,43 +16,43 @@ from dnasweep.runtime.cluster.placement import (
 )
 
 LOOK_S = 5.0
-"""Seconds for which :class:`Capacity` keeps an answer."""
+"""Seconds for which :class:`Capacity` caches an answer."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Allotment:
-    """Resources of one trial and how many trials fit, counting what an autoscaler may start."""
+    """Resources of one trial, and how many trials fit, including machines that may be started."""
 
     workers: int
-    """Worker processes of one trial, at most."""
+    """Maximum number of worker processes of one trial."""
     cpus_per_worker: int
-    """CPUs of each worker, which computes with as many threads."""
+    """Number of CPUs, and of threads, of each worker."""
     gpus_per_worker: float
     """GPUs of each worker; 0 on a cluster without GPUs."""
     concurrent: int
-    """Trials at once."""
+    """Number of trials that run at the same time."""
     driver: tuple[tuple[str, float], ...] = ()
-    """What the driver of a worker group needs beside its workers."""
+    """Resources needed by the driver of a worker group, in addition to its workers."""
     min_workers: int | None = None
-    """Workers with which a trial goes on if there are no more; None: it needs all of them."""
+    """Minimum number of workers with which a trial continues; None: it needs all of them."""
 
     @property
     def grouped(self) -> bool:
-        """Whether a trial has a worker group, and a driver for it."""
+        """Whether a trial has a worker group with a driver."""
         return self.workers > 1
 
     @property
     def elastic(self) -> bool:
-        """Whether a trial goes on with fewer workers if there is no room for all."""
+        """Whether a trial continues with fewer workers if there is no room for all."""
         return self.min_workers is not None and self.min_workers < self.workers
 
     def fitting(self, resources: Resources) -> int:
-        """Return how many trials run at once on the living nodes.
+        """Return how many trials fit on the living nodes at the same time.
 
-        Counts trials with all their workers. If not even one fits, one trial runs with fewer.
+        Trials are counted with all their workers. If not even one fits, one trial runs with fewer.
         """
         cpus, gpus = self.cpus_per_worker, self.gpus_per_worker
-        # A worker is never spread over two machines, whatever they have together.
+        # A worker must fit on one machine.
         workers_fitting = num_fitting(resources.each, cpus=cpus, gpus=gpus)
         if not self.grouped:
             return workers_fitting
@@ -60,8 +60,7 @@ class Allotment:
         def groups_of(workers: int) -> int:
             fitting = workers_fitting // workers
             if not resources.drivers:
-                # A driver that takes a part of the last CPU would keep its own workers waiting
-                # for ever.
+                # A driver that uses part of the last CPU would make its own workers wait for ever.
                 room = resources.cpus / (cpus * workers + DRIVER_CPU)
                 return min(fitting, int(room + 1e-9))
             return min(fitting, int(resources.drivers))
@@ -79,7 +78,7 @@ def allot(
     gpus_per_worker: float | None = None,
     batch_parts: int | None = None,
 ) -> Allotment:
-    """Compute the allotment of a number of trials, for what there is and what may be started.
+    """Compute the allotment of trials for the available machines and those that may be started.
 
     Parameters
     ----------
@@ -90,19 +89,19 @@ def allot(
     workers
         Number of workers of one trial.
     min_workers
-        Workers with which a trial goes on if there are no more; None: as many as `workers`.
+        Minimum number of workers with which a trial continues; None: `workers`.
     cpus_per_worker
-        CPUs of a worker. None: one, and more if there are fewer trials than CPUs, as far as one node
-        has them.
+        CPUs of a worker. None: one, or more if there are fewer trials than CPUs and one node has
+        enough.
     gpus_per_worker
         GPUs of a worker. None: one if there may be any.
     batch_parts
-        Micro-batches of a step, which is the largest number of workers that can share it.
+        Number of micro-batches per step, which is the maximum number of workers that can share it.
 
     Raises
     ------
     InputError
-        If not even one trial can ever run.
+        If not even one trial could ever run.
     """
     if workers < 1:
         raise InputError(f"workers_per_trial is {workers}", remedy="Use at least 1.")
@@ -147,7 +146,7 @@ class Capacity:
     allotment
         Resources of a trial.
     look
-        Returns what there is at this moment.
+        Returns the current resources.
     num_trials
         Number of trials to run.
     clock
@@ -178,13 +177,14 @@ class Capacity:
 
 @dataclass(frozen=True, kw_only=True)
 class JobSpec:
-    """What a stage needs in addition to its specification; nothing in here changes a result."""
+    """Settings that a stage needs in addition to its specification, none of which changes
+    results."""
 
     storage: str
     """Storage root."""
     allotment: Allotment
     """Workers and devices."""
     progress_actor: Any = None
-    """Handle of the actor that running stages post their progress to; None posts nothing."""
+    """Handle of the actor to which running stages post their progress; None posts nothing."""
     hang_seconds: float = 0.0
-    """Longest time without a step before a training counts as hung; 0: no limit."""
+    """Maximum seconds without a step before a training run is considered hung; 0: no limit."""

@@ -1,7 +1,7 @@
-"""Machines that an autoscaler may start, read from the file that the autoscaler reads.
+"""Machines that an autoscaler may start, read from the autoscaler's own file.
 
-Ray does not say what it may start. Its autoscaler is a process on the head node that was given a file,
-the one that `ray up` has put there; its command line says which.
+Ray does not report which machines it may start. Its autoscaler is a process on the head node that
+reads a file placed there by `ray up`; the command line of the process names the file.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dnasweep.runtime.ray_private import startable_nodes
 
 _HEAD = "node:__internal_head__"
 _HEAD_TIMEOUT_S = 60.0
-"""Seconds in which the head has to answer, if this process runs on another node."""
+"""Seconds within which the head must answer, if this process runs on another node."""
 _MAX_WORKERS = 2
 """Ray's own limit if a file sets none."""
 
@@ -28,7 +28,7 @@ _MAX_WORKERS = 2
 def machine_kinds() -> tuple[NodeGroup, ...]:
     """Return the machines that an autoscaler may start; none if there is no autoscaler.
 
-    The largest come first, and together they are no more than the autoscaler may run at once.
+    The largest come first, and their total number is limited to that of the autoscaler.
     """
     return _reported() or _configured()
 
@@ -36,8 +36,7 @@ def machine_kinds() -> tuple[NodeGroup, ...]:
 def read_kinds(config: Mapping[str, Any]) -> tuple[NodeGroup, ...]:
     """Return the kinds of machines in a cluster file, without the head.
 
-    Kinds whose size the file does not state are left out, as nobody can plan with them. Kinds of the
-    same size count as one.
+    Kinds whose size the file does not state are omitted. Kinds of the same size count as one.
     """
     left = config.get("max_workers", _MAX_WORKERS)
     sizes: dict[tuple[float, ...], NodeGroup] = {}
@@ -62,7 +61,7 @@ def autoscaler_file(address: str, processes: Path = Path("/proc")) -> Path | Non
         try:
             words = path.read_bytes().decode(errors="replace").split("\0")
         except OSError:
-            continue  # The process has ended meanwhile.
+            continue  # The process has ended in the meantime.
         options = dict(
             word.split("=", 1) for word in words if word.startswith("--") and "=" in word
         )
@@ -107,5 +106,5 @@ def _read(address: str) -> tuple[NodeGroup, ...]:
     try:
         return read_kinds(yaml.safe_load(file.read_text())) if file else ()
     except (OSError, yaml.YAMLError, AttributeError, TypeError):
-        # No permission to read it, or another format: then nobody knows what may be started.
+        # Without permission, or with another format, the machines that may be started are unknown.
         return ()

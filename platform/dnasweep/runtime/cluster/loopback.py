@@ -1,8 +1,8 @@
-"""A folder for the files of a session on this machine alone, closed to everybody else.
+"""A private folder for the files of a session on this machine.
 
-Ray listens at all addresses of a machine and opens its folder to all users. A local session listens
-on loopback instead (:func:`~dnasweep.runtime.ray_private.loopback_only`), and its sockets, logs and
-objects are in a folder that only its owner can enter.
+By default, Ray listens on all addresses of a machine and opens its folder to all users. A local
+session listens on loopback instead (:func:`~dnasweep.runtime.ray_private.loopback_only`), and its
+sockets, logs and objects are in a folder that only its owner can enter.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _LOCK = "lock"
 _MAX_PATH_BYTES = 107 - len(
     f"/{_PREFIX}12345678/r/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store"
 )
-"""Longest parent folder with which the paths of Ray's sockets are not too long for the system."""
+"""Maximum length of the parent folder with which the paths of Ray's sockets are short enough."""
 _YOUNG_SECONDS = 60.0
-"""The owner of a folder that is younger than this may not have locked it yet."""
+"""Age up to which the owner of a folder may not have locked it yet."""
 LOOPBACK = "lo"
 
 
 def local_environment() -> dict[str, str]:
-    """Return variables by which workers of one machine find one another on loopback."""
+    """Return environment variables with which workers on one machine communicate on loopback."""
     wanted = {"GLOO_SOCKET_IFNAME": LOOPBACK, "NCCL_SOCKET_IFNAME": LOOPBACK}
     if not Path("/sys/class/net", LOOPBACK).exists():
         return {}
@@ -47,7 +47,7 @@ def private_folder() -> Iterator[str]:
     Raises
     ------
     InputError
-        If no folder can be made whose path is short enough for sockets.
+        If no folder with a path short enough for sockets can be created.
     """
     wanted = os.environ.get("RAY_TMPDIR")
     folder = _make_folder(wanted)
@@ -56,12 +56,12 @@ def private_folder() -> Iterator[str]:
             _remove_leftovers(folder.parent)
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
         stack.enter_context(_locked(folder))
-        # Ray opens the folder it is given to everybody, so it gets a subfolder of the closed one.
+        # Ray makes its folder accessible to all users, so it gets a subfolder of the private one.
         yield str(folder / "r")
 
 
 def _make_folder(wanted: str | None) -> Path:
-    """Make a folder of mode 0700."""
+    """Create a folder with mode 0700."""
     if wanted:
         with contextlib.suppress(OSError):
             Path(wanted).mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ def _make_folder(wanted: str | None) -> Path:
 def _locked(folder: Path) -> Iterator[None]:
     """Mark a folder as in use, as long as this process lives."""
     with (folder / _LOCK).open("w") as lock:
-        # A file system without locks: nobody can lock the folder, so nobody removes it.
+        # On a file system without locks, no process can lock the folder, so none removes it.
         with contextlib.suppress(OSError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield

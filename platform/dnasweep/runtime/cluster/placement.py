@@ -1,7 +1,7 @@
-"""What a cluster has, and which workers fit on which nodes.
+"""Resources of a cluster, and placement of workers on nodes.
 
-Sums over a cluster do not answer that. A worker needs its CPUs and GPUs on one node, so four nodes
-with 4 CPUs each have no room for a worker with 8.
+Totals over a cluster are not sufficient for this: a worker needs its CPUs and GPUs on one node, so
+four nodes with 4 CPUs each have no room for a worker with 8.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ _UNLIMITED = 10**6
 
 
 class NodeCapacity(NamedTuple):
-    """What one machine offers."""
+    """Resources of one machine."""
 
     name: str
-    """Its name for people."""
+    """Human-readable name."""
     cpus: float
     """Logical CPUs."""
     gpus: float = 0.0
     """GPUs."""
     drivers: float = 0.0
-    """How many drivers of worker groups it can run."""
+    """Number of drivers of worker groups that it can run."""
 
     @classmethod
     def of(cls, name: str, resources: Mapping[str, float]) -> NodeCapacity:
-        """Make a node from the resources that Ray reports."""
+        """Return a node with the resources that Ray reports."""
         cpus, gpus = resources.get("CPU", 0.0), resources.get("GPU", 0.0)
         return cls(name, cpus, gpus, resources.get(DRIVER_RESOURCE, 0.0))
 
@@ -50,16 +50,16 @@ class NodeGroup(NamedTuple):
     """Machines of one kind that an autoscaler may start."""
 
     node: NodeCapacity
-    """What each of them offers."""
+    """Resources of each machine."""
     most: int
-    """How many there can be at once."""
+    """Maximum number of machines at the same time."""
 
 
 class Resources(NamedTuple):
-    """What a cluster has, and what it may have."""
+    """Current and possible resources of a cluster."""
 
     each: tuple[NodeCapacity, ...]
-    """What every living node offers."""
+    """Resources of every living node."""
     groups: tuple[NodeGroup, ...] = ()
     """Machines that an autoscaler may start, including those that are running."""
 
@@ -80,11 +80,11 @@ class Resources(NamedTuple):
 
     @property
     def drivers(self) -> float:
-        """How many drivers of worker groups can run without taking a CPU from workers."""
+        """Number of drivers of worker groups that can run without using CPUs of workers."""
         return sum(node.drivers for node in self.each)
 
     def grown(self, *, at_most: int) -> Resources:
-        """Return the resources once an autoscaler has started all it may; see :func:`grown`."""
+        """Return the resources after an autoscaler has started all it may; see :func:`grown`."""
         return Resources(tuple(grown(self.each, self.groups, at_most=at_most)))
 
     def __str__(self) -> str:
@@ -101,16 +101,16 @@ class Resources(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Demand:
-    """What has to run at the same time: the workers of one trial, or one actor."""
+    """Processes that must run at the same time: the workers of one trial, or one actor."""
 
     workers: int = 1
-    """Worker processes."""
+    """Number of worker processes."""
     cpus: float = 1.0
-    """CPUs of each."""
+    """CPUs of each worker."""
     gpus: float = 0.0
-    """GPUs of each."""
+    """GPUs of each worker."""
     driver: bool = False
-    """Whether a driver runs beside them, as it does for a trial with several workers."""
+    """Whether a driver is also needed, as for a trial with several workers."""
 
     def __str__(self) -> str:
         gpus = f", {self.gpus:g} GPU" if self.gpus else ""
@@ -121,16 +121,16 @@ class Fit(NamedTuple):
     """Whether a demand fits."""
 
     fits: bool
-    """Whether it can run."""
+    """Whether the demand can run."""
     text: str
-    """How much room there is, or what is missing."""
+    """Description of the available room, or of what is missing."""
 
 
 def num_fitting(nodes: Sequence[NodeCapacity], *, cpus: float, gpus: float) -> int:
     """Return how many workers fit at once, each with its CPUs and GPUs on one node.
 
-    Less than one GPU is a part of one device: two GPUs have room for two workers with 0.7 each, and
-    no more.
+    A fraction of a GPU is part of one device: two GPUs have room for only two workers with 0.7
+    each.
 
     Parameters
     ----------
@@ -145,8 +145,8 @@ def num_fitting(nodes: Sequence[NodeCapacity], *, cpus: float, gpus: float) -> i
 def find_room(demand: Demand, nodes: Sequence[NodeCapacity]) -> Fit:
     """Return whether a demand can run on otherwise empty nodes, and what is missing if not.
 
-    A driver runs on a node with the resource for drivers. If no node has it, the driver takes a
-    small part of a CPU beside the workers.
+    A driver runs on a node with the resource for drivers. If no node has it, the driver uses a
+    small part of a CPU in addition to the workers.
     """
     found = num_fitting(nodes, cpus=demand.cpus, gpus=demand.gpus)
     if demand.gpus > 1 and demand.gpus % 1:
@@ -170,16 +170,17 @@ def find_room(demand: Demand, nodes: Sequence[NodeCapacity]) -> Fit:
 def grown(
     nodes: Sequence[NodeCapacity], groups: Sequence[NodeGroup], *, at_most: int
 ) -> list[NodeCapacity]:
-    """Return the nodes once an autoscaler has started all it may.
+    """Return the nodes after an autoscaler has started all it may.
 
     Parameters
     ----------
     nodes
-        The living nodes. Those of a kind that the autoscaler knows count by its own limit.
+        The living nodes. Those of a kind known to the autoscaler count towards its limit.
     groups
         Node groups that the autoscaler may start.
     at_most
-        How many machines of one kind matter to the caller; the autoscaler's limit may be huge.
+        Maximum number of machines of one kind that the caller needs; the autoscaler's limit may be
+        huge.
     """
     kinds = {group.node[1:] for group in groups}
     all_nodes = [node for node in nodes if node[1:] not in kinds]

@@ -1,4 +1,4 @@
-"""A Ray session: joined or started, and what it has."""
+"""A Ray session, joined or started, and its resources."""
 
 from __future__ import annotations
 
@@ -38,19 +38,20 @@ WORKER_ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     # Workers import torch before they are ready, which takes a while on a busy machine.
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "300",
-    # A trial that is stopped early has this long to end; otherwise the next one in its process fails.
+    # A trial that is stopped early has this much time to end; otherwise the next one in its
+    # process fails.
     "TUNE_FUNCTION_THREAD_TIMEOUT_S": "600",
-    # How soon the end of a worker group is noticed; nothing else of ours depends on it.
+    # This determines how soon the end of a worker group is noticed, and nothing else here.
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
 }
 DRIVER_ENVIRONMENT = {
-    # Trials report to our own tracker; Tune's files would only slow the controller.
+    # Trials report to the platform's own tracker; Tune's files would only slow the controller.
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    # We handle Ctrl-C: checkpoints are on disk, so the session can simply end.
+    # Ctrl-C is handled by this package: checkpoints are on disk, so the session can simply end.
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "RAY_TRAIN_ENABLE_STATE_ACTOR_RECONCILIATION": "0",
-    # The new output prints tables of its own even when it is told to be silent.
+    # The new output prints tables even if it is configured to be silent.
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -58,16 +59,16 @@ DRIVER_ENVIRONMENT = {
 LOCAL_DRIVERS = 64
 CONNECT_SECONDS = 10.0
 _STARTUP_TIMEOUT = "timed out during startup"
-"""What Ray says, in a plain Exception, when it does not start in time."""
+"""Ray's message, in a plain Exception, if it does not start in time."""
 _SHARED: ContextVar[contextlib.ExitStack | None] = ContextVar("shared", default=None)
-"""Closes the session that several jobs share."""
+"""Closes the session shared by several jobs."""
 
 
 @contextlib.contextmanager
 def kept_session() -> Iterator[None]:
-    """Keep the first session that is opened in the block, for all later ones in the block.
+    """Keep the first session opened in the block, and reuse it for the rest of the block.
 
-    For a command that consists of many jobs, each of which would otherwise start Ray or join the
+    This is for commands with many jobs, each of which would otherwise start Ray or join the
     cluster again.
     """
     with contextlib.ExitStack() as stack:
@@ -180,7 +181,7 @@ def _end_by_sigterm() -> None:
         return
 
     def interrupt(_: int, frame: FrameType | None) -> None:
-        # Looked up now, as Tune may have installed a handler of its own.
+        # The handler is looked up now, because Tune may have installed its own.
         handler = signal.getsignal(signal.SIGINT)
         if not callable(handler):
             raise KeyboardInterrupt
@@ -190,7 +191,7 @@ def _end_by_sigterm() -> None:
 
 
 def look_around(groups: Sequence[NodeGroup]) -> Resources:
-    """Return what the open session has at this moment.
+    """Return the current resources of the open session.
 
     Parameters
     ----------
@@ -201,7 +202,7 @@ def look_around(groups: Sequence[NodeGroup]) -> Resources:
 
 
 def living_nodes() -> dict[str, NodeCapacity]:
-    """Return the living nodes of the open session by NodeID, each with a name of its own."""
+    """Return the living nodes of the open session by NodeID, each with a unique name."""
     nodes = sorted((node for node in ray.nodes() if node["Alive"]), key=lambda n: n["NodeID"])
     hosts = Counter(node["NodeManagerHostname"] for node in nodes)
     addresses = Counter(node["NodeManagerAddress"] for node in nodes)
@@ -217,10 +218,11 @@ def living_nodes() -> dict[str, NodeCapacity]:
 def resolve_precision(
     asked: Literal["auto", "fp32", "bf16"], *, gpus: float | None, address: str | None
 ) -> Literal["fp32", "bf16"]:
-    """Return the arithmetic of a whole sweep or job: `auto` is bf16 if it computes on GPUs.
+    """Return the precision of a complete sweep or job: `auto` is bf16 if it computes on GPUs.
 
-    The arithmetic is part of what a result is made of, and so of its key. If each worker chose, one
-    sweep could mix both, and a later one on other machines would get results it did not ask for.
+    The precision affects results and is therefore part of their keys. If each worker chose its
+    own, a sweep could mix both, and a later sweep on other machines would find results of the
+    wrong precision.
 
     Parameters
     ----------

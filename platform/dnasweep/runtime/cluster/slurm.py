@@ -1,4 +1,4 @@
-"""A command as a job of SLURM: the line by which `sbatch` takes it, and `slurm.sh`, which runs it there."""
+"""Commands as SLURM jobs: the `sbatch` command line, and `slurm.sh`, which runs the job."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from dnasweep.config.ranges import Checked, Few, Whole
 from dnasweep.errors import InputError
 
 SCRIPT = Path(__file__).with_name("slurm.sh")
-"""What `sbatch` is given: it makes the nodes a cluster of Ray and runs the command."""
+"""Script for `sbatch`: it turns the nodes into a Ray cluster and runs the command."""
 NOTICE_S = 180
-"""Seconds before the end of the time at which a job begins to keep its states; as in `slurm.sh`."""
+"""Seconds before the time limit at which a job starts to save its states; as in `slurm.sh`."""
 _TIME = re.compile(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?")
 _MEMORY = re.compile(r"\d+[KMGT]?")
 _TIME_REMEDY = "Write minutes (90), hours:minutes:seconds (12:00:00) or days-hours (2-12)."
@@ -81,7 +81,7 @@ def seconds_of(time: str) -> float:
     Raises
     ------
     InputError
-        If it is none.
+        If it is not a valid time limit.
     """
     found = _TIME.fullmatch(time)
     require(found is not None, "time", time, _TIME_REMEDY)
@@ -95,9 +95,9 @@ def seconds_of(time: str) -> float:
 
 
 def sbatch_words(options: SlurmOptions) -> list[str]:
-    """Return the command line that submits a job, word by word.
+    """Return the command line that submits a job, as a list of words.
 
-    The job runs in the current folder, with the environment that runs now.
+    The job runs in the current folder and environment.
     """
     try:
         more = shlex.split(options.sbatch)

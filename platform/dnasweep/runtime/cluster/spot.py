@@ -1,12 +1,13 @@
 """Tell Ray when a cloud is about to preempt this machine.
 
-A cloud announces a preemption to the machine alone, and Ray does not look for it. Run this on every
-spot machine, as the cluster files do::
+A cloud announces a preemption only to the machine itself, and Ray does not check for it. Run this
+on every spot machine, as the cluster files do::
 
     python -m dnasweep.runtime.cluster.spot aws
 
-It asks the machine's metadata service every few seconds. When a preemption is announced, it has Ray
-drain the node: what trains there saves its state, and nothing new is started there.
+It queries the machine's metadata service every few seconds. When a preemption is announced, it
+tells Ray to drain the node: training runs on it save their states, and nothing new is started
+there.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ log = logging.getLogger("dnasweep.runtime")
 POLL_SECONDS = 5.0
 TIMEOUT_SECONDS = 2.0
 GCP_SECONDS = 30.0
-"""Time between Google's notice and the preemption; the notice does not name it."""
+"""Seconds between Google's notice and the preemption, which the notice does not state."""
 AWS, GCP = "http://169.254.169.254", "http://metadata.google.internal"
 
 
@@ -55,7 +56,7 @@ def ask_gcp(base: str = GCP) -> float | None:
 
 def _ask(url: str, headers: Mapping[str, str], *, method: str = "GET") -> str | None:
     """Return the text at a URL of the service, or None if there is none (HTTP 404)."""
-    # Without a proxy: the service belongs to the machine.
+    # No proxy is used, because the service belongs to the machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     request = urllib.request.Request(url, headers=dict(headers), method=method)
     try:
@@ -81,7 +82,7 @@ def wait_for_notice(
 
 
 def drain_this_node(deadline: float) -> None:
-    """Have Ray drain the node of this machine, which goes at the Unix time `deadline`."""
+    """Tell Ray to drain the node of this machine, which ends at the Unix time `deadline`."""
     ray.init(address="auto", log_to_driver=False, logging_level=logging.ERROR)
     try:
         context = ray.get_runtime_context()

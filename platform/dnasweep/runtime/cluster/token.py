@@ -1,6 +1,6 @@
-"""Ray's token, with which anybody can run code as its owner: created and kept private.
+"""Ray's token, which allows anyone to run code as its owner: creation and protection.
 
-Ray itself writes it so that all users of the machine can read it.
+Ray itself would make it readable for all users of the machine.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def token_file() -> Path:
 def secure_token(*, make: bool) -> None:
     """Refuse a token that other users of the machine can read or replace.
 
-    Does nothing if Ray needs no token (RAY_AUTH_MODE=disabled) or takes it from the environment
-    (RAY_AUTH_TOKEN), which no other user can read.
+    Nothing is done if Ray needs no token (RAY_AUTH_MODE=disabled) or reads it from the environment
+    (RAY_AUTH_TOKEN), which other users cannot read.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def secure_token(*, make: bool) -> None:
     Raises
     ------
     InputError
-        With the command that repairs it.
+        If the token is not private; the error includes the command that repairs it.
     """
     mode = os.environ.get("RAY_AUTH_MODE")
     if mode is not None and mode.lower() != "token":
@@ -76,7 +76,7 @@ def secure_token(*, make: bool) -> None:
 
 
 def _make(file: Path) -> None:
-    """Create a token atomically; one that another process has created meanwhile stays."""
+    """Create a token atomically; keep one that another process has created in the meantime."""
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if file.parent.stat().st_uid == os.getuid():

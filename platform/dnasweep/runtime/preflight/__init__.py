@@ -1,1 +1,1 @@
-"""What every machine is asked before work starts on several machines."""
+"""Checks of every machine before work starts on several machines."""

@@ -1,4 +1,4 @@
-"""The checks of the preflight: each turns what the nodes reported into one line."""
+"""The checks of the preflight: each summarises the reports of the nodes in one line."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ MIN_FREE = 1 << 30
 ENOUGH_FREE = 5 << 30
 """Free bytes below which a disk gets a warning."""
 RAY_SPILLS_BELOW = 0.95
-"""How full a disk may be; above that, Ray writes no objects to it."""
+"""Fraction of a full disk above which Ray writes no objects to it."""
 CLOCKS_WARN_S = 2.0
-"""Seconds by which two clocks may differ before times in the records mislead."""
+"""Difference between clocks in seconds above which times in the records mislead."""
 CLOCKS_FAIL_S = 300.0
-"""Seconds by which two clocks may differ; Kerberos refuses requests that are 5 minutes off, object
-stores those that are 15."""
+"""Maximum difference between clocks in seconds; Kerberos refuses requests that are off by 5
+minutes, object stores those that are off by 15."""
 _MAX_SHOWN = 4
 _GIB = 1 << 30
 
@@ -37,13 +37,13 @@ class Check(NamedTuple):
     message: str
     """What was found."""
     remedy: str = ""
-    """What to do about it; empty if there is nothing to do."""
+    """How to fix it; empty if there is nothing to fix."""
 
 
 def run_checks(health: ClusterHealth) -> list[Check]:
-    """Return every check, in the order a person would fix them.
+    """Return all checks, in the order in which a person would fix them.
 
-    If no node has answered, only those that need no reports.
+    If no node has answered, only checks that need no reports are returned.
     """
     if not health.reports:
         return [check_nodes(health), check_request(health)]
@@ -78,7 +78,7 @@ def check_nodes(health: ClusterHealth) -> Check:
 
 
 def check_versions(health: ClusterHealth) -> Check:
-    """Python's minor version, the libraries and dnasweep's source are those of this process."""
+    """Python's minor version, the libraries and dnasweep's source match this process."""
     here, wrong = health.here, []
     for node in health.reports:
         if _minor(node.python) != _minor(here.python):
@@ -257,7 +257,7 @@ def check_tokens(health: ClusterHealth) -> Check:
 
 
 def check_request(health: ClusterHealth) -> Check:
-    """What has to run at once fits on the nodes, or on those that an autoscaler may start."""
+    """The processes needed at the same time fit on the nodes, or on those it may get."""
     demand, asked = health.demand, str(health.demand)
     now, but = find_room(demand, health.nodes), ""
     if now.fits:

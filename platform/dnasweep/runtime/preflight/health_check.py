@@ -1,4 +1,4 @@
-"""The health check: every living node reports what it sees, all at once and within a time limit."""
+"""The health check: all living nodes report at the same time and within a time limit."""
 
 from __future__ import annotations
 
@@ -29,33 +29,33 @@ from dnasweep.tracking.client import NO_TRACKING, first_line, is_server
 
 HERE = "this process"
 _DRIVER = "driver"
-"""Name of this process's probe; the probe of a node is named by its NodeID."""
+"""Name of the probe of this process; probes of nodes are named by NodeID."""
 _SECOND_TIMEOUT_S = STORAGE_TIMEOUT_S + 10.0
-"""Seconds a node may take that has answered before."""
+"""Maximum seconds for a node that has answered before."""
 
 _Request = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClusterHealth:
-    """Everything that is known about a cluster before work starts on it."""
+    """Everything known about a cluster before work starts on it."""
 
     here: NodeReport
     """Report of this process, the driver, which runs on one of the nodes."""
     reports: tuple[NodeReport, ...]
     """Reports of the nodes that answered."""
     silent: Mapping[str, str]
-    """For each node without a report: the reason."""
+    """The reason for each node without a report."""
     left: tuple[str, ...] = ()
-    """Nodes that left the cluster while they were being asked."""
+    """Nodes that left the cluster during the check."""
     readings: tuple[ProbeReading, ...]
-    """Which node could read which probe, and how far the clocks differ."""
+    """Whether nodes could read each other's probes, and differences between clocks."""
     nodes: tuple[NodeCapacity, ...]
-    """What the living nodes offer."""
+    """Resources of the living nodes."""
     groups: tuple[NodeGroup, ...] = ()
-    """What an autoscaler may start."""
+    """Machines that an autoscaler may start."""
     demand: Demand
-    """What has to run at the same time."""
+    """Processes that must run at the same time."""
     storage: str
     """Storage root."""
     uri: str | None
@@ -63,14 +63,14 @@ class ClusterHealth:
     mlflow_fault: str = ""
     """Why MLflow's own client in this process cannot use the store; empty if it can."""
     mlflow_remedy: str = ""
-    """What to do about that."""
+    """How to fix this fault."""
     seconds: float = 0.0
-    """How long the health check took."""
+    """Duration of the health check."""
 
 
 class _Reply(NamedTuple):
     value: Any
-    """What the task returned, or the error it raised."""
+    """The result of the task, or the error that it raised."""
     sent: float
     received: float
 
@@ -78,10 +78,10 @@ class _Reply(NamedTuple):
 def check_health(
     storage: Storage, uri: str | None, demand: Demand, *, timeout_s: float = TIMEOUT_S
 ) -> ClusterHealth:
-    """Ask every node of the open session, and this process.
+    """Check every node of the open session, and this process.
 
     First each node reports and writes a probe to the storage. Then each reads the probe of another
-    node, in a worker that is running by now and so answers fast enough to compare clocks.
+    node, in a worker that is already running and therefore answers fast enough to compare clocks.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def check_health(
     demand
         Resources that are needed at the same time.
     timeout_s
-        Seconds a node may take to report. One that takes longer is named in `silent`.
+        Maximum seconds for a node to report. Slower nodes are listed in `silent`.
     """
     started = time.monotonic()
     uri = None if uri == NO_TRACKING else uri
@@ -105,7 +105,7 @@ def check_health(
         readings = _readings(probes, here, reports)
     finally:
         remove_probes(storage, probes["key"])
-    # The work can go on without a machine that has left the cluster by now.
+    # The work can continue without a machine that has left the cluster.
     alive = living_nodes()
     left = {node.name for number, node in nodes.items() if number not in alive}
     return ClusterHealth(
@@ -130,7 +130,7 @@ def _report(request: _Request) -> dict[str, Any]:
 def _reports(
     replies: Mapping[str, _Reply], nodes: Mapping[str, NodeCapacity], timeout_s: float
 ) -> tuple[dict[str, NodeReport], dict[str, str]]:
-    """Return the reports by NodeID, and why the other nodes have none by name."""
+    """Return the reports by NodeID, and the reasons for missing reports by node name."""
     reports, silent = {}, {}
     for node, named in nodes.items():
         value = replies[node].value if node in replies else None
@@ -149,7 +149,7 @@ def _reports(
 def _readings(
     probes: _Request, here: NodeReport, reports: Mapping[str, NodeReport]
 ) -> list[ProbeReading]:
-    """Let each node read the probe of the one before, in a ring that includes this process."""
+    """Let each node read the probe of the previous one, in a ring that includes this process."""
     everybody = {_DRIVER: here, **reports}
     pairs = pair([(who, not report.storage_fault) for who, report in everybody.items()])
     sent = _send(read_probe, {node: probes | {"writer": pairs[node]} for node in reports})
@@ -181,7 +181,7 @@ def _readings(
 
 
 def pair(wrote: Sequence[tuple[str, bool]]) -> dict[str, str]:
-    """Return whose probe each reads: the last one before it that was written, in a ring.
+    """Return the writer of the probe that each reads: the previous one with a probe, in a ring.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def pair(wrote: Sequence[tuple[str, bool]]) -> dict[str, str]:
     Returns
     -------
     dict
-        Reader to writer; the writer is empty if there is no other probe.
+        Writer for each reader; empty if there is no other probe.
     """
     pairs = {}
     for at, (reader, _) in enumerate(wrote):
@@ -215,7 +215,7 @@ def _send(task: Callable[[_Request], Any], requests: Mapping[str, _Request]) -> 
 
 
 def _collect(sent: Mapping[Any, Any], timeout_s: float) -> dict[str, _Reply]:
-    """Return the replies that come in time, and cancel the other tasks."""
+    """Return the replies that arrive in time, and cancel the other tasks."""
     replies, waiting = {}, list(sent)
     deadline = time.monotonic() + timeout_s
     while waiting and (left := deadline - time.monotonic()) > 0:

@@ -1,6 +1,6 @@
-"""What a node reports about itself and about what it shares with the other nodes.
+"""Report of a node about itself and about resources shared with other nodes.
 
-This runs on the node. Nothing in here raises an error for what is wrong there; it is reported.
+This runs on the node. Problems found there are reported rather than raised.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ PROBES = "preflight"
 """Artefact kind of the probes, which are removed when the preflight ends."""
 LIBRARIES = ("ray", "torch", "transformers", "mlflow")
 STORAGE_TIMEOUT_S = 20.0
-"""Seconds a storage may take to answer."""
+"""Maximum seconds for a storage to answer."""
 _SETTLE_S = 3.0
-"""Seconds a network file system may take to show what another machine has written."""
+"""Maximum seconds for a network file system to show files written by another machine."""
 
 
 class Disk(NamedTuple):
     """Space on the disk that a folder is on."""
 
     use: str
-    """What it is for: `temporary files`, `Ray` or `storage`."""
+    """Use of the folder: `temporary files`, `Ray` or `storage`."""
     path: str
     """The folder."""
     free: int
@@ -49,7 +49,7 @@ class Disk(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NodeReport:
-    """What one node reports."""
+    """Report of one node."""
 
     name: str
     """The node's name, or `this process` for the driver."""
@@ -60,34 +60,34 @@ class NodeReport:
     code: str
     """Digest of dnasweep's source."""
     storage_fault: str = ""
-    """Why it cannot write to the storage."""
+    """Why the node cannot write to the storage; empty if it can."""
     disks: tuple[Disk, ...] = ()
-    """Disk space where it writes."""
+    """Disk space in the folders that the node writes to."""
     mlflow_status: int | None = None
-    """HTTP status of the MLflow server's answer; None if there was none, or it was not asked."""
+    """HTTP status of the MLflow server's answer; None if there was no answer or no request."""
     mlflow_text: str = ""
     """The beginning of the server's answer."""
     auth_mode: str = ""
     """RAY_AUTH_MODE, in lower case."""
     token_in_environment: bool = False
-    """Whether RAY_AUTH_TOKEN holds the token itself."""
+    """Whether RAY_AUTH_TOKEN contains the token itself."""
     token_file: str = ""
     """File in which Ray looks for the token."""
     token_permissions: int | None = None
-    """Permission bits of that file; None if there is no file."""
+    """Permission bits of this file; None if there is no file."""
 
 
 class ProbeReading(NamedTuple):
-    """Whether one node can read what another has written, and how far its clock is off."""
+    """Whether one node can read the probe of another, and the offset of its clock."""
 
     reader: str
     """Name of the node that read."""
     writer: str
-    """Name of the node whose probe it was; empty if nobody had written one."""
+    """Name of the node that wrote the probe; empty if no node has written one."""
     fault: str
-    """Why the probe could not be read, or is not what was written; empty if it is fine."""
+    """Why the probe could not be read or is not as written; empty if it is."""
     offset_s: float
-    """Its clock minus this machine's, in seconds."""
+    """Clock of the reader minus that of this machine, in seconds."""
     within_s: float
     """Uncertainty of the offset in seconds: half of the round trip."""
 
@@ -130,13 +130,13 @@ def read_report(fields: Mapping[str, Any]) -> NodeReport:
     Raises
     ------
     TypeError, KeyError
-        If another version of dnasweep made the fields.
+        If the fields were made by another version of dnasweep.
     """
     return NodeReport(**{**fields, "disks": tuple(Disk(*disk) for disk in fields["disks"])})
 
 
 def read_probe(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Read the probe of another node, and return the time before and after.
+    """Read the probe of another node, and return the times before and after.
 
     Parameters
     ----------
@@ -156,10 +156,10 @@ def remove_probes(storage: Storage, key: str) -> None:
 
 
 def within(seconds: float, work: Callable[[], None]) -> str:
-    """Do some work within a time limit; return why it failed, or an empty text if it did not.
+    """Do some work within a time limit; return why it failed, or empty text if it succeeded.
 
-    The work runs in a thread, because a call to a network file system whose server is away may never
-    return.
+    The work runs in a thread, because a call to a network file system may never return if its
+    server is unavailable.
     """
     fault = [f"it did not answer within {seconds:g} s"]
 

@@ -10,7 +10,7 @@ from dnasweep.config.ranges import Positive
 from dnasweep.formats.paths import user_path
 
 TIMEOUT_S = 120.0
-"""Seconds a node may take to start a worker and report."""
+"""Maximum seconds for a node to start a worker and report."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +18,7 @@ class DoctorOptions(PlaceOptions, WorkerOptions):
     """Options of the preflight; use those of the command that is to follow."""
 
     timeout_s: Positive = TIMEOUT_S
-    """Seconds a node may take to answer before it counts as silent."""
+    """Maximum seconds for a node to answer before it counts as silent."""
     json: str | None = None
     """Also write the checks, and what every node reported, to this file."""
 

@@ -1,4 +1,4 @@
-"""The preflight: before work starts on several machines, every machine is checked.
+"""The preflight: checks of every machine before work starts on several machines.
 
 `dnasweep doctor` shows every line of it; sweeps and jobs show one line if all is well.
 """
@@ -34,24 +34,24 @@ _WIDTH = 10
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Requirements:
-    """What the work to come needs from the nodes."""
+    """Requirements of the planned work on the nodes."""
 
     storage: Storage
-    """Where results go."""
+    """Storage of the results."""
     uri: str | None = None
-    """MLflow store that has to answer; None if the work goes on without it."""
+    """MLflow store that must answer; None if the work does not depend on it."""
     workers: int = 1
-    """Workers that have to run at the same time."""
+    """Number of workers that must run at the same time."""
     cpus_per_worker: int | None = None
-    """CPUs of each; None: at least one."""
+    """CPUs of each worker; None: at least one."""
     gpus_per_worker: float | None = None
-    """GPUs of each; None: one if there are any."""
+    """GPUs of each worker; None: one if there are any."""
     grouped: bool = True
-    """Whether they work on one trial, and so need a driver if there are several."""
+    """Whether the workers share one trial, and therefore need a driver if there are several."""
 
     @classmethod
     def of(cls, options: WorkerOptions, storage: Storage, uri: str) -> Requirements:
-        """Return what one trial with these options needs.
+        """Return the requirements of one trial with these options.
 
         Parameters
         ----------
@@ -69,7 +69,7 @@ class Requirements:
         )
 
     def demand(self, resources: Resources) -> Demand:
-        """Return what has to run at the same time on a cluster with `resources`."""
+        """Return the processes that must run at the same time on a cluster with `resources`."""
         usual = 1.0 if resources.grown(at_most=1).gpus else 0.0
         gpus = usual if self.gpus_per_worker is None else self.gpus_per_worker
         return Demand(
@@ -98,7 +98,7 @@ def checked_session(
     Raises
     ------
     InputError
-        If there is no cluster, or a check fails; the failing checks have been printed by then.
+        If there is no cluster, or if a check fails; failing checks are printed before.
     """
     with session(address) as resources:
         if requirements is not None and (resources.nodes > 1 or resources.groups):
@@ -143,7 +143,7 @@ def run_doctor(options: DoctorOptions, console: Console) -> int:
     Raises
     ------
     InputError
-        For options that make no sense, or an address where there is no cluster.
+        For invalid options, or an address without a cluster.
     """
     storage = Storage(options.storage)
     uri = resolve_uri(options.tracking_uri, storage.root)
@@ -173,7 +173,7 @@ def run_doctor(options: DoctorOptions, console: Console) -> int:
 
 
 def _with_store(health: ClusterHealth, uri: str) -> ClusterHealth:
-    """Add what MLflow's own client in this process says, as this process records everything."""
+    """Add the check by MLflow's own client in this process, which records everything."""
     try:
         check_reachable(uri)
     except InputError as error:

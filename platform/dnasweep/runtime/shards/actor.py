@@ -1,4 +1,4 @@
-"""One member of the pool that computes shards, and the status actor that all of them report to."""
+"""Actors of the pool that computes shards, and the status actor to which they report."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from dnasweep.jobs.shards.worker import ShardComputer, ShardJobSpec
 from dnasweep.runtime.ray_data import error_text
 
 MAX_STARTS = 4
-"""How often one shard is started and its process killed before the job ends."""
+"""Number of starts of a shard, each ending with a killed process, after which the job ends."""
 
 
 class _StatusActor:
-    """An actor that knows how often each shard was started and how far each is."""
+    """An actor that counts the starts of each shard and knows its progress."""
 
     def __init__(self) -> None:
         self._starts: dict[Hashable, int] = {}
@@ -43,31 +43,31 @@ class _StatusActor:
 
 
 def make_status_actor() -> Any:
-    """Start the status actor; it takes no CPU from the others."""
+    """Start the status actor, which uses no CPU of the other actors."""
     return (
         ray.remote(_StatusActor).options(num_cpus=0, max_restarts=-1, max_task_retries=-1).remote()
     )
 
 
 class ShardActor:
-    """One member of the pool: takes the number of a job and of a shard, returns how it ended."""
+    """One actor of the pool: takes a job number and a shard number, and returns the outcome."""
 
     def __init__(self, specs: Sequence[ShardJobSpec], status: Any) -> None:
         self._storage, self._status = specs[0].storage, status
         if specs[0].device == "cpu":
-            # One thread per actor and as many actors as cores beat threads, and sums come out the
-            # same on every machine.
+            # One thread per actor and one actor per core is faster than several threads, and sums
+            # are the same on every machine.
             import torch
 
             torch.set_num_threads(1)
         self._computer = ShardComputer(specs)
 
     def smoke_test(self, job: int) -> None:
-        """Let the worker of a job try the first row."""
+        """Let the worker of a job process its first row as a test."""
         self._computer.smoke_test(job)
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Compute and publish one shard; what a person can mend comes back as text."""
+        """Compute and publish one shard; errors that a user can fix are returned as text."""
         job, shard = int(batch["job"][0]), int(batch["shard"][0])
         computed, seconds, error = False, 0.0, ""
         try:

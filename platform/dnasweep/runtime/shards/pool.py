@@ -1,9 +1,9 @@
-"""Missing shards computed by a pool of Ray Data actors.
+"""Computation of missing shards by a pool of Ray Data actors.
 
-The dataset holds the numbers of the missing shards and nothing else; an actor reads the rows of a
-shard from the work list, computes them and publishes the result itself. So the driver and the
-object store hold a few bytes per shard, an actor that dies costs the shard it was computing, and Ray
-may run a shard again without anything appearing twice.
+The dataset contains only the numbers of the missing shards; an actor reads the rows of a shard
+from the work list, computes them and publishes the result itself. The driver and the object store
+therefore need only a few bytes per shard, the death of an actor loses only its current shard, and
+Ray may run a shard again without duplicate results.
 """
 
 from __future__ import annotations
@@ -31,27 +31,27 @@ from dnasweep.runtime.shards.actor import ShardActor, make_status_actor
 from dnasweep.runtime.training.failures import result_of
 
 _HARMLESS = (
-    # Their owner is the driver, which the actors do not outlive anyway.
+    # They are owned by the driver, which the actors do not outlive.
     b"has constructor arguments in the object store",
-    # By us, when the work is stopped.
+    # This package cancels them when the work is stopped.
     b"because it was killed by `ray.kill`",
 )
 _MAX_ACTORS = 1000
 
 
 class Pool(NamedTuple):
-    """Actors and what each of them takes."""
+    """The number of actors and the resources of each."""
 
     num_actors: int
-    """Actors at once, including those that wait for a machine of an autoscaler."""
+    """Number of actors at the same time, including those waiting for machines of an autoscaler."""
     gpus_per_actor: float
-    """GPUs of each; 0 computes on a CPU."""
+    """GPUs of each actor; 0 means computation on a CPU."""
     most: int
-    """Actors at once should machines join."""
+    """Maximum number of actors at the same time if machines join."""
 
     @property
     def device(self) -> str:
-        """What an actor computes on: `cpu` or `cuda`."""
+        """Device of an actor: `cpu` or `cuda`."""
         return "cuda" if self.gpus_per_actor else "cpu"
 
     def __str__(self) -> str:
@@ -60,7 +60,7 @@ class Pool(NamedTuple):
 
 
 class RayPool(Executor):
-    """Computes shards on Ray: on the cluster that is asked for, else on this machine."""
+    """Computes shards on Ray: on the requested cluster, else on this machine."""
 
     resolve_precision: ResolvePrecision = staticmethod(resolve_precision)
 
@@ -107,21 +107,21 @@ def allot_pool(
     num_actors: int | None = None,
     gpus_per_actor: float | None = None,
 ) -> Pool:
-    """Return the pool: unless told otherwise one actor per GPU, and without GPUs one per CPU.
+    """Return the pool: by default one actor per GPU or, without GPUs, one per CPU.
 
     Parameters
     ----------
     resources
         Resources of the cluster.
     num_shards
-        How many are to be computed; more actors are of no use.
+        Number of shards to compute, which limits the number of actors.
     num_actors, gpus_per_actor
         Requested number of actors, and GPUs per actor.
 
     Raises
     ------
     InputError
-        When the actors asked for can never all run.
+        If the requested actors can never all run.
     """
     most = resources.grown(at_most=num_shards)
     gpus = (1.0 if most.gpus else 0.0) if gpus_per_actor is None else gpus_per_actor
@@ -144,7 +144,7 @@ def allot_pool(
 
 
 def smoke_test(specs: Sequence[ShardJobSpec], pool: Pool, jobs: Sequence[int]) -> None:
-    """Let one worker of each job try its first row, with the resources of an actor.
+    """Let one worker of each job process its first row as a test, with the resources of an actor.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ def smoke_test(specs: Sequence[ShardJobSpec], pool: Pool, jobs: Sequence[int]) -
     Raises
     ------
     InputError
-        What a worker found wrong.
+        The error found by a worker.
     """
     task = ray.remote(_smoke_test).options(num_cpus=1, num_gpus=pool.gpus_per_actor)
     result_of(task.remote(specs, jobs))
@@ -177,7 +177,7 @@ def compute_shards(
     *,
     status: Any,
 ) -> Generator[PublishedShard, None, None]:
-    """Compute shards and yield each when it is published, in the order they end.
+    """Compute shards and yield each when it is published, in order of completion.
 
     Parameters
     ----------
@@ -193,15 +193,16 @@ def compute_shards(
     Raises
     ------
     InputError
-        What a worker raised; shards published before are kept.
+        The error of a worker; shards published before are kept.
     """
     import ray.data
 
     context = configure()
-    # If all actors work, look whether there is room for more.
+    # If all actors are busy, check whether there is room for more.
     context.autoscaling_config.actor_pool_util_upscaling_threshold = 1.0
-    # In memory and one block per shard: no read tasks, which would wait for ever for a CPU when the
-    # actors hold all of them, and Ray hands out and repeats shards one by one.
+    # The dataset is in memory with one block per shard: there are no read tasks, which would wait
+    # for ever for a CPU if the actors use all of them, and Ray assigns and repeats shards
+    # individually.
     items = [{"job": job, "shard": shard} for job, shard in shards]
     dataset = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
         ShardActor,
@@ -220,7 +221,7 @@ def compute_shards(
 
 @contextlib.contextmanager
 def _without_lines(texts: Sequence[bytes]) -> Iterator[None]:
-    """Keep lines of Ray's with one of `texts`, which no setting silences, out of the terminal."""
+    """Keep lines from Ray that contain one of `texts` out of the terminal."""
     terminal, (end, begin) = os.dup(2), os.pipe()
 
     def pass_on() -> None:
@@ -236,7 +237,7 @@ def _without_lines(texts: Sequence[bytes]) -> Iterator[None]:
     try:
         yield
     finally:
-        # Closes the last way into the pipe, and so ends the thread.
+        # This closes the last write end of the pipe, and thereby ends the thread.
         os.dup2(terminal, 2)
         thread.join(timeout=5)
         os.close(terminal)

@@ -1,9 +1,9 @@
-"""Which failures are worth another attempt, and what to say about those that are not.
+"""Decisions on which failures are retried, and messages about the others.
 
-A process that was lost (killed, its machine gone, hung) may succeed elsewhere, from the last state. An
-error of the code itself would come again: bad input, a model too large for the memory. A trial is
-started again where :func:`is_lost` (see `trials.py`), a worker group unless :func:`is_final` (see
-`workers.py`); either up to `RESTARTS` times.
+A lost process (killed, hung, or on a machine that has gone) may succeed elsewhere from the last
+state. An error of the code itself, such as bad input or a model that is too large for the memory,
+would occur again. A trial is started again if :func:`is_lost` (see `trials.py`), a worker group
+unless :func:`is_final` (see `workers.py`), in each case up to `RESTARTS` times.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ray.exceptions import RayActorError, RayError, RayTaskError
 from dnasweep.errors import InputError, full_disk, is_full_disk
 
 RESTARTS = 3
-"""How often a trial, and its worker group, is started again."""
+"""Maximum number of restarts of a trial, and of its worker group."""
 _OUT_OF_MEMORY = re.compile(
     r"out of memory|can't allocate memory|not enough memory|low on memory|NODE_OUT_OF_MEMORY", re.I
 )
@@ -28,11 +28,11 @@ _MAX_CHARS = 300
 
 
 class Hung(RuntimeError):
-    """A training took no step for longer than the limit, more than once."""
+    """A training run made no step for longer than the limit, more than once."""
 
 
 class Lost(RuntimeError):
-    """Every attempt at a training ended because its process was lost."""
+    """Every attempt at a training run ended because its process was lost."""
 
 
 def result_of(reference: Any) -> Any:
@@ -56,7 +56,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def full_memory(error: BaseException) -> InputError:
-    """Return the error for a machine that has no memory left for a trial."""
+    """Return the error for a machine without enough memory for a trial."""
     used = _MEMORY_USED.search(str(error))
     return InputError(
         f"this machine is running out of memory{f' ({used[1]})' if used else ''}, so trials were stopped",
@@ -66,7 +66,7 @@ def full_memory(error: BaseException) -> InputError:
 
 
 def is_final(error: BaseException) -> bool:
-    """Return whether an error of a worker would come again in the next attempt of its group.
+    """Return whether an error of a worker would occur again in the next attempt of its group.
 
     Errors of Ray are never final: when one worker is lost, the others fail as a consequence.
     """
@@ -76,7 +76,7 @@ def is_final(error: BaseException) -> bool:
 
 
 def portable(error: Exception) -> Exception:
-    """Return an error that survives pickling, as some errors of libraries do not."""
+    """Return an error that can be pickled, unlike some errors of libraries."""
     if is_full_disk(error) and not isinstance(error, InputError):
         return full_disk(getattr(error, "filename", None))
     try:
@@ -88,7 +88,7 @@ def portable(error: Exception) -> Exception:
 
 
 def lost(error: BaseException, *, hang: str = "") -> Lost | Hung:
-    """Return the error for a training whose process was lost too often.
+    """Return the error for a training run whose process was lost too often.
 
     Parameters
     ----------

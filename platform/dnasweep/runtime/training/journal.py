@@ -1,4 +1,4 @@
-"""The file of Optuna's studies: its journal, which asks no more of a file system than to append."""
+"""The file of Optuna's studies: a journal, which only requires a file system to append."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from dnasweep.storage import StorageLock
 
 
 class _JournalLock:
-    """A lock of the storage as Optuna's journal asks for it.
+    """A storage lock with the interface that Optuna's journal needs.
 
-    Optuna's own are given up by force after 30 s, whoever has them, and a killed holder stalls all others
-    as long.
+    Optuna's own locks are released by force after 30 s, even if the holder is alive, and a killed
+    holder blocks all others for as long.
     """
 
     def __init__(self, lock: StorageLock) -> None:
@@ -31,14 +31,14 @@ class _JournalLock:
 
 
 def open_journal(file: Path, lock: Callable[[], StorageLock]) -> JournalStorage:
-    """Open a file of studies, made if there is none.
+    """Open a file of studies, which is created if it does not exist.
 
     Parameters
     ----------
     file
         Path of the journal.
     lock
-        Makes the lock of those who write to it.
+        Makes the lock for writing to the journal.
     """
     logging.set_verbosity(logging.WARNING)
     with lock():
@@ -48,7 +48,7 @@ def open_journal(file: Path, lock: Callable[[], StorageLock]) -> JournalStorage:
 
 
 def _drop_incomplete_line(file: Path) -> None:
-    """Remove the end of a file that a killed process or a full disk has left without its rest."""
+    """Remove an incomplete line at the end of a file, left by a killed process or a full disk."""
     if not file.is_file():
         return
     with file.open("rb+") as journal:

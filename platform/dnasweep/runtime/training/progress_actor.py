@@ -1,4 +1,4 @@
-"""Progress of running stages: workers post it to an actor, where the driver reads it."""
+"""Progress of running stages: workers post it to an actor, from which the driver reads it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def make_progress_actor() -> Any:
 
 
 def read_progress(actor: Any) -> dict[str, StageProgress]:
-    """Return the progress of the stages that are running now, by stage key."""
+    """Return the progress of the currently running stages, by stage key."""
     return dict(ray.get(actor.progress.remote(), timeout=READ_SECONDS))
 
 
@@ -77,12 +77,12 @@ class ProgressPoster:
         self._last = time.monotonic()
 
     def step(self, done: int, total: int, bases: float) -> None:
-        """Post the number of steps done, of steps planned and of bases seen.
+        """Post the numbers of completed steps, planned steps and bases seen.
 
         Parameters
         ----------
         done, total
-            Numbers of finished and of planned optimizer steps.
+            Numbers of completed and planned optimizer steps.
         bases
             Number of bases seen.
         """
@@ -94,7 +94,7 @@ class ProgressPoster:
         self._actor.post.remote(self._key, progress)
 
     def report_hang(self, message: str) -> None:
-        """Leave a report that the stage hangs, before its process ends."""
+        """Report that the stage hangs, before its process ends."""
         report = self._actor.report_hang.remote(self._key, message)
         ray.get(report, timeout=HANG_REPORT_SECONDS)
 

@@ -1,7 +1,8 @@
-"""How the workers of one machine find one another: at a port on loopback.
+"""Rendezvous of the workers on one machine, at a port on loopback.
 
-torch opens the store by which workers find one another at all addresses of a machine, and asks for no
-token. In a session on one machine, this replaces what Ray Train calls to set up a process group.
+torch opens the store through which workers find one another on all addresses of a machine, without
+requiring a token. In a session on one machine, this module replaces the function with which Ray
+Train sets up a process group.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def torch_config() -> TorchConfig:
 
 
 class _Backend(TorchConfig().backend_cls):  # type: ignore[misc]
-    """Ray's own backend, with another way to set up the process group."""
+    """Ray's own backend with a different setup of the process group."""
 
     def on_start(self, worker_group: Any, backend_config: Any) -> None:
         with process_group_setup(set_up_on_loopback):
@@ -53,11 +54,11 @@ def set_up_on_loopback(
     backend
         gloo or nccl.
     world_rank, world_size
-        This worker, and how many there are.
+        Number of this worker, and number of workers.
     init_method
         Not used: Ray puts the address into MASTER_ADDR and MASTER_PORT.
     timeout_s
-        Seconds until an operation of the group gives up.
+        Timeout in seconds of operations of the group.
     """
     host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
     timeout = timedelta(seconds=timeout_s)

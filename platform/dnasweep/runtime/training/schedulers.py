@@ -12,23 +12,23 @@ from dnasweep.sweeps.rungs import Rungs
 
 
 class InOrder(FIFOScheduler):
-    """Ray's first-in-first-out, without looking at trials that have ended.
+    """Ray's first-in-first-out scheduler, without checks of trials that have ended.
 
-    At every event Ray's own looks twice at every trial that was ever made; with thousands of trials
-    that takes longer than everything else Tune does.
+    At every event, Ray's own scheduler checks all trials twice, including ended ones; with
+    thousands of trials this takes longer than everything else in Tune.
     """
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
         pending = [t for t in tune_controller.get_live_trials() if t.status == Trial.PENDING]
-        # The trial ids of a grid are numbered; those of a search have no order.
+        # Trial ids of a grid are numbered; those of a search have no order.
         return min(pending, key=lambda trial: str(trial.trial_id), default=None)
 
 
 class Halving(InOrder):
     """:class:`~dnasweep.sweeps.rungs.Rungs` as a scheduler of Tune.
 
-    Ray's own keeps its rungs in memory only, so a sweep that is run again after a kill would start
-    them anew. It also stops trials at their very end, before they are published.
+    Ray's own scheduler keeps its rungs only in memory, so a sweep that is run again after a kill
+    would lose them. It also stops trials at their very end, before they are published.
     """
 
     def __init__(self, rungs: Rungs) -> None:

@@ -1,4 +1,4 @@
-"""Optuna over the cells of the grid, with a study that is kept when the sweep ends."""
+"""Optuna search over the cells of the grid, with a study that is kept after the sweep."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from dnasweep.stages.recipe import Cell
 from dnasweep.sweeps.event_log import Evaluated
 
 MAX_PROPOSALS = 5
-"""How often the sampler is asked for an untried cell before one is drawn at random."""
+"""Number of proposals of the sampler before an untried cell is drawn at random."""
 _TRIED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 class Study:
     """A persistent Optuna study; `optuna-dashboard` opens its file, see :mod:`.journal`.
 
-    Its trials are cells of the grid, each tried once: a proposal of the sampler is used only if it is
-    a cell that has not been tried.
+    Its trials are cells of the grid, each tried once: a proposal of the sampler is used only if
+    its cell has not been tried.
 
     Parameters
     ----------
     storage
         Storage of the Optuna study.
     name
-        The sweep's key: the same command finds the same study.
+        Key of the sweep, with which the same command finds the same study.
     cells
         The cells of the grid.
     mode
@@ -69,7 +69,7 @@ class Study:
         self._taken = set(self.tried())
 
     def remaining(self, num_samples: int) -> int:
-        """Return how many of `num_samples` cells are still to be tried.
+        """Return how many of `num_samples` cells remain to be tried.
 
         Trials that were running when a driver was killed are queued again and go first.
         """
@@ -91,7 +91,7 @@ class Study:
             if (cell := self._cell(trial.params)) in self._cells and cell not in self._taken:
                 self._taken.add(cell)
                 return trial, cell
-            # Failed trials are not part of the sampler's model, so this teaches it nothing.
+            # Failed trials are not part of the sampler's model, so this does not influence it.
             self.study.tell(trial, state=TrialState.FAIL)
         free = [cell for cell in self._cells if cell not in self._taken]
         if not free:
@@ -102,7 +102,7 @@ class Study:
         return self.study.ask(self._axes), cell
 
     def contradicts(self, values: Mapping[Cell, float]) -> bool:
-        """Return whether a trial has another value here than its cell is known to have reached."""
+        """Return whether a trial has a value that differs from the known value of its cell."""
         for trial in self.study.get_trials(states=(TrialState.COMPLETE,)):
             cell = self._cell(trial.params)
             if cell in values and values[cell] != trial.value:
@@ -120,7 +120,7 @@ class Study:
                 self._taken.add(cell)
 
     def searcher(self, stopped: Container[str]) -> CellSearch:
-        """Return the searcher for Tune; `stopped` holds the keys of trials that end early."""
+        """Return the searcher for Tune; `stopped` contains the keys of trials that end early."""
         return CellSearch(self, stopped)
 
     def importance(self) -> dict[str, float] | None:
@@ -187,7 +187,7 @@ class CellSearch(Searcher):
             self._study.study.tell(trial, values[max(values)])
 
     def save(self, checkpoint_path: str) -> None:
-        """Save nothing: the study is in its file, where the same command finds it again."""
+        """Save nothing: the same command finds the study in its file."""
 
     def restore(self, checkpoint_path: str) -> None:
         """Restore nothing; see `save`."""

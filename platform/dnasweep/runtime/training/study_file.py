@@ -1,6 +1,6 @@
-"""Optuna's study of a sweep, found again, or made again from the trials where its file is damaged.
+"""Optuna's study of a sweep, reopened, or made again from the trials if its file is damaged.
 
-Studies used to be in a SQLite file, `optuna.db`; one that is there is copied when its sweep is run again.
+Studies used to be in a SQLite file, `optuna.db`, which is copied when its sweep is run again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dnasweep.storage import StorageLock, set_aside, takes_locks
 
 DATABASE = "optuna.db"
 _UNREADABLE = (OptunaError, ValueError, LookupError, TypeError, AttributeError, AssertionError)
-"""What Optuna raises over a journal whose lines are not those that it wrote."""
+"""Errors that Optuna raises if the lines of a journal have been changed."""
 
 
 def open_study(
@@ -41,16 +41,16 @@ def open_study(
     file
         Path of the journal.
     make
-        Opens the study in the journal, or creates one.
+        Opens the study in the journal, or creates it.
     values
-        Values that finished trials reached, from their published outcomes. A study that contradicts
-        them counts as damaged.
+        Values that finished trials reached, from their published outcomes. A study that
+        contradicts them is considered damaged.
     root
         Local folder of the storage, where a damaged file is kept.
     name
-        The name of the study.
+        Name of the study.
     lock
-        Makes the lock of those who write to the journal.
+        Makes the lock for writing to the journal.
     """
     damaged = file
     try:
@@ -77,7 +77,7 @@ def open_study(
 
 
 def _copy_from(database: Path, name: str, journal: JournalStorage) -> None:
-    """Copy a study from a SQLite file, if it is in one."""
+    """Copy a study from a SQLite file, if it exists there."""
     if not database.is_file():
         return
     locks = "" if takes_locks(database.parent) else "?nolock=1&uri=true"

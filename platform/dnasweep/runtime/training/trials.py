@@ -1,7 +1,8 @@
-"""Trials under Ray Tune: the grid of record, or an Optuna search of the same cells.
+"""Trials under Ray Tune: the grid, or an Optuna search of the same cells.
 
-A trial is identified by the content of what it trains. So a trial that was finished before, by this
-sweep or another, is found instead of trained, and one that was killed continues from its last state.
+A trial is identified by the content of its specification. A trial that was finished before, by
+this sweep or another, is therefore found instead of trained, and one that was killed resumes from
+its last state.
 """
 
 from __future__ import annotations
@@ -39,10 +40,10 @@ from dnasweep.tasks.metrics import direction
 
 BEST = "best"
 FINAL = "final"
-"""Reported by a trial that is about to fail with an error that would come again."""
+"""Reported by a trial that is about to fail with an error that would occur again."""
 CREDENTIALS = "AWS_"
-"""Prefix of variables that Tune passes to trials, and Ray to its logs. Trials use the credentials of
-their machine instead, as training workers and batch jobs do."""
+"""Prefix of environment variables that Tune would pass to trials and Ray would write to logs.
+Trials use the credentials of their machine instead, as training workers and batch jobs do."""
 
 
 def run_trial(
@@ -66,10 +67,10 @@ def run_trial(
     metric
         Full name of the metric that trials are compared by.
     train
-        Called in place of :func:`~dnasweep.runtime.training.workers.run_stage`, with its arguments.
+        Called instead of :func:`~dnasweep.runtime.training.workers.run_stage`, with its arguments.
     """
     if train is None:
-        # Imported here because the driver imports this module and does not need torch.
+        # Imported here because the driver imports this module but does not need torch.
         from dnasweep.runtime.training.workers import run_stage
 
         train = run_stage
@@ -88,7 +89,8 @@ def run_trial(
         )
     except Exception as error:
         if is_lost(error):
-            # A process that this trial needs, with its machine: the trial is started again.
+            # A process that this trial needs was lost with its machine, so the trial is started
+            # again.
             raise
         tune.report({"trial_key": spec.key, BEST: math.nan, FINAL: True})
         told = portable(error)
@@ -98,7 +100,7 @@ def run_trial(
 
 
 class Limit(Callback):
-    """Lets Tune run as many trials at once as have room, while machines join and leave."""
+    """Lets Tune run as many trials as there is room for, while machines join and leave."""
 
     def __init__(self, search: Any, room: Callable[[], int]) -> None:
         self._search, self._room = search, room
@@ -107,7 +109,7 @@ class Limit(Callback):
         return {"_search": None, "_room": int}  # See `Messenger`.
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        # Tune's grid reads 0 as no limit, and its search refuses 0.
+        # Tune's grid interprets 0 as no limit, and its search refuses 0.
         self._search.max_concurrent = max(1, self._room())
 
 
@@ -118,8 +120,8 @@ class Messenger(Callback):
         self._on_event = on_event
 
     def __getstate__(self) -> dict[str, Any]:
-        # Tune pickles its callbacks to restore them, which we never do: the same command finds every
-        # trial again by its content.
+        # Tune pickles callbacks in order to restore them, which never happens here: the same
+        # command finds every trial by its content.
         return {"_on_event": print}
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
@@ -129,7 +131,8 @@ class Messenger(Callback):
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
         if result.get(FINAL):
-            # This comes before the trial raises: Tune counts failures, whatever they are.
+            # This arrives before the trial raises the error, because Tune counts all kinds of
+            # failures.
             trial.max_failures = 0
         if (point := Evaluated.of_result(result)) is not None:
             self._on_event(TrialEvent(cell=cell_of(trial.config), point=point))
@@ -167,7 +170,7 @@ def run_trials(
     on_event
         Called with every start, evaluation and end, in the driver's thread.
     room
-        Returns how many trials may run at once; called again and again.
+        Returns how many trials may run at the same time; called repeatedly.
     name
         Name of Tune's own folder.
     num_samples
@@ -197,13 +200,14 @@ def run_trials(
             scheduler=scheduler or InOrder(),
             num_samples=num_samples,
             trial_dirname_creator=_folder_name,
-            # So that torch and transformers are imported once per actor, not once per trial. The
-            # workers of a group that is stopped early end only with their actor.
+            # With this, torch and transformers are imported once per actor instead of once per
+            # trial. The workers of a group that is stopped early end only with their actor.
             reuse_actors=not allotment.grouped or scheduler is None,
         ),
         run_config=RunConfig(
             name=name,
-            # On this machine, whatever the storage: pickles, which are never read again.
+            # These files are pickles that are never read again, so they are always on this
+            # machine.
             storage_path=str(notes),
             verbose=0,
             failure_config=FailureConfig(max_failures=RESTARTS),
@@ -217,10 +221,10 @@ def _fit(tuner: Tuner, notes: Path) -> ResultGrid:
     try:
         return tuner.fit()
     except (EOFError, UnpicklingError) as error:
-        # Tune could not write the error of a trial completely.
+        # Tune could not write the complete error of a trial.
         raise full_disk(notes) from error
     except RuntimeError as error:
-        # When Ray ends a trial's process to free memory, Tune believes that it has a defect itself.
+        # When Ray ends a trial's process to free memory, Tune reports an internal error.
         if not is_out_of_memory(error):
             raise
         raise full_memory(error) from error
@@ -232,7 +236,7 @@ def failures(results: ResultGrid) -> dict[Cell, BaseException]:
     for result in (results[i] for i in range(len(results))):
         if result.error is not None and result.config is not None:
             cause = getattr(result.error, "cause", None) or result.error
-            # If Tune itself gives a trial up, it keeps only a text.
+            # If Tune itself gives up a trial, it keeps only text.
             told = cause if isinstance(cause, BaseException) else RuntimeError(str(cause).strip())
             found[cell_of(result.config)] = told
     return found
@@ -247,13 +251,13 @@ def cell_of(config: dict[str, Any]) -> Cell:
 def grid_space(cells: Sequence[Cell]) -> dict[str, Any]:
     """Return a Tune space that visits exactly these cells, in order.
 
-    The space has one axis whose values are cells, so that a grid with missing cells (those published
-    already) stays a grid. Cells are texts because Tune copies the whole axis for every trial, and
-    copies dictionaries deeply.
+    The space has one axis whose values are cells, so a grid without its published cells is still a
+    grid. Cells are written as text because Tune copies the whole axis for every trial, and copies
+    dictionaries deeply.
     """
     return {"cell": tune.grid_search([json.dumps(dataclasses.asdict(cell)) for cell in cells])}
 
 
 def _folder_name(trial: Any) -> str:
-    """Return the name of Tune's own folder of a trial; named by its cell it could be too long."""
+    """Return the name of Tune's folder of a trial; a name made from the cell could be too long."""
     return str(trial.trial_id)

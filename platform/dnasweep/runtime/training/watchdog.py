@@ -1,4 +1,4 @@
-"""Two threads that watch over a training: one for hangs, one for machines that are about to go."""
+"""Two threads that watch a training run: for hangs, and for machines that are about to end."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ _GRACE_SECONDS = 30.0
 _REPORT_SECONDS = 10.0
 POLL_SECONDS = 5.0
 SAVE_AGAIN_SECONDS = 10.0
-"""Seconds between states saved after a preemption notice, each of which may be the last."""
+"""Seconds between saved states after a preemption notice."""
 
 
 class Watch:
-    """Ends the process of a training that takes no step for too long.
+    """Ends the process of a training run that makes no step for too long.
 
-    The process ends itself, so that it releases its devices whatever it hangs on: a storage that
-    never answers, a collective operation that waits for a lost worker. It reports first what it was
-    doing. Ray starts it again, and it continues from its last state.
+    The process ends itself and thereby releases its devices, whatever the cause: for example a
+    storage that never answers, or a collective operation that waits for a lost worker. It first
+    reports what it was doing. Ray starts it again, and it resumes from its last state.
 
     Parameters
     ----------
     seconds
-        Longest time between two calls of `beat`, from the first one on; 0 watches nothing.
+        Maximum time between two calls of `beat`, after the first call; 0 disables the watch.
     report
         Called with a message about the hang before the process ends.
     leave
@@ -63,13 +63,13 @@ class Watch:
         self._over.set()
 
     def beat(self) -> None:
-        """Say, in the thread that trains, that the training is alive."""
+        """Report, from the training thread, that training is alive."""
         self._watched_thread, self._last_beat = threading.get_ident(), time.monotonic()
 
     def _watch(self) -> None:
         try:
             while not self._over.wait(min(1.0, self._seconds / 10)):
-                # For a library that hangs and lets no other Python thread run.
+                # This handles a library that hangs and does not let other Python threads run.
                 with contextlib.suppress(ValueError, OSError, RuntimeError):
                     faulthandler.dump_traceback_later(
                         self._seconds + _GRACE_SECONDS, exit=True, file=_STDERR
@@ -107,15 +107,15 @@ def this_node() -> str:
 
 
 class PreemptionNotice:
-    """Says when a training has to save its state because one of its machines is about to go.
+    """Reports when a training run must save its state because one of its machines is about to end.
 
-    Ray knows such a machine as a node that is being drained: a spot machine that its cloud preempts,
-    one that an autoscaler gives up, one whose `ray start --block` was told to end.
+    In Ray, such a machine is a node that is being drained: a spot machine preempted by its cloud,
+    one removed by an autoscaler, or one whose `ray start --block` was told to end.
 
     Parameters
     ----------
     nodes
-        NodeIDs of the machines that the training runs on.
+        NodeIDs of the machines used by the training run.
     ask
         Returns the nodes that are being drained.
     poll_seconds
@@ -143,7 +143,7 @@ class PreemptionNotice:
         self._over.set()
 
     def due(self) -> bool:
-        """Return whether to save the state now; the caller then does."""
+        """Return whether the caller must save the state now."""
         if not self._draining:
             return False
         now = time.monotonic()
@@ -154,6 +154,6 @@ class PreemptionNotice:
 
     def _watch(self) -> None:
         while not self._over.wait(self._poll_seconds):
-            # The head may be out of reach for a while; the training does not need it.
+            # The head may be unreachable for a while; training does not need it.
             with contextlib.suppress(Exception):
                 self._draining = not self._nodes.isdisjoint(self._ask())

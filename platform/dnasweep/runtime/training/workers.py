@@ -1,9 +1,9 @@
-"""Training one stage: in this process, or by a group of data-parallel workers.
+"""Training of one stage: in this process, or by a group of data-parallel workers.
 
-A stage that fits on one device runs where it is called. For a larger one, every rank of a Ray Train
-worker group runs the same function. Rank 0 puts its evaluations into a queue that the calling thread
-drains, so the caller receives them in its own thread, in order and without loss. (Ray's bundled
-callback can lose its last report, or wait for it for ever.)
+A stage that fits on one device runs where it is called. For a larger one, every rank of a Ray
+Train worker group runs the same function. Rank 0 puts its evaluations into a queue that is read by
+the calling thread, so the caller receives them in its own thread, in order and without loss.
+(Ray's bundled callback can lose its last report, or wait for it for ever.)
 """
 
 from __future__ import annotations
@@ -41,15 +41,16 @@ Evaluations = Callable[[dict[str, Any]], bool | None]
 
 DRAIN_SECONDS = 0.2
 ORPHAN_SECONDS = 5.0
-"""Seconds between two looks for placement groups of drivers that were killed."""
+"""Seconds between two checks for placement groups of drivers that were killed."""
 RESIZE_SECONDS = 300.0
 """Seconds between two checks of whether an elastic group can grow, which costs the steps since the last
 state."""
 START = "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"
 ELASTIC_START_SECONDS = "60"
-"""How long an elastic group waits for all workers: Ray may count on a machine that has just gone."""
+"""Seconds for which an elastic group waits for all workers, because Ray may still count a machine
+that has just gone."""
 MAX_HANGS = 1
-"""Hangs after which a training is still started once more."""
+"""Number of hangs after which a training run is still started again."""
 
 
 def run_stage(
@@ -62,7 +63,7 @@ def run_stage(
     spec
         Specification of the model to train.
     job
-        Where, and with which resources.
+        Placement and resources of the stage.
     text
         Name of the stage in the progress display.
     on_evaluation
@@ -117,7 +118,7 @@ def _compute(
 
 
 def _nodes(context: DistributedContext | None) -> Collection[str]:
-    """Return the NodeIDs of the machines that a training runs on."""
+    """Return the NodeIDs of the machines used by a training run."""
     if context is None or context.world_size == 1:
         return {this_node()}
     mine = np.frombuffer(bytes.fromhex(this_node()), np.uint8).astype(float)
@@ -132,7 +133,7 @@ def _rank(config: dict[str, Any]) -> None:
     evaluations: Queue = config["evaluations"]
     final_errors: Queue = config["final_errors"]
     if not final_errors.empty():
-        # Ray Train starts a group again whatever the error was; this one would come again.
+        # Ray Train restarts a group after any error, but this one would occur again.
         return
     try:
         _compute(spec, job, config["text"], evaluations.put, DistributedContext.current())
@@ -146,7 +147,8 @@ def _run_group(spec: Spec, job: JobSpec, text: str, on_evaluation: Evaluations |
     allotment = job.allotment
     if allotment.elastic:
         os.environ[START] = ELASTIC_START_SECONDS
-    # The queues run on this machine and end with this process; another machine may leave meanwhile.
+    # The queues run on this machine and end with this process; other machines may leave in the
+    # meantime.
     here = NodeAffinitySchedulingStrategy(this_node(), soft=False)
     options = {"num_cpus": 0, "scheduling_strategy": here}
     evaluations, final_errors = (Queue(actor_options=options) for _ in range(2))
@@ -170,8 +172,8 @@ def _run_group(spec: Spec, job: JobSpec, text: str, on_evaluation: Evaluations |
         ),
         run_config=RunConfig(
             name=spec.key,
-            # On this machine, whatever the storage: Ray's own files, from which nothing is restored.
-            # We save the state of a training ourselves, see `Storage.state_folder`.
+            # Ray's own files are always on this machine; nothing is restored from them.
+            # This package saves the state of a training run itself; see `Storage.state_folder`.
             storage_path=str(Storage(job.storage).folder("work", "train")),
             failure_config=FailureConfig(
                 max_failures=RESTARTS,
@@ -213,7 +215,7 @@ def _run_group(spec: Spec, job: JobSpec, text: str, on_evaluation: Evaluations |
 
 
 def _size(allotment: Allotment) -> dict[str, Any]:
-    """Return the number of workers, or the range within which Ray Train uses those it gets."""
+    """Return the number of workers, or the range of the number used by Ray Train."""
     if not allotment.elastic:
         return {"num_workers": allotment.workers}
     workers = allotment.min_workers, allotment.workers
@@ -225,5 +227,5 @@ def _cause(error: BaseException) -> BaseException:
     failures = getattr(error, "worker_failures", None)
     first = next(iter(failures.values())) if failures else error
     cause = getattr(first, "cause", None) or first
-    # The group has already been started again as often as it makes sense.
+    # The group has already been restarted as often as is useful.
     return lost(cause) if isinstance(cause, RayError) else cause
