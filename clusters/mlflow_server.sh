@@ -1,22 +1,22 @@
 #!/usr/bin/env bash
-# Start the MLflow server of a cluster's head, and leave it alone where it already answers.
+# Start the MLflow server of a cluster's head, unless it already answers.
 #
 #   clusters/mlflow_server.sh FOLDER ARTIFACTS [ADDRESS [PORT]]
 #   clusters/mlflow_server.sh --stop FOLDER
 #
 # FOLDER is on a disk of this machine (never NFS): it gets the log, and runs.db unless
-# ~/.ray/mlflow_store holds the URI of another database, such as
+# ~/.ray/mlflow_store contains the URI of another database, such as
 # postgresql://USER:PASSWORD@HOST/mlflow. ARTIFACTS is a folder or URI that outlives this machine.
 #
-# MLflow asks nobody for a password, so it listens at two places only: on loopback, which
-# `ray attach -p` reaches, and on ADDRESS, by which the other machines know this one; Ray knows it
-# where there is one network. Requests under any other name are refused, or a web page could talk to
-# MLflow through the reader's browser.
+# MLflow does not require a password, so it listens only at two addresses: on loopback, which `ray
+# attach -p` forwards, and on ADDRESS, which the other machines use; Ray knows it if there is one
+# network. Requests with any other host name are refused; otherwise a web page could access MLflow
+# through the reader's browser.
 set -euo pipefail
 
 if [ "$1" = --stop ]; then
   for file in "$2"/*.pid; do
-    # The server and its workers, which are a group of their own.
+    # The server and its workers, which form a separate process group.
     [ ! -f "$file" ] || kill -- "-$(<"$file")" 2>/dev/null || true
     rm -f "$file"
   done
@@ -34,7 +34,7 @@ if [ -f "$store" ]; then
 else
   MLFLOW_BACKEND_STORE_URI=sqlite:///$folder/runs.db
 fi
-# By the environment and not as an argument: everybody on a machine may read arguments.
+# It is passed in the environment, because all users of a machine can read arguments.
 export MLFLOW_BACKEND_STORE_URI
 export MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false
 
@@ -67,7 +67,7 @@ open_door() { # ADDRESS NAMES
 if [ -z "$address" ]; then
   address=$(python -c 'from ray.util import get_node_ip_address; print(get_node_ip_address())')
 fi
-# One after the other, for the first one makes the tables.
+# One after the other, because the first one creates the tables.
 open_door 127.0.0.1 "127.0.0.1:$port,localhost:$port"
 [ "$address" = 127.0.0.1 ] || open_door "$address" "$address:$port"
 echo "MLflow answers at http://127.0.0.1:$port and http://$address:$port"

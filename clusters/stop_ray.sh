@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# End Ray on the head of a cluster of your own machines, where this runs, and on all the others.
+# Stop Ray on the head of a cluster of your own machines, where this runs, and on all other
+# machines.
 #
 #   ray exec clusters/cluster.onprem.yaml /opt/dnasweep/repository/clusters/stop_ray.sh
 #
-# `ray down` alone ends the head: the others miss it after a minute, and even then some of Ray's
-# processes stay there.
+# `ray down` alone stops only the head: the others notice it after a minute, and even then some of
+# Ray's processes remain there.
 set -euo pipefail
 
 stop='. /opt/dnasweep/environment; ray stop >/dev/null 2>&1'
