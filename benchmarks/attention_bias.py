@@ -1,7 +1,7 @@
-"""What attention biased by distance (ALiBi) costs, compared with learned positions.
+"""Cost of attention biased by distance (ALiBi), compared with learned positions.
 
-Takes training steps (forward, backward, AdamW) of two encoders that differ in nothing else, in turns,
-and prints the ratio of their times for each length, for a batch without and with padding.
+This runs training steps (forward, backward, AdamW) of two encoders that differ only in this, in
+turns, and prints the ratio of their times for each length, for a batch without and with padding.
 
     python benchmarks/attention_bias.py
     python benchmarks/attention_bias.py --preset small --tokens 128 512 --rounds 20
@@ -34,9 +34,9 @@ class BiasOptions:
     tokens: tuple[int, ...] = (64, 128, 256, 512)
     """Sequence lengths, in tokens."""
     rows: int = 16
-    """Sequences of a step."""
+    """Number of sequences per step."""
     rounds: int = 15
-    """Steps of each model, in turns; the median counts."""
+    """Number of steps of each model, in turns; the median is reported."""
 
 
 def main(options: BiasOptions, console: Console) -> None:

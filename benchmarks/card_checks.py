@@ -1,4 +1,4 @@
-"""What has to hold on a card before its speed means anything: its numbers are those of the CPU."""
+"""Checks of a GPU before its speed is measured: its numbers must agree with those of the CPU."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from training_sides import Bench
 
 CPU = torch.device("cpu")
 FP32, BF16, LOSSES = 2e-3, 0.05, 1e-2
-"""Largest differences: of probabilities in fp32 and in bf16, and of losses, in nats."""
+"""Maximum differences: of probabilities in fp32 and in bf16, and of losses in nats."""
 WINDOW = 120
 STEPS = 6
 
 
 class NotEqual(Exception):
-    """What was computed here is not what it has to be."""
+    """A computed value differs from the expected one."""
 
 
 def check_near(what: str, found: Any, expected: Any, bound: float) -> str:
-    """Return how far numbers are from others; raise :class:`NotEqual` beyond a bound."""
+    """Return the difference between numbers; raise :class:`NotEqual` beyond a bound."""
     apart = float(np.abs(np.asarray(found, float) - np.asarray(expected, float)).max())
     if not apart <= bound:
         raise NotEqual(f"{what}: {apart:.2g} apart, {bound:g} allowed")
@@ -49,7 +49,7 @@ class Bed:
     Parameters
     ----------
     folder
-        Where the model goes.
+        Folder for the model.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -75,7 +75,7 @@ def same_probabilities(bed: Bed, bench: Bench) -> str:
 
 
 def published_numbers(bed: Bed, bench: Bench) -> str:
-    """Compare published families of models with the numbers of their authors, where these lie here."""
+    """Compare published families with the numbers of their authors, if these are available."""
     from safetensors.torch import load_file
 
     root = Path(os.environ.get("DNASWEEP_REAL_DATA", "../shared/data")) / "golden_models"
@@ -107,7 +107,7 @@ def _losses(
 
 
 def same_training(bed: Bed, bench: Bench) -> str:
-    """Compare the losses of a training with those on the CPU, and those in bf16."""
+    """Compare the losses of a training run with those on the CPU, in fp32 and bf16."""
     here, there = _losses(bench, CPU), _losses(bench, best_device())
     rounded = _losses(bench, best_device(), changes={"precision": "bf16"})
     return ", ".join(
@@ -119,7 +119,7 @@ def same_training(bed: Bed, bench: Bench) -> str:
 
 
 def resumed_training(bed: Bed, bench: Bench) -> str:
-    """Stop a training, go on from its state, and compare it with one that was not stopped."""
+    """Stop a training run, resume it, and compare it with one that was not stopped."""
 
     class Stopped(Exception):
         pass
@@ -139,7 +139,7 @@ def resumed_training(bed: Bed, bench: Bench) -> str:
 
 
 def no_wait_in_a_step(bed: Bed, bench: Bench) -> str:
-    """Have torch raise where the host waits for the device, and take two steps."""
+    """Run two steps in which torch raises an error if the host waits for the device."""
     device = best_device()
     loop = Loop(
         bench.task(), bench.model(), bench.config(16, STEPS), DistributedContext(device=device)
@@ -213,4 +213,4 @@ CHECKS: dict[str, Callable[[Bed, Bench], str]] = {
     "scan": a_scan,
     "two actors on one device": two_actors,
 }
-"""By what they check, in the order of their cost."""
+"""Checks by name, in the order of their cost."""

@@ -1,10 +1,10 @@
-"""How much of the time of a sweep and of an attribution job goes into checking what is read.
+"""Share of the time of a sweep and of an attribution job used for checking files.
 
 Trains an encoder and two trials and evaluates them on test, in this process and without Ray; then
-explains sequences with the first trial, shard by shard, and reads the job again. Meanwhile, the time
-within the functions that compute and compare checksums is measured. Then everything is asked for once
-more as in a fresh process, which does not know that any file is undamaged: that is the cost of checking
-where nothing is computed.
+explains sequences with the first trial, shard by shard, and reads the job again. During this, the
+time in the functions that compute and compare checksums is measured. Then everything is requested
+again as in a fresh process, which must check all files: this is the cost of checking when nothing
+is computed.
 
     python benchmarks/checking.py
 """
@@ -52,7 +52,7 @@ WATCHED = tuple(
     for module in (integrity, artefacts, published, staging)
     if hasattr(module, name)
 )
-"""Everything that checks, wherever it is called from."""
+"""All functions that check, from any caller."""
 
 
 def run_sweep(options: Options, root: Path) -> tuple[Path, list[str]]:
@@ -83,7 +83,7 @@ def run_sweep(options: Options, root: Path) -> tuple[Path, list[str]]:
 
 
 def run_attribution(options: Options, root: Path, model: Path, sequences: list[str]) -> None:
-    """Explain sequences, or find them explained, and read the result of the job."""
+    """Explain sequences, or find the results, and read them."""
     file = root / "explained.csv"
     file.write_text("\n".join(["sequence", *sequences[: options.num_explained]]) + "\n")
     request = prepare_attribution(

@@ -1,4 +1,4 @@
-"""What benchmarks of classifiers share: the model, the user's pipeline, our processes, and taking turns."""
+"""Shared parts of benchmarks of classifiers: model, user's pipeline, own processes, turns."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from dnasweep.tokens.tokenizers import fit
 CLASSES = ("background", "promoter")
 PIPELINE_BATCH = 32
 TARGET = 3.0
-"""Ratio to the user's pipeline that ours is to reach."""
+"""Target ratio of the platform's speed to that of the user's pipeline."""
 HEADINGS = ("ours", "ratio", "in processes", f"ratio (target {TARGET:g})")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Options that all of these benchmarks have."""
+    """Options of all of these benchmarks."""
 
     presets: tuple[str, ...] = ("tiny",)
     """Model sizes, by preset name or LAYERSxHIDDEN; weights are random, which costs as much."""
     window: int = 300
-    """Bases of a window."""
+    """Window length in bases."""
     rounds: int = 3
-    """Turns of each side; the median counts."""
+    """Number of turns of each side; the median is reported."""
     threads: int = 0
     """Threads of torch; 0: as many as torch uses by default."""
 
 
 def start_threads(options: Options) -> int:
-    """Set torch's threads; return how many processes of one thread stand for them."""
+    """Set torch's threads; return the corresponding number of single-threaded processes."""
     from transformers.utils import logging
 
     logging.set_verbosity_error()
@@ -56,7 +56,7 @@ def write_classifier(folder: Path, preset: str, tokenizer: str, text: str, windo
     Parameters
     ----------
     folder
-        Where the model goes.
+        Folder for the model.
     preset, tokenizer
         By name.
     text
@@ -83,7 +83,7 @@ def write_classifier(folder: Path, preset: str, tokenizer: str, text: str, windo
 
 
 def text_pipeline(directory: Path) -> Callable[[Sequence[str]], np.ndarray]:
-    """Return what a user would call: sequences to probabilities of the classes, (n, 2)."""
+    """Return the function a user would call: sequences to class probabilities, (n, 2)."""
     from transformers import pipeline
 
     classify = pipeline(
@@ -103,22 +103,22 @@ def text_pipeline(directory: Path) -> Callable[[Sequence[str]], np.ndarray]:
 
 
 def now() -> float:
-    """Return the time in seconds, once the device has done what it was asked."""
+    """Return the time in seconds, after the device has finished all work."""
     wait_for(best_device())
     return time.perf_counter()
 
 
 class Turns(NamedTuple):
-    """What sides that took turns have needed and returned."""
+    """Times and differences of sides that took turns."""
 
     seconds: list[float]
-    """Median of each side."""
+    """Median seconds of each side."""
     difference: float
     """Largest difference of any side's numbers from those of the first side."""
 
 
 def take_turns(sides: Sequence[Callable[[], np.ndarray]], rounds: int) -> Turns:
-    """Run every side once untimed, and then in turns, so that other load meets all of them."""
+    """Run every side once untimed and then in turns, so other load affects all of them."""
     for side in sides:
         side()
     seconds: list[list[float]] = [[] for _ in sides]
@@ -148,12 +148,12 @@ _work: Callable[[Any], Any]
 
 
 class Processes:
-    """Processes of one thread each that share work, as a job's actors share it on one machine.
+    """Single-threaded processes that share work, like the actors of a job on one machine.
 
     Parameters
     ----------
     start
-        Called once in each process; returns what is called for every part of the work.
+        Called once in each process; returns the function to call for every part of the work.
     number
         Processes.
     """

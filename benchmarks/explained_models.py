@@ -40,7 +40,7 @@ class Trained(NamedTuple):
     table: pd.DataFrame
     """Held-out sequences with labels."""
     elements: pd.DataFrame
-    """Where the promoters' elements were planted."""
+    """Positions of the planted promoter elements."""
 
 
 def explained_models(
@@ -57,9 +57,9 @@ def explained_models(
     Parameters
     ----------
     folders
-        Classifiers with a table `held_out.csv`; where there are some, none is trained.
+        Classifiers with a table `held_out.csv`; if there are any, none is trained.
     tokenizers
-        Of the tiny classifiers that are trained otherwise, by name.
+        Names of tokenizers of the tiny classifiers that are otherwise trained.
     storage, console, per_species, epochs
         As for :func:`trained_classifier`.
     """
@@ -78,11 +78,11 @@ def trained_classifier(
     Parameters
     ----------
     storage
-        Where it is kept; it is trained when it is not there.
+        Storage of the classifier, which is trained if it is missing.
     preset, tokenizer
         Size and tokenizer, by name.
     console
-        For a line on how good it is.
+        Console for a line on its performance.
     per_species
         Training sequences of each species.
     epochs

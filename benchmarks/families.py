@@ -1,18 +1,19 @@
-"""Every job on a model of each published family, by its script, on promoters of a planted motif.
+"""Run the script of every job on a model of each published family, on simulated rows with a motif.
 
 python benchmarks/families.py --checkpoints models/dnabert2 models/hyenadna models/caduceus
 
-Each checkpoint is fine-tuned on simulated rows, half of which hold a motif, anywhere in the row. Its model then
-predicts, embeds, is explained by Shapley values and by integrated gradients, scans a genome with the motif
-planted once, and scores variants inside and outside of it. The table says whether each job found the motif:
+Each checkpoint is fine-tuned on simulated rows, half of which contain a motif anywhere in the row.
+Its model then predicts, embeds, is explained by Shapley values and by integrated gradients, scans
+a genome with the motif planted once, and scores variants inside and outside of it. The table says
+whether each job found the motif:
 
 - AUROC on test rows;
-- Shapley values and integrated gradients: the motif's share of all positive attribution on rows that hold it
+- Shapley values and integrated gradients: the motif's share of all positive attribution on rows that contain it
   (its share of bases is 16 %), the rows in which its sum is positive, and the largest completeness error;
-- the scan: whether the highest place of its track is in the motif;
+- the scan: whether the maximum of its track is in the motif;
 - variants: mean log2 change of the odds by substitutions in the motif, and outside of it.
 
-What is there is not computed again: the same command goes on where it was stopped.
+Existing results are not computed again: the same command resumes where it was stopped.
 """
 
 from __future__ import annotations
@@ -46,19 +47,20 @@ class Options:
     checkpoints: tuple[str, ...]
     """Pretrained checkpoints, folders or names of the hub."""
     storage: str = "runs/families"
-    """Where everything is kept."""
+    """Folder for all files."""
     rows: int = 2_400
     """Simulated rows, a sixth of them for validation and test."""
     epochs: float = 8
     """Epochs of fine-tuning."""
     learning_rates: tuple[float, ...] = (2e-3,)
-    """Learning rates; the best on validation counts."""
+    """Learning rates; the best on validation is used."""
     explained: int = 16
     """Test rows that are explained."""
 
 
 def simulate(rows: int, seed: int = 0) -> pd.DataFrame:
-    """Return rows with `id`, `sequence`, `label`, `split` and where the motif begins, `motif` (-1: nowhere)."""
+    """Return rows with `id`, `sequence`, `label`, `split` and the start of the motif, `motif` (-1:
+    none)."""
     rng = np.random.default_rng(seed)
     records = []
     for i in range(rows):
@@ -95,7 +97,7 @@ def variants(chromosome: str) -> pd.DataFrame:
 
 
 def run_job(script: str, *arguments: str) -> tuple[str, float]:
-    """Run a job, and return what it printed and its seconds."""
+    """Run a job, and return its output and its seconds."""
     started = time.perf_counter()
     done = subprocess.run(
         [sys.executable, str(JOBS / script), *arguments, "--tracking-uri", "none"],
@@ -193,7 +195,7 @@ def try_checkpoint(
 
 
 def summit_on_motif(folder: Path) -> bool:
-    """Return whether the highest place of a scan's track is in the planted motif."""
+    """Return whether the maximum of a scan's track is in the planted motif."""
     track = pd.read_csv(
         folder / "probability.bedgraph.gz", sep="\t", names=["chrom", "start", "end", "value"]
     )

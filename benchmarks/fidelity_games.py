@@ -1,4 +1,4 @@
-"""What `shap_fidelity.py` compares with: games of sequences, converged references, shapiq in a process."""
+"""Parts of `shap_fidelity.py`: games of sequences, converged references, a shapiq process."""
 
 from __future__ import annotations
 
@@ -31,30 +31,30 @@ class Reference(NamedTuple):
 
     @property
     def mean(self) -> np.ndarray:
-        """The best that is known, (tokens,)."""
+        """The best known values, (tokens,)."""
         return (self.first + self.second) / 2
 
     def squared_error(self, phi: np.ndarray) -> float:
         """Return the squared error relative to the squared values.
 
-        Errors of the references are independent, so the product of the distances from either has
-        the squared distance from the truth as its mean, however small that is.
+        Errors of the references are independent, so the expected product of the differences from
+        the two references is the squared distance from the true values, however small.
         """
         return float((phi - self.first) @ (phi - self.second) / (self.first @ self.second))
 
 
 class Found(NamedTuple):
-    """What an estimator says."""
+    """Result of an estimator."""
 
     phi: np.ndarray
     error: np.ndarray | None
     evaluations: int
     seconds: float
-    """Beside those of the model."""
+    """Seconds in addition to those of the model."""
 
 
 class Game:
-    """A sequence with the interface of a block, which counts what the model takes."""
+    """A sequence with the interface of a block, which measures the time of the model."""
 
     cost = 1
     num_sequences = 1
@@ -76,7 +76,7 @@ class Game:
 
 
 def ours(game: Game, estimator: str, budget: int, seed: int) -> Found:
-    """Return what an estimator of ours that samples says."""
+    """Return the result of a sampling estimator of the platform."""
     config = ExplainConfig(estimator=estimator, max_evals=budget)  # type: ignore[arg-type]
     block: Any = game
     before, start = game.seconds, time.perf_counter()
@@ -86,16 +86,16 @@ def ours(game: Game, estimator: str, budget: int, seed: int) -> Found:
 
 
 def by_default(folder: Path, estimator: str, sequence: str) -> Found:
-    """Return what an estimator of ours says with the evaluations that it takes by itself."""
+    """Return the result of an estimator of the platform with its own number of evaluations."""
     config = ExplainConfig(estimator=estimator, precision="fp32")  # type: ignore[arg-type]
     (one,) = Explainer(folder, config).explain([sequence])
-    # What others give is no error of Shapley values.
+    # Other estimators give no errors of Shapley values.
     error = one.standard_error if estimator in SAMPLING_ESTIMATORS else None
     return Found(one.phi, error, one.num_evals, float("nan"))
 
 
 class Shapiq:
-    """A Python that has shapiq, answering one request after the other."""
+    """A Python process with shapiq, which answers one request after another."""
 
     def __init__(self, python: str) -> None:
         self._process = subprocess.Popen(
@@ -112,7 +112,7 @@ class Shapiq:
         self._process.communicate()
 
     def __call__(self, game: Game, estimator: str, budget: int, seed: int) -> Found | None:
-        """Return what an estimator says; None where it refuses."""
+        """Return the result of an estimator; None if it refuses."""
         there, back = self._process.stdin, self._process.stdout
         assert there is not None
         assert back is not None
@@ -133,18 +133,18 @@ class Shapiq:
 def references(
     storage: str, folder: Path, sequences: list[str], evaluations: int
 ) -> list[Reference]:
-    """Return the references of sequences, computed where they are not kept yet.
+    """Return the references of sequences, computed unless they are stored.
 
     Parameters
     ----------
     storage
-        Where they are kept.
+        Storage of the references.
     folder
         The classifier.
     sequences
         The sequences.
     evaluations
-        Of each of the two, by antithetic permutations.
+        Number of evaluations of each of the two, by antithetic permutations.
     """
     found = []
     for sequence in track(sequences, f"references of {folder.name}"):

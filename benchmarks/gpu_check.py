@@ -1,13 +1,14 @@
-"""Show that a GPU computes what the CPU does, and how fast it is; at most ten minutes.
+"""Check that a GPU gives the same results as the CPU, and measure its speed; at most ten minutes.
 
 python benchmarks/gpu_check.py           # what there is: on a GPU everything, else the part for a CPU
 python benchmarks/gpu_check.py --cpu     # the part for a CPU
 
-First the checks: predictions and published models in fp32 and bf16, a training, a resumed training, no wait in
-a step, an attribution job, a scan, and two actors that share the device. Then the table: tokens per second in
-training (our defaults, bf16 where the device has it) against the HuggingFace Trainer's, and sequences explained
-a second against the loop of the shap library at its budget of 500 evaluations, with the share of the measured
-rate of matrix products in the same arithmetic, and the most memory. Sizes for which no time is left are named.
+First the checks: predictions and published models in fp32 and bf16, a training, a resumed
+training, no wait in a step, an attribution job, a scan, and two actors that share the device. Then
+the table: tokens per second in training (our defaults, bf16 where the device has it) against the
+HuggingFace Trainer's, and sequences explained a second against the loop of the shap library at its
+budget of 500 evaluations, with the share of the measured rate of matrix products in the same
+arithmetic, and the most memory. Sizes for which no time is left are listed.
 """
 
 from __future__ import annotations
@@ -52,19 +53,19 @@ class Options:
     """What to check."""
 
     cpu: bool = False
-    """Check the CPU even where there is a GPU."""
+    """Check the CPU even if there is a GPU."""
     presets: tuple[str, ...] = ()
     """Model sizes of the table. Default: tiny, small, base and 16x768 (117 M parameters); on a CPU tiny."""
     minutes: float = 10.0
-    """Time in all; sizes for which none is left are not measured."""
+    """Total time in minutes; sizes for which no time is left are not measured."""
     table: bool = True
-    """Measure the speed too."""
+    """Also measure the speed."""
     ray: bool = True
     """Start Ray, for two actors on one device."""
     steps: int = 0
-    """Training steps that are timed. Default: 60 on a GPU, 4 on a CPU."""
+    """Number of timed training steps. Default: 60 on a GPU, 4 on a CPU."""
     explained: int = 0
-    """Sequences that are explained. Default: 512 on a GPU, 4 on a CPU."""
+    """Number of sequences to explain. Default: 512 on a GPU, 4 on a CPU."""
 
 
 def check(options: Options, folder: Path, console: Console) -> int:
@@ -79,7 +80,7 @@ def check(options: Options, folder: Path, console: Console) -> int:
             said = run(bed, bench)
             mark = "–" if said.startswith("left out") else "✓"
         except Exception as error:
-            # Whatever goes wrong on a device is what this is for; the others are still worth running.
+            # Any error on a device is a finding; the other checks are still worth running.
             failed, mark, said = failed + 1, "✗", f"{type(error).__name__}: {error}"
         console.print(
             f"{mark} {name}: {said} ({time.monotonic() - started:.0f} s)", highlight=False
@@ -164,7 +165,7 @@ def _memory() -> str:
 
 
 def measure(options: Options, folder: Path, console: Console, deadline: float) -> None:
-    """Print the table, with as many sizes as the time allows."""
+    """Print the table for as many sizes as the time allows."""
     device = best_device()
     precision = precision_on_device("auto", device)
     table = Table(
@@ -195,7 +196,7 @@ def measure(options: Options, folder: Path, console: Console, deadline: float) -
 
 
 def main(options: Options) -> int:
-    """Check and measure; return 1 where a check has failed."""
+    """Check and measure; return 1 if a check has failed."""
     from transformers.utils import logging
 
     logging.set_verbosity_error()

@@ -1,14 +1,15 @@
-"""How the time and the memory of each job grow with its work, over three decades: a figure.
+"""Growth of the time and memory of each job with its work, over three decades, as a figure.
 
     python benchmarks/growth.py                           # some 20 minutes on 2 cores
     python benchmarks/growth.py --jobs predict scan --most 10000
     python benchmarks/growth.py --plot growth.svg --report growth.json
 
-Every size runs in a process of its own, by the front door (`dnasweep.explain` and so on, with a storage),
-on a tiny model with random weights and sequences of 300 bases. The time is that of the call, without
-starting Python and importing; the memory is the peak above what the process held before the call. The
-slope is that of the line through the larger half of the sizes on a log-log plot: 1 is a cost in proportion
-to the work, less where something does not grow with it.
+Every size runs in a separate process through the public interface (`dnasweep.explain` and so on,
+with a storage), on a tiny model with random weights and sequences of 300 bases. The time is that
+of the call, without starting Python and importing; the memory is the peak above that of the
+process before the call. The slope is that of the line through the larger half of the sizes on a
+log-log plot: 1 means a cost in proportion to the work, and less means that some costs do not grow
+with it.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ SIZES = {
     "variants": (30, 300, 3_000, 30_000),
 }
 EVALUATIONS = 50
-"""Of a sequence that is explained."""
+"""Number of evaluations of an explained sequence."""
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 
 
@@ -61,7 +62,7 @@ class Options:
     report: Path | None = None
     """JSON file for the numbers."""
     measured: str = ""
-    """One measurement in this process, as JOB:SIZE; the program calls itself so."""
+    """One measurement in this process, as JOB:SIZE; used internally."""
 
 
 def bases(number: int, seed: int = 0) -> str:
@@ -70,16 +71,16 @@ def bases(number: int, seed: int = 0) -> str:
 
 
 def prepared(job: str, size: int, folder: Path) -> Callable[[], Any]:
-    """Write what a job of some size reads into a folder, and return the job.
+    """Write the inputs of a job of some size into a folder, and return the job.
 
     Parameters
     ----------
     job
         By name.
     size
-        Its sequences, windows or alleles.
+        Number of sequences, windows or alleles.
     folder
-        Where its files go.
+        Folder for its files.
     """
     import dnasweep
     from contenders import write_classifier
@@ -130,7 +131,7 @@ def measure(job: str, size: int) -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as scratch:
         for part, number in (("warm", 10), ("full", size)):
-            # The first, small one imports what is needed.
+            # A small first call imports what is needed.
             folder = Path(scratch) / part
             folder.mkdir()
             call = prepared(job, number, folder)

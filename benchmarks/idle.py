@@ -1,4 +1,4 @@
-"""Trials and shards that take no time, so that what is left is the cost of running them.
+"""Trials and shards that take no time, so only the cost of running them remains.
 
 Workers import this module by name; it imports nothing that they do not import anyway.
 """
@@ -78,7 +78,7 @@ def publish_at_once(
 
 
 def plain_trial(config: dict[str, Any]) -> None:
-    """Report as often as `idle_trial` does, and do nothing else: the time that Tune itself needs."""
+    """Report as often as `idle_trial` and do nothing else, to measure Tune itself."""
     for number in range(1, config["evaluations"] + 1):
         tune.report({BEST: number / config["evaluations"]})
 

@@ -3,10 +3,10 @@
 python benchmarks/long_rows.py                     # a minute on 2 cores
 python benchmarks/long_rows.py --lengths 1000 10000 100000 1000000
 
-The recurrence of Mamba is timed against `selective_scan_ref` of its authors (Gu and Dao 2023), which is a loop
-over the tokens, and against that loop as it is defined, with nothing computed ahead. The models have random
-weights and the size of the smallest published one; each length runs in a process of its own, whose peak is
-told above what it holds with the model loaded.
+The recurrence of Mamba is timed against `selective_scan_ref` of its authors (Gu and Dao 2023),
+which is a loop over the tokens, and against that loop as it is defined, with nothing computed
+ahead. The models have random weights and the size of the smallest published one; each length runs
+in a process of its own, whose peak is reported relative to its memory with the model loaded.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from rich.table import Table
 from torch import Tensor
 
 SIZES = {"caduceus": {"d_model": 118, "n_layer": 4}, "hyenadna": {"d_model": 128, "n_layer": 2}}
-"""Of the smallest published models: caduceus-ph_seqlen-1k_d_model-118, hyenadna-tiny-1k."""
+"""Sizes of the smallest published models: caduceus-ph_seqlen-1k_d_model-118, hyenadna-tiny-1k."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,13 +38,13 @@ class Options:
     """What to measure."""
 
     lengths: tuple[int, ...] = (1_000, 10_000, 100_000)
-    """Bases of a row."""
+    """Lengths of the rows in bases."""
     tokens: int = 10_000
-    """Tokens of the timed recurrence."""
+    """Number of tokens of the timed recurrence."""
     rounds: int = 3
-    """Turns of each contender; the median counts."""
+    """Number of turns of each contender; the median is reported."""
     measured: str = ""
-    """One measurement in this process, as MODEL:BASES; the program calls itself so."""
+    """One measurement in this process, as MODEL:BASES; used internally."""
 
 
 def reference(x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
@@ -121,7 +121,7 @@ def reset_peak() -> float:
 
 
 def status(name: str) -> float:
-    """Return a figure that Linux keeps of this process, in MB."""
+    """Return a memory statistic of this process from Linux, in MB."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return float(next(line for line in lines if line.startswith(name)).split()[1]) / 1e3
 

@@ -51,13 +51,13 @@ class Options:
     only: tuple[str, ...] = ()
     """Elements to compare. Default: all."""
     least_barcodes: int = 10
-    """Barcodes that a measurement needs to be used."""
+    """Minimum number of barcodes of a measurement."""
     every: int = 1
     """Take only every n-th variant of an element, for a quick look."""
     window: int | None = None
     """Bases of a window. Default: as many as the model can read; a shorter element is one window."""
     shifts: tuple[int, ...] = (-4, 4)
-    """Bases by which further windows are shifted."""
+    """Shifts of further windows in bases."""
     storage: str = "runs"
     """Storage root, for its MLflow store."""
     tracking_uri: str | None = None

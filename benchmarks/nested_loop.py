@@ -1,8 +1,8 @@
-"""One cell of a tokenizer comparison as a nested bash loop runs it: a process that shares nothing.
+"""One cell of a tokenizer comparison as run by a nested bash loop: an independent process.
 
 Reads the table, fits the tokenizer, pretrains with the HuggingFace Trainer, fine-tunes with the
-HuggingFace Trainer, evaluates, and writes result.json. It uses nothing of dnasweep: it is what a user
-would otherwise run.
+HuggingFace Trainer, evaluates, and writes result.json. It does not use dnasweep: this is what a
+user would otherwise run.
 
     python benchmarks/nested_loop.py --table table.csv --tokenizer kmer-6 --learning-rate 5e-4 \\
         --folder cell
@@ -44,7 +44,7 @@ class Cell:
     table: Path
     """CSV with sequence, label, species and split."""
     folder: Path
-    """Where the models go, and result.json with metrics, bases seen and seconds."""
+    """Folder for the models, and for result.json with metrics, bases seen and seconds."""
     tokenizer: str = "kmer-6"
     """kmer-K, bpe-SIZE, wordpiece-SIZE or char."""
     species: list[str] = field(default_factory=list)
@@ -54,11 +54,11 @@ class Cell:
     pretrain_learning_rate: float = 1e-3
     """Peak learning rate of pretraining."""
     pretrain_bases: int = 1_000_000
-    """Bases that pretraining reads; 0: none, random weights."""
+    """Pretraining budget in bases; 0: random weights."""
     pretrain_batch_size: int = 64
     """Sequences of a pretraining step."""
     finetune_bases: int = 1_000_000
-    """Bases that fine-tuning reads."""
+    """Fine-tuning budget in bases."""
     batch_size: int = 32
     """Sequences of a fine-tuning step."""
     evaluations: int = 8
@@ -74,13 +74,13 @@ class Cell:
     heads: int = 2
     """Attention heads of the encoder."""
     max_length: int = 0
-    """Tokens that every sequence is padded to; 0: what the longest sequence needs."""
+    """Number of tokens to which every sequence is padded; 0: that of the longest sequence."""
     seed: int = 0
     """Seed of everything."""
 
 
 class Sequences(torch.utils.data.Dataset):
-    """Rows that are tokenised each time they are asked for, padded to a fixed length."""
+    """Rows that are tokenised at every access and padded to a fixed length."""
 
     def __init__(
         self, rows: pd.DataFrame, tokenizer: PreTrainedTokenizerFast, k: int, max_length: int
@@ -138,7 +138,7 @@ def scores(labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
 
 
 def shared_settings(cell: Cell, folder: Path) -> dict[str, Any]:
-    """Return the Trainer's settings that both of its runs have."""
+    """Return the settings of the Trainer for both of its runs."""
     return {
         "output_dir": str(folder),
         "weight_decay": 0.01,

@@ -1,12 +1,12 @@
-"""Is every p-value and interval what it claims to be? Each is drawn where there is no effect.
+"""Check that p-values and intervals are correct, by simulations without an effect.
 
 python benchmarks/null_simulations.py
 python benchmarks/null_simulations.py --times 200 --only mean
 
-Prints a table: the quantity, what was drawn, what it claims (size .05 of a test, coverage .95 of an
-interval), what was measured with its binomial interval, and the size at .001 where there were
-enough draws. The exit status is 1 if a size is certainly outside of .03 to .07 (a coverage, of .93 to
-.97).
+Prints a table: the quantity, the simulated data, the nominal value (size .05 of a test, coverage
+.95 of an interval), the measured value with its binomial interval, and the size at .001 if there
+were enough draws. The exit status is 1 if a size is certainly outside .03 to .07 (a coverage, of
+.93 to .97).
 
 To add a quantity: a function that takes a generator and a number of draws, in a module `nulls_*.py`
 beside this one, and a :class:`nulls.Check` in its `CHECKS`; a new module is named in `MODULES`.
@@ -31,7 +31,7 @@ MODULES = (
     *("nulls_means", "nulls_cells", "nulls_tasks", "nulls_repeats", "nulls_explain"),
     *("nulls_genomics", "nulls_shapley"),
 )
-"""Where the checks are."""
+"""Modules with the checks."""
 
 
 @dataclass(frozen=True, kw_only=True)

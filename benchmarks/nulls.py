@@ -1,8 +1,9 @@
-"""What a null simulation is: a quantity, how to draw it where there is no effect, and a verdict.
+"""Null simulations: a quantity, a way to draw it without an effect, and a verdict.
 
-A p-value is right if it is below any level as often as that level says, and an interval if it covers the
-true value as often as it claims. Each :class:`Check` draws many of either under a null hypothesis that is
-known to be true, with the function of the package that users call.
+A p-value is correct if the probability that it is below any level is equal to the level, and an
+interval is correct if it covers the true value with its nominal probability. Each :class:`Check`
+draws many of either under a null hypothesis that is known to be true, with the function of the
+package that users call.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ Simulate = Callable[[np.random.Generator, int], Floats]
 LEVEL = 0.05
 """Nominal size of a test; intervals claim the rest."""
 TOLERATED = (0.03, 0.07)
-"""Sizes of a test, and shares of intervals that miss the true value, that count as right."""
+"""Accepted sizes of a test, and fractions of intervals that miss the true value."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,18 +30,18 @@ class Check:
     """A p-value or an interval under a null hypothesis."""
 
     quantity: str
-    """Its name, and the function that computes it."""
+    """Name of the quantity, and the function that computes it."""
     setting: str
-    """What is drawn: how many of what, and what varies."""
+    """Description of the simulated data."""
     simulate: Simulate
     """Takes a generator and a number of draws n; returns p-values (n,), or the ends of intervals and the
     true values, (n, 3). The draws must be independent of each other."""
     may_be_careful: bool = False
-    """Whether it may reject less often than its level, as exact tests of few counts do."""
+    """Whether it may be conservative, like exact tests of small counts."""
     times: int = 1000
-    """Number of draws of the benchmark; fewer where one is slow."""
+    """Number of draws of the benchmark; fewer if a draw is slow."""
     quick: bool = True
-    """Whether 200 draws take a second or two: the tests draw these."""
+    """Whether 200 draws take only a second or two, so the tests include this check."""
 
 
 class Measured(NamedTuple):
@@ -54,11 +55,11 @@ class Measured(NamedTuple):
     """Lower end of the 95 % interval (Clopper and Pearson)."""
     high: float
     num: int
-    """Draws that gave a number."""
+    """Number of draws with a finite result."""
     far: float
     """Size at a level of 0.001 for a test with at least 2,000 draws; else nan."""
     right: bool
-    """False if the share is certainly outside of what is tolerated."""
+    """False if the fraction is certainly outside the accepted range."""
 
 
 def measure(check: Check, *, times: int, seed: int = 0, surely: float = 5e-3) -> Measured:
@@ -73,8 +74,8 @@ def measure(check: Check, *, times: int, seed: int = 0, surely: float = 5e-3) ->
     seed
         Seed of the draws.
     surely
-        It is wrong if, with a share within `TOLERATED`, the result or a more extreme one would have a
-        probability below this.
+        The check fails if the result, or a more extreme one, would have a probability below this
+        for every fraction within `TOLERATED`.
     """
     drawn = np.asarray(check.simulate(np.random.default_rng(seed), times), float)
     far = np.nan

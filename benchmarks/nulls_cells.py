@@ -12,8 +12,8 @@ from nulls import Check, Floats, Simulate
 
 SIGNAL = 1.0
 SHARED, OF_CELL, OF_TRAINING = 1.0, 0.4, 0.6
-"""Standard deviations, on the logit, of a row's difficulty: for all cells, for one cell, for one
-training."""
+"""Standard deviations, on the logit scale, of a row's difficulty: for all cells, for one cell, for
+one training run."""
 VALIDATION_ROWS = 200
 
 
@@ -22,20 +22,20 @@ def two_cells(
 ) -> Stratum:
     """Draw two cells that are equally good over all rows and seeds.
 
-    The threshold of each training is chosen on validation rows, which are drawn as well.
+    The threshold of each training run is chosen on validation rows, which are also drawn.
 
     Parameters
     ----------
     rng
-        Of the draws.
+        Random generator.
     num
         Test rows.
     seeds
-        Trainings of each cell.
+        Number of training runs of each cell.
     sd
         Standard deviation, on the logit, of the quality between seeds.
     fixed
-        Whether the second cell does not depend on seeds, as the k-mer baseline.
+        Whether the second cell does not depend on seeds, like the k-mer baseline.
     """
     labels = rng.permutation(np.arange(num + VALIDATION_ROWS) % 2)
     sign, shared = 2.0 * labels - 1, rng.normal(0, SHARED, len(labels))

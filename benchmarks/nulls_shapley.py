@@ -1,4 +1,4 @@
-"""Intervals of attributions: the standard errors of Shapley values, where these are known.
+"""Intervals of attributions: standard errors of Shapley values, for games with known values.
 
 The games have known Shapley values: bounded sums, like log odds of classifiers, and products of a few
 tokens, like motifs that need all of their parts. Each draw is of another game, run through the
@@ -18,7 +18,7 @@ from nulls import Check, Floats, Simulate
 from saturating_game import Saturating
 
 AT_ONCE = 25
-"""Games of a block."""
+"""Number of games per block."""
 KINDS = ("bounded", "two bounds", "mixed", "products")
 
 

@@ -1,4 +1,4 @@
-"""Tests between two cells that are equally good, where the labels are not two classes."""
+"""Tests between two equally good cells, for labels other than two classes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nulls import Check, Floats, Simulate
 from scipy.special import expit, softmax
 
 BINS = 8
-"""Of a row whose signal is learned."""
+"""Number of bins per row of a signal."""
 LABELS = {
     "multiclass": Labels(task="multiclass", names=("a", "b", "c")),
     "regression": Labels(task="regression", names=("value",)),
@@ -39,13 +39,13 @@ def two_cells(
     Parameters
     ----------
     rng
-        Of the draws.
+        Random generator.
     task
         What is learned.
     num
         Test rows.
     seeds
-        Trainings of each cell.
+        Number of training runs of each cell.
     sd
         Standard deviation of the quality between seeds.
     """

@@ -1,4 +1,4 @@
-"""A sum of weights of the tokens kept that saturates, as log odds do: a game of known Shapley values."""
+"""A saturating sum of token weights, similar to log odds: a game with known Shapley values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The time that the platform itself needs for each trial and each shard, as their number grows.
+"""Overhead of the platform per trial and per shard, as their number grows.
 
     python benchmarks/scale.py --quick                      # a few minutes: does it still run?
     python benchmarks/scale.py                              # 100 to 5,000 trials, 10^3 to 10^6 shards
@@ -6,7 +6,7 @@
 
 Trials and shards compute nothing, on logical nodes that are all this machine. A cost that does not grow
 with the number is a flat row of the table; the table also has what Ray alone needs for the same number.
-Each number is measured in a process of its own, so that peak memory is measured separately.
+Each number is measured in a separate process, so peak memory is measured separately.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Scale:
     shards: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
     """Numbers of shards."""
     pooled: int = 10_000
-    """Up to so many shards also go through the pool of Ray Data actors."""
+    """Maximum number of shards that also go through the pool of Ray Data actors."""
     nodes: int = 4
     """Logical nodes."""
     cpus: int = 2
@@ -45,7 +45,7 @@ class Scale:
     quick: bool = False
     """Small numbers on one node, only to see that it runs."""
     folder: Path | None = None
-    """Where to work. Default: a temporary folder; a million shards need 10 GB there."""
+    """Working folder. Default: a temporary folder; a million shards need 10 GB there."""
     report: Path | None = None
     """JSON file for the numbers."""
     plot: Path | None = None
@@ -68,7 +68,7 @@ def measure_here(options: Scale, folder: Path) -> dict[str, Any]:
 
 
 def measure_apart(kind: str, number: int, options: Scale, folder: Path) -> dict[str, Any]:
-    """Measure one number in a process of its own."""
+    """Measure one number in a separate process."""
     work = folder / f"{kind}-{number}"
     work.mkdir(parents=True)
     report = work / "report.json"

@@ -1,4 +1,4 @@
-"""What a batch job of many shards costs apart from its computing: one number of shards, in this process.
+"""Overhead of a batch job with many shards: one number of shards, in this process.
 
 The bookkeeping is that of `Shards` in a folder. Up to `pooled` shards also go through the real pool of
 Ray Data actors, and the same number of blocks through Ray Data alone.
@@ -29,7 +29,7 @@ from stopwatch import Stopwatch
 KIND = "idle"
 SEQUENCE = "ACGT" * 75
 SAMPLE = 1000
-"""At most so many shards are really read and published; the seconds are per shard."""
+"""Maximum number of shards that are actually read and published; the seconds are per shard."""
 PER_LINK = 30_000
 """Hard links to one file, fewer than any file system allows."""
 PLAIN, POOL = "Ray Data alone", "pool of actors"

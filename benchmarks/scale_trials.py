@@ -1,4 +1,4 @@
-"""What a sweep of many trials costs beside its training: one number of trials, in this process.
+"""Overhead of a sweep with many trials: one number of trials, in this process.
 
 Every step is the platform's own (`run_sweep` with its tracker, event log, display and report), except the
 training, which `idle.py` replaces. The same number of trials that do nothing is then run by Ray Tune alone.
@@ -85,7 +85,7 @@ def logical_cluster(nodes: int, cpus: int) -> Iterator[str]:
 
 
 def with_retries(start: Callable[[], Any]) -> Any:
-    """Start a node; try again where this machine is too busy for Ray's limit of half a minute."""
+    """Start a node; try again if this machine is too busy for Ray's limit of half a minute."""
     for left in reversed(range(STARTS)):
         try:
             return start()
@@ -96,7 +96,7 @@ def with_retries(start: Callable[[], Any]) -> Any:
 
 
 def peak_bytes() -> int:
-    """Return the most memory that this process has used."""
+    """Return the peak memory of this process."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 

@@ -1,4 +1,4 @@
-"""Three ways through the same grid: all of it, all with early stopping (ASHA), and TPE with ASHA.
+"""Three ways to search a grid: all of it, all with early stopping (ASHA), and TPE with ASHA.
 
     python benchmarks/search.py --data enhancers.csv                        # every way, whole
     python benchmarks/search.py --data enhancers.csv --rows 2000 --grid-weight-decays 1e-2
@@ -45,7 +45,7 @@ class Race(EnhancerOptions):
     """The grid's own options; storage, tracking and search are set by the benchmark."""
 
     rows: int | None = None
-    """Take so many rows of the data, from every split and class. Default: all."""
+    """Number of rows of the data to use, from every split and class. Default: all."""
     grid_weight_decays: tuple[float, ...] = ()
     """Weight decays of the whole grid that are timed; the cost of the others is extrapolated.
     Default: all."""
@@ -60,7 +60,7 @@ class Race(EnhancerOptions):
 
 
 class Way(NamedTuple):
-    """What one way through the grid has spent and found."""
+    """Cost and result of one way to search the grid."""
 
     name: str
     seconds: float
@@ -70,7 +70,7 @@ class Way(NamedTuple):
     whole: int
     """Trials that were trained to their end."""
     spent: float
-    """Device seconds of fine-tuning in all."""
+    """Total device seconds of fine-tuning."""
 
     @property
     def begun(self) -> int:
@@ -107,7 +107,7 @@ def prepared(options: EnhancerOptions) -> Sweep:
 
 
 def take(name: str, options: EnhancerOptions, source: Path, folder: Path) -> Way:
-    """Run one way in a storage of its own."""
+    """Run one way in a separate storage."""
     place = folder / name.replace(" ", "-").replace("+", "and")
     for kind in SHARED:
         if (source / kind).is_dir():

@@ -1,4 +1,4 @@
-"""How close each estimator comes to the Shapley values at what cost; the best one is the default.
+"""Accuracy and cost of each estimator of Shapley values; the best one is the default.
 
 python benchmarks/shap_fidelity.py                                          # two small models, simulated
 python benchmarks/shap_fidelity.py --shapiq-python ~/shapiq/bin/python      # and shapiq's estimators
@@ -34,7 +34,7 @@ from scipy import stats
 DEFAULT = "adjusted_kernel"
 OURS = (DEFAULT, "permutation")
 OWN = (*OURS, "partition", "integrated_gradients")
-"""Compared with the evaluations that they take by themselves, too."""
+"""Estimators that are also compared with their own number of evaluations."""
 TOP = 5
 RESAMPLES = 2000
 
@@ -50,7 +50,7 @@ class Options:
     sequences: int = 24
     """Held-out sequences of each model."""
     skip: int = 0
-    """Sequences of the random order that are left out, such as those that a choice was made on."""
+    """Number of sequences to skip in the random order, such as those used for a choice."""
     budgets: tuple[int, ...] = (100, 250, 500, 1000)
     """Evaluations of a sequence."""
     evaluations: int = 7500
@@ -67,7 +67,7 @@ class Options:
     epochs: int = 6
     """Epochs of fine-tuning."""
     storage: str = "runs"
-    """Where models and references are kept."""
+    """Storage of models and references."""
     out: str | None = None
     """CSV with a row for each model, sequence, estimator and budget."""
 

@@ -48,11 +48,12 @@ class Options:
     sequences: int = 32
     """Sequences of a batch on our side."""
     rounds: int = 3
-    """Turns of each side; the median counts. The library explains one sequence per turn."""
+    """Number of turns of each side; the median is reported. The library explains one sequence per
+    turn."""
     full_rounds: int = 1
     """Turns with everything expanded, which at small takes the library over a minute per sequence."""
     threads: int = 0
-    """Threads of torch; 0: as many as torch takes by itself."""
+    """Threads of torch; 0: as many as torch uses by default."""
     storage: str = "runs"
     """Where trained models are kept."""
     per_species: int = 300
@@ -79,7 +80,7 @@ def flops_a_row(model: Any, tokens: int) -> float:
 
 
 def their_explainer(directory: Path) -> Any:
-    """Return what a user would call."""
+    """Return the function that a user would call."""
     import shap
     from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 

@@ -26,7 +26,7 @@ class Stopwatch:
 
     @contextlib.contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Count the block as a part, and not as the part around it."""
+        """Count the block as a part instead of the surrounding part."""
         inner = self._within.__dict__.setdefault("parts", [])
         inner.append([0.0, 0.0])
         clock, processor = time.perf_counter(), time.thread_time()

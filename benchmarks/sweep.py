@@ -3,9 +3,10 @@
     python benchmarks/sweep.py                # the default sweep, every cell both ways
     python benchmarks/sweep.py --cells 6      # time 6 cells of the loop and extrapolate, saying so
 
-Both sides start from one CSV file with given splits. Our side is `sweeps/tokenizer_grid.py` as a user
-would type it, on an empty storage; the other is `benchmarks/nested_loop.py`, one process per cell. Beside
-the ratio of wall times it prints what both have read and reached, to show that they did the same work.
+Both sides start from one CSV file with given splits. Our side is `sweeps/tokenizer_grid.py` as a
+user would type it, on an empty storage; the other is `benchmarks/nested_loop.py`, one process per
+cell. In addition to the ratio of wall times, it prints the bases read and the scores of both, to
+show that they did the same work.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ HERE = Path(__file__).resolve().parent
 GRID = HERE.parent / "sweeps" / "tokenizer_grid.py"
 LOOP = HERE / "nested_loop.py"
 SCORE = "validation/auroc"
-"""It needs no threshold: ours is chosen on validation, the loop's is one half."""
+"""Metric without a threshold, because the sweep chooses it on validation and the loop uses one
+half."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,14 +54,14 @@ class Race(SweepOptions):
 
 
 class Side(NamedTuple):
-    """What one way of doing a cell read and reached."""
+    """Bases read and score of a cell in one of the two ways."""
 
     bases: float
     """Bases read in pretraining and fine-tuning."""
     score: float
     """Validation AUROC of the evaluation kept."""
     note: str = ""
-    """Why it ended before its budget, where it did."""
+    """Why it ended before its budget, if it did."""
 
 
 def as_flags(options: SweepOptions, kind: type[SweepOptions] = SweepOptions) -> list[str]:

@@ -1,4 +1,4 @@
-"""Is planted cooperation of two motifs found, where it is and as strong as it is?
+"""Check that planted cooperation of two motifs is found, with its position and strength.
 
 Sequences are simulated whose label is drawn with known log odds: each motif adds something, and both add
 more at one spacing and orientation. A small model learns them, and two methods are asked: marginalisation for the

@@ -1,4 +1,4 @@
-"""Training bases per second of our step against the HuggingFace Trainer, measured side by side.
+"""Training bases per second of the platform and of the HuggingFace Trainer, measured in turns.
 
 python benchmarks/train.py                       # tiny, under a minute or two on 2 cores
 python benchmarks/train.py --presets tiny small  # both

@@ -1,4 +1,4 @@
-"""The two sides of benchmarks/train.py: our training loop and the HuggingFace Trainer."""
+"""The two sides of benchmarks/train.py: this training loop and the HuggingFace Trainer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from dnasweep.tokens.masking.scheme import IGNORED
 from dnasweep.tokens.tokenizers import DnaTokenizer, fit
 
 WARM_UP = 3
-"""Steps of a turn that are not timed."""
+"""Number of untimed steps per turn."""
 CURVE_STEPS = 20
 """Steps over which the losses are compared."""
 
@@ -47,7 +47,7 @@ class Options:
     steps: int = 12
     """Steps timed in each turn, after 3 untimed ones."""
     rounds: int = 3
-    """Turns of each side; the median counts."""
+    """Number of turns of each side; the median is reported."""
     threads: int = 0
     """Threads of torch; 0: as many as torch uses by default."""
     seed: int = 0
@@ -123,7 +123,7 @@ def our_rate(bench: Bench, batch_size: int, precision: Literal["fp32", "bf16"]) 
     seen: list[float] = []
 
     def note(done: int, total: int, bases: float, loss: float) -> None:
-        # A GPU is waited for only where the time is taken.
+        # The GPU is synchronised only when the time is taken.
         if done in (WARM_UP, total):
             times.append(now())
             seen.append(bases)
