@@ -37,7 +37,8 @@ def embed(
     ----------
     model
         A transformers model with or without a head; its encoder is used.
-    tokenizerTokenizer of the model.
+    tokenizer
+        Tokenizer of the model.
     sequences
         DNA sequences.
     pooling

@@ -96,7 +96,8 @@ def remove_orphans() -> int:
 
     Returns
     -------
-    int        Number of removed groups.
+    int
+        Number of removed groups.
     """
     from ray.core.generated.gcs_pb2 import (  # type: ignore[attr-defined]
         PlacementGroupTableData,

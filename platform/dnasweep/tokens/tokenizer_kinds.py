@@ -82,7 +82,8 @@ def enumerated_tokenizer(
     ----------
     config
         How DNA is tokenized; `kmer`, `greedy` or `char`.
-    vocabulary        Ids by token.
+    vocabulary
+        Ids by token.
     unknown
         Token for k-mers that are not in the vocabulary.
     """
