@@ -175,7 +175,7 @@ def _read(shards: Shards, number: int) -> tuple[dict[str, pa.Table], Sequence[st
                 damage.append(f"{file} has {len(data)} bytes, not those of the manifest")
                 continue
             if file in digests and hashlib.sha256(data).hexdigest() != digests[file]:
-                damage.append(f"{file} has another content than was published")
+                damage.append(f"{file} has different content from the published file")
                 continue
             tables[table] = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
             if read_settings(tables[table].schema) != shards.inputs:
