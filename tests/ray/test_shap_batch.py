@@ -206,7 +206,7 @@ def test_what_is_lost_or_damaged_is_found_and_computed_again(job: Job, tmp_path:
     assert "shard 00003" in output
     assert "it is missing" in output
     assert "shard 00001" in output
-    assert "tokens.parquet has another content" in output
+    assert "tokens.parquet has different content" in output
     assert "2 problems" in output
     shutil.rmtree(file.parent)
     before = shards(folder)
