@@ -136,7 +136,7 @@ def test_what_does_not_explain_bases_is_refused() -> None:
         ({"target": None}, "one must be named"),
         ({"target": "exon"}, "no class 'exon'"),
         ({"target": "donor@x"}, "not a number"),
-        ({"target": "donor@15"}, "fewer than 16 bases"),
+        ({"target": "donor@15"}, "fewer than the 16 bases"),
     ):
         with pytest.raises(InputError, match=reason) as raised:
             explain(made, **{"target": "donor", **settings})
