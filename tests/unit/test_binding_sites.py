@@ -149,7 +149,7 @@ def test_unknown_bases_hold_no_site(motif: Motif) -> None:
             "row 3: the alphabet is .* not ACGT",
         ),
         (MEME + "0.9 0.9 0 0\n.25 .25 .25 .25\n", "row 7: .* add up to 1.8, not 1"),
-        (MEME + ".25 .25 .25 .25\n", "the motif M has 1 columns where it says w=2"),
+        (MEME + ".25 .25 .25 .25\n", "the motif M has 1 columns but states w=2"),
         (MEME + ".25 .25 .25\n", "row 7: .*'.25 .25 .25' where four frequencies"),
     ],
 )

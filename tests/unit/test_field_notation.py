@@ -255,7 +255,7 @@ def test_variants_are_unpacked_by_content_and_named_by_their_rsid(
 def test_variants_in_parquet_are_told_from_text(tmp_path: Path) -> None:
     path = tmp_path / "variants.parquet"
     pq.write_table(pa.table({"chrom": ["chr1"]}), path)
-    with pytest.raises(InputError, match="is parquet and no text"):
+    with pytest.raises(InputError, match="is parquet, not text"):
         read_variants([path])
 
 

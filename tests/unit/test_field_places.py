@@ -74,7 +74,7 @@ def test_a_dot_in_the_sixth_column_is_no_strand_whatever_else_looks_like_one(
 
 def test_two_columns_of_strands_are_a_question(tmp_path: Path) -> None:
     path = write(tmp_path / "x.bed", lambda a, b, s: ("chr1", a, b, s, s))
-    with pytest.raises(InputError, match="columns 4 and 5 both hold strands") as caught:
+    with pytest.raises(InputError, match="columns 4 and 5 both contain strands") as caught:
         cut(path)
     assert "chrom, start, end, strand" in (caught.value.remedy or "")
     path.write_text("#chrom\tstart\tend\tlabel\tstrand\n")

@@ -247,7 +247,7 @@ HOCOMOCO = ">TOY.H11MO.0.B\n10\t5\t3\t2\n1\t17\t1\t1\n1\t17\t1\t1\n2\t2\t2\t14\n
             JASPAR_EXPORT.replace("w= 5", "w= five"),
             "row 11: the width of the motif MA0001.1 is 'five'",
         ),
-        (JASPAR_EXPORT.replace("w= 5", "w= 4"), "row 11: .* has 5 columns where it says w=4"),
+        (JASPAR_EXPORT.replace("w= 5", "w= 4"), "row 11: .* has 5 columns but states w=4"),
         (JASPAR_EXPORT.replace("0.850000", "0.85000O"), "row 16: .* where four frequencies"),
         (JASPAR_EXPORT.replace("0.850000", "nan"), "row 16: .* where four frequencies"),
         # Six decimals do not round so far.

@@ -302,7 +302,7 @@ def test_attributions_that_do_not_serve_are_refused(job: StoredAttributions) -> 
         ("0.1 0.2 0.3 0.4", "0.1 0.2 0.7", 9, "four frequencies"),
         ("0.1 0.2 0.3 0.4", "0.1 0.2 0.3 x", 9, "four frequencies"),
         ("0.1 0.2 0.3 0.4", "0.1 0.2 0.3 0.9", 9, "add up to 1.5"),
-        ("0.1 0.2 0.3 0.4\n", "", 8, "1 columns where it says w=2"),
+        ("0.1 0.2 0.3 0.4\n", "", 8, "1 columns but states w=2"),
         ("MOTIF M2 second", "MOTIF M1 second", 11, "second motif M1"),
         ("letter-probability matrix: alength= 4 w= 1", "nothing", 11, "M2 has no matrix"),
         ("ALPHABET= ACGT", "ALPHABET= ACGU", 3, "alphabet"),

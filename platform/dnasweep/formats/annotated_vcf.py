@@ -1,7 +1,7 @@
 """A VCF with the scores of its variants added, and everything else unchanged.
 
-Lines are copied byte by byte and get further INFO fields, with one value per alternative allele in
-the order of the line (Number=A); a rejected allele has `.`. pysam packs and indexes the file.
+Lines are copied byte by byte and extended by INFO fields with one value per alternative allele, in the
+order of the line (Number=A); a rejected allele has `.`. pysam compresses and indexes the file.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def write_annotated(
     contigs: Mapping[str, int],
     about: str,
 ) -> None:
-    """Write a VCF with scores, packed by bgzip, and its index if it is sorted.
+    """Write a VCF with scores, compressed with bgzip, and its index if it is sorted.
 
     Parameters
     ----------
@@ -53,11 +53,11 @@ def write_annotated(
     target
         The file to write, `*.vcf.gz`.
     rows
-        Its scored alleles in the order of the file, with `row`, `allele` and the columns of `fields`.
+        Scored alleles of the VCF in the order of the file, with `row`, `allele` and the columns of `fields`.
     fields
         Columns to write, with type and description, as in `FIELDS`.
     contigs
-        Lengths of the chromosomes, added where the header has none.
+        Lengths of the chromosomes, added if the header has none.
     about
         A line for the header: the models and settings of the scores.
     """
@@ -71,7 +71,7 @@ def write_annotated(
     try:
         pysam.tabix_index(str(target), preset="vcf", force=True)
     except OSError:
-        # Not sorted by position, which only an index needs.
+        # The file is not sorted by position, which only an index requires.
         target.with_name(target.name + ".tbi").unlink(missing_ok=True)
     finally:
         pysam.set_verbosity(verbosity)

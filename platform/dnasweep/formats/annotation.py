@@ -1,4 +1,4 @@
-"""Transcription starts of a genome's annotation, GTF or GFF."""
+"""Transcription starts from a genome annotation in GTF or GFF."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _NAMES = ("gene_name", "gene", "Name", "gene_id", "transcript_id", "ID", "Parent
 def read_starts(data: bytes, *, file: Path) -> tuple[pd.DataFrame, list[RejectedRow], str]:
     """Return the transcription starts of an annotation, as intervals of one base.
 
-    They are the 5' ends of transcripts; where the file has none, of genes. Starts at one position
-    of one strand count once, under the name of the first.
+    They are the 5' ends of transcripts, or of genes if the file has no transcripts. Starts at the same
+    position and strand count once, under the name of the first.
 
     Parameters
     ----------
@@ -40,12 +40,12 @@ def read_starts(data: bytes, *, file: Path) -> tuple[pd.DataFrame, list[Rejected
     rejected
         Transcripts without usable coordinates or strand.
     note
-        How many rows gave how many starts.
+        Message with the numbers of rows and starts.
 
     Raises
     ------
     InputError
-        For a file without transcripts and genes.
+        For a file without transcripts or genes.
     """
     # Sequences may follow the rows of GFF3.
     data = re.split(rb"^(?:##FASTA|>)", data, maxsplit=1, flags=re.MULTILINE)[0]
@@ -68,7 +68,7 @@ def read_starts(data: bytes, *, file: Path) -> tuple[pd.DataFrame, list[Rejected
     checks.add(~rows[6].isin(["+", "-"]), "the strand is not + or -")
     checks.add(
         position.isna() | (position < 1) | (position % 1 != 0),
-        "the position is not a whole number from 1",
+        "the position is not a whole number of at least 1",
     )
     bad = checks.rejected(file, rows["row"], rows[[0, 2, 3, 4, 6]])
     rows, position = rows[checks.good], position[checks.good].astype("int64")
@@ -89,7 +89,7 @@ def read_starts(data: bytes, *, file: Path) -> tuple[pd.DataFrame, list[Rejected
 
 
 def _name(attributes: str) -> str:
-    """Return the name that a row's attributes give its gene, or else the row, or ""."""
+    """Return the name of the gene, or otherwise of the row, from the attributes; "" if there is none."""
     found: dict[str, str] = {}
     for part in attributes.split(";"):
         key, _, value = re.sub(r"^\s*(\S+?)\s*[=\s]", r"\1=", part).partition("=")

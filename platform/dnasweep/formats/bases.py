@@ -27,11 +27,11 @@ class FlatCodes(NamedTuple):
     codes: Codes
     """(bases,) codes of all sequences, one after the other."""
     offsets: NDArray[np.int64]
-    """(n + 1,) where each sequence begins, and the end of the last one."""
+    """(n + 1,) start of each sequence, and the end of the last one."""
 
 
 def encode(sequence: str) -> Codes:
-    """Return the codes of one sequence, upper or lower case, (bases,).
+    """Return the codes of one sequence, in upper or lower case, (bases,).
 
     Examples
     --------

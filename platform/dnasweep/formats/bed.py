@@ -1,4 +1,4 @@
-"""BED and its relatives as named columns: narrowPeak, broadPeak, gappedPeak, bedGraph, cCREs, and SAF."""
+"""BED and related formats as named columns: narrowPeak, broadPeak, gappedPeak, bedGraph, cCREs, SAF."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ STRANDS = {
     **dict.fromkeys(("\u2212", "\u2013"), "-"),
     **dict.fromkeys(("", ".", "*", "0", "0.0"), ""),
 }
-"""Ways to write a strand, in lower case; empty: none is given."""
+"""Notations of a strand, in lower case, with their meaning; an empty cell means that no strand is given."""
 CCRE = (
     *("PLS", "pELS", "dELS", "CA-H3K4me3", "CA-CTCF", "CA-TF", "CA", "TF"),
     *("DNase-H3K4me3", "CTCF-only", "DNase-only", "Low-DNase", "Unclassified"),
 )
-"""Classes of ENCODE's candidate cis-regulatory elements (cCREs), version 4 and those before."""
+"""Classes of ENCODE's candidate cis-regulatory elements (cCREs) in version 4 and earlier."""
 CCRE_CLASS, VALUE = "cCRE class", "value"
-"""Names of the class of a cCRE and of the value of bedGraph."""
+"""Names given to the column with the class of a cCRE and to the value column of bedGraph."""
 
 _CLEAR_STRANDS = frozenset(STRANDS) - {"", "0", "0.0", "1", "+1", "1.0"}
 _BED = (
@@ -57,16 +57,16 @@ _MEANING = {
 
 
 def read_bed_rows(data: bytes, file: Path) -> tuple[pd.DataFrame, list[RejectedRow], list[str]]:
-    """Return the rows of a file of intervals as text, without comments, and the names of a header.
+    """Return the rows of a file of intervals as text, without comments, and the column names.
 
     Returns
     -------
     frame
-        Columns 0, 1, ..., six at least, and `row`.
+        Columns 0, 1, ... (at least six) and `row`.
     rejected
-        Rows with more cells than others.
+        Rows with too many cells.
     header
-        Names that a first line or a comment gives the columns; empty where none does.
+        Column names from the first line or a comment; empty if there are none.
     """
     comment = re.compile(_COMMENT.pattern.encode())
     lines = data[:65536].splitlines()
@@ -78,7 +78,7 @@ def read_bed_rows(data: bytes, file: Path) -> tuple[pd.DataFrame, list[RejectedR
         separator=sign.decode() if sign else r"\s+",
         num_columns=num_columns,
         file=file,
-        # R puts words in quotes; in other files a quotation mark is part of a name.
+        # R quotes words; in other files, a quotation mark is part of a name.
         quoted=bool(head) and head[0].startswith(b'"'),
     )
     rejected = [row for row in rejected if not comment.match(row.text.encode())]
@@ -96,23 +96,24 @@ def read_bed_rows(data: bytes, file: Path) -> tuple[pd.DataFrame, list[RejectedR
 
 
 def _separator(lines: Sequence[bytes]) -> bytes | None:
-    """Return what parts the cells of BED: tabs, or commas or semicolons without any blank; else blanks."""
+    """Return the separator of cells: tabs, commas or semicolons (without spaces), or None for spaces."""
     if any(b"\t" in line for line in lines):
         return b"\t"
     return next((sign for sign in (b",", b";") if lines and all(map(_parts(sign), lines))), None)
 
 
 def _parts(sign: bytes) -> Callable[[bytes], bool]:
-    """Return whether a line holds three cells or more, parted by a sign, and no blanks between them."""
+    """Return a function that tells whether a line has three or more cells separated by `sign`, not by spaces."""
     return lambda line: not line.strip() or (line.count(sign) > 1 and len(line.split()) == 1)
 
 
 def read_bed_cells(data: bytes, *, file: Path, wanted: Container[str] = ()) -> Cells:
-    """Return a BED file, or one of its relatives, as a table of named columns.
+    """Return a BED file, or a file of a related format, as a table of named columns.
 
-    Columns have the names of a header, else of the format by the file's ending; ten columns are
-    narrowPeak. Others are called by their number. A sixth column of other words than strands is none, and
-    the only other column of strands is one then. Columns that are empty, or say the same in every row, are left out.
+    Column names come from the header, or otherwise from the format that the file extension names; ten
+    columns are read as narrowPeak. Columns without a name are called by their number. If the sixth column
+    does not contain strands, the only other column that does is the strand. Columns that are empty, or have
+    the same value in every row, are left out.
 
     Parameters
     ----------
@@ -121,20 +122,19 @@ def read_bed_cells(data: bytes, *, file: Path, wanted: Container[str] = ()) -> C
     file
         The file.
     wanted
-        Names of columns that are kept in any case, as :func:`~dnasweep.formats.headers.canonical_name`
-        makes them.
+        Columns that are always kept, by their :func:`~dnasweep.formats.headers.canonical_name`.
 
     Raises
     ------
     InputError
-        For pairs of places (BEDPE), and where it is not clear which column is the strand.
+        For pairs of intervals (BEDPE), or if it is not clear which column is the strand.
     """
     frame, rejected, header = read_bed_rows(data, file)
     frame = frame.reset_index(drop=True)
     num = len(frame.columns) - 1
     _refuse_pairs(frame, file)
     usual = _NAMES.get(ending(file), ()) or _names_of(frame)
-    # A header may name the first columns alone.
+    # A header may name only the first columns.
     named = set(map(canonical_name, header))
     names = [*header, *(n if n not in named else "" for n in usual[len(header) :])]
     names = [name or str(i + 1) for i, name in enumerate(names)]
@@ -149,25 +149,25 @@ def read_bed_cells(data: bytes, *, file: Path, wanted: Container[str] = ()) -> C
 
 
 def _names_of(frame: pd.DataFrame) -> Sequence[str]:
-    """Return the names of the columns by what they hold: those of narrowPeak or of BED."""
+    """Return the column names of narrowPeak or of BED, whichever fits the contents."""
     peaks = len(frame.columns) == 11 and all(
         frame[i].str.fullmatch(_NUMBER).all() for i in (6, 7, 8, 9)
     )
     num = len(frame.columns) - 1
-    # Of 7, 10 and 11 columns those behind the sixth are no part of BED.
+    # In files of 7, 10 or 11 columns, the columns after the sixth are not part of BED.
     return _NAMES["narrowpeak"] if peaks else _BED[: num if num in (8, 9, 12) else 6]
 
 
 def _name_sixth(frame: pd.DataFrame, names: list[str], file: Path) -> list[str]:
-    """Name columns of BED whose sixth holds no strands, and return what to tell about it.
+    """Name the columns of a BED file without strands in its sixth column, and return notes for the user.
 
-    The sixth may be a class of ENCODE's. No name and no score in BED is a strand, so that the only other
-    column of strands is the strand, as in intervals that people cut.
+    The sixth column may be a class of ENCODE's cCREs. BED names and scores never look like strands, so if
+    exactly one other column contains strands, as in hand-made files with fewer columns, it is the strand.
 
     Raises
     ------
     InputError
-        Where two other columns hold strands.
+        If two other columns contain strands.
     """
     sixth = frame[5].str.lower()
     if sixth.isin(_CLEAR_STRANDS).any():
@@ -175,9 +175,9 @@ def _name_sixth(frame: pd.DataFrame, names: list[str], file: Path) -> list[str]:
     strands = [i for i in range(3, len(names)) if i != 5 and _is_strand(frame[i])]
     if len(strands) > 1:
         raise InputError(
-            f"the columns {strands[0] + 1} and {strands[1] + 1} both hold strands",
+            f"the columns {strands[0] + 1} and {strands[1] + 1} both contain strands",
             file=file,
-            remedy="Put a line with the names of the columns before it, such as chrom, start, end, strand.",
+            remedy="Add a first line with the column names, such as chrom, start, end, strand.",
         )
     if strands:
         names[5] = "6"
@@ -194,12 +194,12 @@ def _name_sixth(frame: pd.DataFrame, names: list[str], file: Path) -> list[str]:
 
 
 def doubtful_strands(strand: pd.Series) -> pd.Series:
-    """Return which rows have a strand of 0 or 1, where all strands are these and both occur.
+    """Return which rows have a strand of 0 or 1, if the column contains both and no other strands.
 
     Parameters
     ----------
     strand
-        Text, one a row.
+        Strands as text, one per row.
     """
     plain = strand.str.strip().str.lower().str.removesuffix(".0")
     numbers = set(plain.unique()) - {""}
@@ -208,13 +208,13 @@ def doubtful_strands(strand: pd.Series) -> pd.Series:
 
 DOUBTFUL_STRANDS = (
     "the strands are 0 and 1, which may mean either strand, or none",
-    "Write + and -, and . where there is none.",
+    "Write + and -, or . if there is no strand.",
 )
-"""What is wrong with such rows, and what to do."""
+"""Reason and remedy for rows found by :func:`doubtful_strands`."""
 
 
 def meaning_of(cells: Cells) -> dict[int, str]:
-    """Return which columns are chrom, start, end, strand and id (the name), the first of each.
+    """Return the columns that are chrom, start, end, strand and id (the name); the first one of each kind.
 
     Parameters
     ----------
@@ -229,7 +229,7 @@ def meaning_of(cells: Cells) -> dict[int, str]:
 
 
 def _is_strand(column: pd.Series) -> bool:
-    """Return whether all cells are strands, and not all of them the dot that may mean anything."""
+    """Return whether all cells are strands, at least one of them other than the ambiguous dot."""
     return bool(column.isin(["+", "-", "."]).all() and column.isin(["+", "-"]).any())
 
 

@@ -30,7 +30,7 @@ _RANGES: dict[str, tuple[tuple[int, str], ...]] = {
     "worm": ((3279, "I II III IV V X"), (1328, "MT")),
     "fruit_fly": ((4353, "4 X"), (24511, "MT Y")),
 }
-"""RefSeq NC_ numbers: the first of a run, and the chromosomes of that run in order."""
+"""RefSeq NC_ numbers: the first number of each run, and the chromosomes of the run in order."""
 
 ACCESSIONS: dict[str, tuple[str, str]] = {
     f"NC_{first + i:06d}": (species, name)
@@ -49,7 +49,7 @@ _ACCESSION = re.compile(r"(?:^|\|)(N[CT]_\d+)(\.\d+)?(?:\||$)")
 
 
 def species_of(accession: str) -> str:
-    """Return the species a RefSeq chromosome accession belongs to, "" where it is not known.
+    """Return the species of a RefSeq chromosome accession, "" if it is unknown.
 
     Examples
     --------
@@ -71,7 +71,7 @@ def _plain(name: str) -> str:
 def chromosome_keys(names: Iterable[str]) -> dict[str, str]:
     """Return a key for each name, the same for the names of one chromosome: `chr1`, `1`, `NC_000001.11`.
 
-    If versions of an accession differ, as those of two assemblies do, each is its own key.
+    If names contain different versions of an accession, as in two assemblies, each has its own key.
 
     Examples
     --------
@@ -95,9 +95,9 @@ def _versioned(name: str) -> re.Match[str] | None:
 
 
 def match_chromosomes(names: Iterable[str], genome: Iterable[str]) -> dict[str, str]:
-    """Return the genome's name for each of `names` for which it is certain.
+    """Return the genome's name for each of `names` that can be matched with certainty.
 
-    A name is taken as it is if the genome has it; otherwise `chr`, case and RefSeq accessions are
+    A name is used unchanged if the genome has it; otherwise `chr`, case and RefSeq accessions are
     ignored, unless two records of the genome would match, or both sides give versioned accessions
     that differ: then the assemblies differ.
 
@@ -125,7 +125,7 @@ def _versions_differ(a: str, b: str) -> bool:
 
 _SHOWN = 5
 MATCH = "--match-chromosomes"
-"""Option that allows another name for a record, on every command line."""
+"""Option of every command that accepts other names for a record."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,20 +135,20 @@ class Contigs:
     genome: str
     """The file, for messages."""
     lengths: Mapping[str, int]
-    """Bases of each record by name."""
+    """Length of each record in bases, by name."""
     match: bool = False
     """Whether `2R` is accepted for `chr2R`; see `match_chromosomes`."""
 
     @classmethod
     def of(cls, fasta: pyfaidx.Fasta, path: Path, *, match: bool = False) -> Contigs:
-        """Read them from an open genome.
+        """Return the names and lengths of an open genome.
 
         Parameters
         ----------
         fasta
             The open genome.
         path
-            Its file, for messages.
+            File of the genome, for messages.
         match
             Whether other names for a record are accepted.
         """
@@ -186,22 +186,22 @@ class Contigs:
         Parameters
         ----------
         intervals
-            Columns row, chrom, start and end (0-based, half-open); others are kept.
+            Columns row, chrom, start and end (0-based, half-open); other columns are kept.
         file
             The file of the intervals, for messages.
         cells
-            Columns that are the text of a rejected row.
+            Columns that form the text of a rejected row.
 
         Returns
         -------
         frame
-            The intervals inside the genome, renumbered, chrom as the genome calls it.
+            The intervals inside the genome, with a new index and the genome's chromosome names.
         rejected
-            Intervals on no record, on one of another name, or reaching over an end.
+            Intervals on a missing record, on one with another name, or beyond the end of a record.
         """
         known = self.names(intervals["chrom"].unique())
         chrom = intervals["chrom"].map(known)
-        # pandas would make text of no rows at all.
+        # Without rows, pandas would give text columns.
         length = chrom.map(self.lengths).astype("float64")
         outside = (intervals["start"] < 0) | (intervals["end"] > length)
         rejected = []
@@ -225,13 +225,13 @@ class Contigs:
         return intervals.assign(chrom=chrom)[good].reset_index(drop=True), rejected
 
     def _not_found(self, name: str) -> tuple[str, str]:
-        """Return why a name is not one of the genome's, and what to do."""
+        """Return why a name is not in the genome, and the remedy."""
         genome = Path(self.genome).name
         other = match_chromosomes([name], self.lengths).get(name)
         if other is not None:
             return (
                 f"chromosome {name!r} is called {other!r} in {genome}",
-                f"Pass {MATCH} to read it as that.",
+                f"Pass {MATCH} to accept this name.",
             )
         names = list(self.lengths)
         shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")

@@ -1,4 +1,4 @@
-"""Names of classes that `datasets` writes into Parquet and Arrow files, whose cells hold their numbers."""
+"""Class names that `datasets` writes into Parquet and Arrow files, in which cells are class numbers."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _KEY = b"huggingface"
 
 
 def class_names(schema: pa.Schema) -> dict[str, list[str]]:
-    """Return the names of the classes by column, of the columns that a file says are classes (`ClassLabel`).
+    """Return the class names of each column that the schema declares as classes (`ClassLabel`).
 
     Parameters
     ----------
     schema
-        That of the file.
+        Schema of the file.
     """
     try:
         features = json.loads((schema.metadata or {})[_KEY])["info"]["features"]
@@ -31,13 +31,13 @@ def class_names(schema: pa.Schema) -> dict[str, list[str]]:
 
 
 def name_classes(cells: pd.Series, names: list[str]) -> pd.Series:
-    """Return cells with the name of a class where they hold its number; -1 is none, others stay.
+    """Return cells with class numbers replaced by names; -1 becomes empty, other cells stay unchanged.
 
     Parameters
     ----------
     cells
-        Text.
+        The cells, as text.
     names
-        Names of the classes 0, 1, ...
+        Names of classes 0, 1, ...
     """
     return cells.replace({"-1": "", **{str(i): name for i, name in enumerate(names)}})

@@ -1,4 +1,4 @@
-"""The content of a file: bytes unpacked, and known to be text or a table of columns."""
+"""The content of a file: decompressed, and identified as text, Parquet or Arrow."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dnasweep.formats.packing import unpack
 from dnasweep.formats.paths import check_readable
 
 READABLE = "Give CSV, TSV, JSON, Parquet, FASTA, GenBank, SGA, BED or GTF, plain or compressed."
-"""What to do about a file of another kind."""
+"""Remedy for files of another kind."""
 _COLUMNAR: dict[bytes, Literal["parquet", "arrow"]] = {
     b"PAR1": "parquet",
     b"ARROW1": "arrow",
@@ -34,7 +34,7 @@ _CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f\v")) + b"\x7f"
 
 
 def file_digest(path: Path, *, holds: str = "sequences") -> str:
-    """Return the SHA-256 of a file's bytes; messages say what it `holds`.
+    """Return the SHA-256 of a file's bytes; `holds` describes its contents in messages.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def file_digest(path: Path, *, holds: str = "sequences") -> str:
 
 @contextlib.contextmanager
 def file_errors(path: Path, *, remedy: str) -> Iterator[None]:
-    """Turn errors of the disk and of gzip into an `InputError` that names the file.
+    """Turn disk and gzip errors into an `InputError` that names the file.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def file_errors(path: Path, *, remedy: str) -> Iterator[None]:
 
 
 def read_bytes(path: Path, *, holds: str = "sequences") -> bytes:
-    """Return the content of a text file as UTF-8 without a byte order mark, unpacked.
+    """Return the content of a text file as UTF-8 decompressed and without a byte order mark.
 
     Gzip, bzip2, xz and zstd are recognised by content, not by name.
 
@@ -85,7 +85,7 @@ def read_bytes(path: Path, *, holds: str = "sequences") -> bytes:
     Raises
     ------
     InputError
-        For a file that is missing, unreadable, empty, corrupt where it is packed, or not text.
+        For a file that is missing, unreadable, empty, corrupt, or not text.
     """
     data = read_content(path, holds=holds)
     if kind := columnar_kind(data):
@@ -95,7 +95,7 @@ def read_bytes(path: Path, *, holds: str = "sequences") -> bytes:
 
 
 def read_content(path: Path, *, holds: str = "sequences") -> bytes:
-    """Return the content of a file: as :func:`read_bytes`, or of Parquet and Arrow what they hold.
+    """Return the content of a file: text as from :func:`read_bytes`, Parquet and Arrow as raw bytes.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def read_content(path: Path, *, holds: str = "sequences") -> bytes:
     Raises
     ------
     InputError
-        As :func:`read_bytes`, but for Parquet and Arrow.
+        As :func:`read_bytes`, except that Parquet and Arrow are accepted.
     """
     check_readable(path, holds=holds)
     with file_errors(path, remedy="Check the disk."):
@@ -135,7 +135,7 @@ def read_content(path: Path, *, holds: str = "sequences") -> bytes:
         raise InputError(
             "is only a Git LFS pointer to the data",
             file=path,
-            remedy="Download them: git lfs pull.",
+            remedy="Download the data: git lfs pull.",
         )
     if not _is_text(data):
         packed = path.suffix.lower() == ".gz"
@@ -148,12 +148,12 @@ def read_content(path: Path, *, holds: str = "sequences") -> bytes:
 
 
 def columnar_kind(data: bytes) -> Literal["parquet", "arrow"] | None:
-    """Return which table of columns, Parquet or Arrow, data are; None if they are text."""
+    """Return whether data are Parquet or Arrow; None if they are neither."""
     return next((kind for magic, kind in _COLUMNAR.items() if data.startswith(magic)), None)
 
 
 def _wide_coding(data: bytes) -> str:
-    """Return the coding of text with two bytes a letter, with its mark or without; "" of any other."""
+    """Return the encoding of UTF-16 text, with or without a byte order mark; "" for any other data."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     head = data[:65536]
@@ -166,6 +166,6 @@ def _wide_coding(data: bytes) -> str:
 
 
 def _is_text(data: bytes) -> bool:
-    # A file of another kind shows in its first bytes; one odd byte in a later row is that row's.
+    # Binary files are recognised by their first bytes; an odd byte in a later row is an error of that row.
     head = data[:65536]
     return b"\0" not in head and len(head) - len(head.translate(None, _CONTROL)) < 0.01 * len(head)

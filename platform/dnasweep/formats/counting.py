@@ -1,4 +1,4 @@
-"""Whether the positions of a table count from 0, as in BED, or from 1, as its columns show."""
+"""Decide from the columns of a table whether its positions count from 0, as in BED, or from 1."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dnasweep.formats.headers import canonical_name
 STARTS = ("start", "chromstart", "chrom_start")
 """Names of the column with the first base of an interval."""
 ENDS = ("end", "chromend", "chrom_end", "stop")
-"""Names of the column with its end."""
+"""Names of the column with the end of an interval."""
 _WIDTHS = ("width", "length", "len", "size", "peak_length", "peak_width")
 _SAF = frozenset(["geneid", "chr", "start", "end", "strand"])
 _HOMER = frozenset(["chr", "start", "end", "strand"])
@@ -20,10 +20,10 @@ _GFF = ({"seqname", "seqid"}, {"source"}, {"feature", "type"}, {"start"}, {"end"
 
 
 def counts_from_one(cells: Cells) -> str:
-    """Return what shows that the positions of a table count from 1, "" where nothing does.
+    """Return the evidence that the positions of a table count from 1, "" if there is none.
 
-    The names of SAF, HOMER and GFF do, and a column of widths that are end - start + 1 in all rows, as in
-    the tables of MACS and of Bioconductor's GRanges.
+    Evidence is the column names of SAF, HOMER or GFF, or a column of widths equal to end - start + 1 in all
+    rows, as in the tables of MACS and of Bioconductor's GRanges.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def counts_from_one(cells: Cells) -> str:
 
 
 def count_from_zero(cells: Cells) -> Cells:
-    """Return a table whose start counts from 1 with one that counts from 0.
+    """Return a table whose start counts from 1, converted to count from 0.
 
     Parameters
     ----------

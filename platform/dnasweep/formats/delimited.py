@@ -21,18 +21,18 @@ _UNCLOSED = re.compile(r"EOF inside string starting at row (\d+)")
 
 
 class Cells(NamedTuple):
-    """A file of named columns, all of its cells as text."""
+    """A file of named columns, with all cells as text."""
 
     names: tuple[str, ...]
-    """Names of the columns as they are written; empty where the file gives none."""
+    """Column names as written; empty if the file has none."""
     frame: pd.DataFrame
-    """Columns 0, 1, ... and `row`, the 1-based row of the file, its header counted."""
+    """Columns 0, 1, ... and `row`, the 1-based row of the file, including the header."""
     rejected: list[RejectedRow] = []  # noqa: RUF012 a default of a tuple, and never changed
     """Rows with more cells than there are columns."""
     header_row: int | None = None
-    """The row of the header; None where the format has no such row."""
+    """The row of the header; None if the format has no header row."""
     notes: tuple[str, ...] = ()
-    """What to tell about the header."""
+    """Messages about the header."""
     nested: frozenset[int] = frozenset()
     """Columns of lists or records; short lists of single values are in `frame`, as `[0, 1]`."""
 
@@ -54,11 +54,11 @@ def read_table(
     file
         Path of the file, for messages.
     known
-        Names of columns by which a header is recognised.
+        Column names by which a header is recognised.
     separators
-        Separators to choose from.
+        Possible separators.
     blanks
-        Whether blanks may separate cells.
+        Whether spaces may separate cells.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def read_cells(
     file
         Path of the file, for messages.
     quoted
-        Whether quotation marks around a cell are not part of it.
+        Whether quotation marks around a cell are removed.
 
     Returns
     -------

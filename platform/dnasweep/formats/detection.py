@@ -1,4 +1,4 @@
-"""Which format a content is in, by its name and its first rows."""
+"""The format of a file, detected from its name and first rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Format = Literal["auto", "csv", "tsv", "json", "parquet", "arrow", "fasta", "gen
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 BED_ENDINGS = ("narrowpeak", "broadpeak", "gappedpeak", "bedgraph", "bdg")
-"""Endings of the relatives of BED."""
+"""File extensions of formats related to BED."""
 ENDINGS: dict[str, tuple[str, ...]] = {
     "delimited": ("csv", "tsv", "tab", "txt"),
     "fasta": ("fa", "fasta", "fna", "fas", "ffn"),
@@ -27,7 +27,7 @@ ENDINGS: dict[str, tuple[str, ...]] = {
     "annotation": ("gtf", "gff", "gff3"),
     "genbank": ("gb", "gbk", "gbff", "genbank"),
 }
-"""File endings that hold sequences, by family; each may be followed by one of `PACKED_ENDINGS`."""
+"""Extensions of files with sequences, by format; each may be followed by one of `PACKED_ENDINGS`."""
 
 _KNOWN = frozenset([*PACKED_ENDINGS, *(e for endings in ENDINGS.values() for e in endings)])
 _WITHOUT_SEQUENCES = {
@@ -48,7 +48,7 @@ _ROWS = 1000
 
 
 def stem(path: Path) -> str:
-    """Return the file's name without its endings: `train` for `a/train.tsv.gz`.
+    """Return the file's name without its extensions: `train` for `a/train.tsv.gz`.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def stem(path: Path) -> str:
 
 
 def ending(path: Path) -> str:
-    """Return the lower-case ending that tells the format, `tsv` for `train.TSV.gz`, or ""."""
+    """Return the lower-case extension that names the format, `tsv` for `train.TSV.gz`, or ""."""
     parts = path.name.lower().split(".")[1:]
     while parts and parts[-1] in PACKED_ENDINGS:
         parts.pop()
@@ -73,10 +73,10 @@ def ending(path: Path) -> str:
 
 
 def detect_format(data: bytes, path: Path, *, header_names: Container[str] = ()) -> Format:
-    """Return the format of a content, by its name if that says it, else by all of its first rows.
+    """Return the format of a file, from its name if possible, otherwise from its first rows.
 
-    A name that ends in .bed, .sga or .csv is believed. A row of numbers in any other file is what
-    all of the first rows can be, and refused where they can be both BED and SGA.
+    The extensions .bed, .sga and .csv are trusted. Otherwise, rows of numbers have the format that fits
+    all of the first rows, and are refused if they could be both BED and SGA.
 
     Parameters
     ----------
@@ -85,20 +85,20 @@ def detect_format(data: bytes, path: Path, *, header_names: Container[str] = ())
     path
         The file.
     header_names
-        Names of columns in lower case: such a first line is a header, although its letters could
+        Known column names in lower case. A first line with these is a header, even if its letters could
         be bases (`strand`, `chr`).
 
     Raises
     ------
     InputError
-        For a format that holds no sequences or contradicts the name, and rows that may be either.
+        For a format without sequences or in conflict with the file name, and for ambiguous rows.
     """
     if kind := columnar_kind(data):
         return kind
     lines = data.lstrip()[: 1 << 20].splitlines()
     first, name = lines[0].rstrip(), ending(path)
     if first.startswith((b"#", b";")):
-        # Old FASTA begins with comments.
+        # Old FASTA files begin with comments.
         title = next(
             (one for one in lines if one.strip() and not one.startswith((b"#", b";"))), b""
         )
@@ -142,7 +142,7 @@ def detect_format(data: bytes, path: Path, *, header_names: Container[str] = ())
         )
     if could or _TRACK.match(first):
         return "sga" if could == ["sga"] else "bed"
-    # Comments may stand above anything.
+    # Any format may begin with comments.
     first = next((one for one in map(bytes.strip, lines) if not _ABOVE.match(one)), first)
     if _DNA.fullmatch(first) and first.decode().lower() not in header_names:
         return "text"
@@ -150,13 +150,13 @@ def detect_format(data: bytes, path: Path, *, header_names: Container[str] = ())
 
 
 def _names_columns(line: bytes, header_names: Container[str]) -> bool:
-    """Return whether a line of a BED file names its columns, and so holds no interval."""
+    """Return whether a line of a BED file is a header rather than an interval."""
     cells = line.decode(errors="replace").lower().split()
     return len(cells) >= 3 and all(cell.strip("\"'") in header_names for cell in cells[:3])
 
 
 def name_tells(path: Path, kind: Format) -> bool:
-    """Return whether the name of a file says that it is of a format."""
+    """Return whether the name of a file indicates the format `kind`."""
     family = {
         "csv": ("csv", "txt"),
         "tsv": ("tsv", "tab", "csv", "txt"),

@@ -1,4 +1,4 @@
-"""The header of a delimited text: which line it is, what separates its cells, and what stands above it."""
+"""The header of a delimited text: its line, the separator of its cells, and the text above it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Container, Sequence
 from typing import NamedTuple
 
 BLANKS = r"\s+"
-"""The separator of files whose cells are apart by runs of blanks."""
+"""The separator of files whose cells are separated by one or more spaces."""
 SEPARATORS = "\t,;|"
 """Characters that separate cells."""
 
@@ -24,29 +24,29 @@ _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?")
 
 
 class Header(NamedTuple):
-    """Where the header of a text is, and what it says."""
+    """The header of a text and its position."""
 
     names: tuple[str, ...]
-    """The names, as they are written; empty where the first line already is a sequence and a number."""
+    """Column names as written; empty if the first line is already a sequence and a number."""
     separator: str
-    """What separates cells: one character or `BLANKS`."""
+    """The separator of cells: one character or `BLANKS`."""
     row: int
-    """Its 1-based line; 0 where there is none."""
+    """1-based line of the header; 0 if there is none."""
     data: bytes
-    """The text, with \\n at the end of each line, and the lines above the header made empty."""
+    """The text, with \\n at the end of each line, and empty lines in place of those above the header."""
     notes: tuple[str, ...]
-    """What to tell about it, without the name of the file."""
+    """Messages about the header, without the name of the file."""
 
 
 def canonical_name(name: str) -> str:
-    """Return a column's name as names are compared: lower case, with _ for blanks and hyphens.
+    """Return a column name in the form used for comparisons: lower case, with _ for spaces and hyphens.
 
     Examples
     --------
     >>> canonical_name("# Promoter Sequence")
     'promoter_sequence'
     """
-    name = re.sub("[\u200b-\u200d\u2060\ufeff\u00ad]", "", name)  # signs that are not seen
+    name = re.sub("[\u200b-\u200d\u2060\ufeff\u00ad]", "", name)  # invisible characters
     return re.sub(r"[\s\-]+", "_", name.strip().strip("\"'").lstrip("#").strip().lower())
 
 
@@ -55,21 +55,22 @@ def find_header(
 ) -> Header:
     """Return the header of a delimited text.
 
-    Empty lines, lines that begin with #, and Excel's `sep=;` are passed over. So are lines of a title
-    where one of the next twenty is the first with names that are known. The separator is the one that
-    finds most known names; blanks separate where the lines hold no other, and give every row as many
-    cells. A header of one name fewer than there are cells is R's, whose first column has no name.
+    Empty lines, lines that begin with #, and Excel's `sep=;` are skipped, as are title lines if the first
+    line with known names is among the next twenty. The separator is the one that gives the most known
+    names. Spaces are the separator if the lines contain no other one and every row then has the same number
+    of cells. A header with one name fewer than there are cells was written by R, without a name for the
+    first column.
 
     Parameters
     ----------
     data
         The text.
     known
-        Names of columns, as :func:`canonical_name` makes them.
+        Known column names, in the form of :func:`canonical_name`.
     separators
-        Characters to choose from.
+        Possible separators.
     blanks
-        Whether blanks may separate cells.
+        Whether spaces may separate cells.
     """
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
@@ -100,7 +101,7 @@ def find_header(
 
 
 def _first_line(lines: Sequence[str], known: Container[str], separators: str) -> tuple[int, str]:
-    """Return the first line that is no comment, and the separator that a line before it names."""
+    """Return the index of the first line that is not a comment, and the separator named in a line above it."""
     told = ""
     for at, line in enumerate(lines):
         text = line.strip()
@@ -112,7 +113,7 @@ def _first_line(lines: Sequence[str], known: Container[str], separators: str) ->
 
 
 def _is_hashed_header(lines: Sequence[str], known: Container[str]) -> bool:
-    """Return whether a line that begins with # has known names, and as many cells as the next one."""
+    """Return whether a first line with # contains known names and as many cells as the next line."""
     following = next((line for line in lines[1:] if line.strip()), "")
     for separator in SEPARATORS:
         cells = _cells(lines[0], separator)
@@ -122,7 +123,7 @@ def _is_hashed_header(lines: Sequence[str], known: Container[str]) -> bool:
 
 
 def _title_end(lines: Sequence[str], at: int, known: Container[str], separators: str) -> int:
-    """Return the line of the header: `at`, or a later one where that has none of the known names."""
+    """Return the line of the header: `at`, or a later line if `at` contains no known name."""
     if _is_telling(lines[at], known, separators) or _is_row(
         tuple(c.strip() for c in _cells(lines[at], _best(lines[at], known, separators)))
     ):
@@ -132,7 +133,7 @@ def _title_end(lines: Sequence[str], at: int, known: Container[str], separators:
         number = _num_known(cells, known)
         above = lines[later - 1]
         if any(_SEQUENCE.fullmatch(c.strip()) for sign in separators for c in _cells(above, sign)):
-            return at  # Rows of data are no title.
+            return at  # Rows of data are not a title.
         if number > 1 or (number and number == len(cells)):
             return later
     return at
@@ -155,7 +156,7 @@ def _cells(line: str, separator: str) -> list[str]:
 
 
 def _records(lines: Sequence[str], separator: str) -> list[list[str]]:
-    """Return the cells of lines; a quoted cell may go over several."""
+    """Return the cells of lines; a quoted cell may extend over several lines."""
     blank = separator == BLANKS
     texts = [line.replace("\t", " ").strip() if blank else line for line in lines]
     sign = " " if blank else separator
@@ -165,7 +166,7 @@ def _records(lines: Sequence[str], separator: str) -> list[list[str]]:
             for row in csv.reader([f"{t}\n" for t in texts], delimiter=sign, skipinitialspace=True)
             if row
         ]
-    except csv.Error:  # a cell longer than csv takes
+    except csv.Error:  # a cell longer than csv accepts
         return [text.split(sign) for text in texts if text]
 
 
@@ -181,9 +182,10 @@ def _apart_by_blanks(lines: Sequence[str], known: Container[str]) -> bool:
 
 
 def _extra_cells(names: Sequence[str], lines: Sequence[str], separator: str) -> tuple[int, int]:
-    """Return how many cells all rows have before and behind those that have names.
+    """Return how many cells without a name all rows have before and after the named ones.
 
-    One before is the name of a row; those behind are empty, as spreadsheets write what was deleted there.
+    A cell before them is the name of the row; cells after them are empty, left by columns deleted in a
+    spreadsheet.
     """
     rows = _records(lines, separator)[:_ROWS]
     if len(rows) < 2 or len({len(row) for row in rows}) > 1 or len(rows[0]) <= len(names):

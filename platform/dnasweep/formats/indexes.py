@@ -1,7 +1,7 @@
-"""Indexes of a genome FASTA, compared with the file itself, since dates say nothing about bases.
+"""Indexes of a genome FASTA, verified against the file itself, since modification dates prove nothing.
 
-A `.fai` that belongs to another genome, or is damaged, silently gives wrong bases. Each of its
-records is looked up in the file, at the cost of two or three reads per record.
+A `.fai` that belongs to another genome, or is damaged, silently gives wrong bases. Therefore each of its
+records is checked in the file, which costs two or three reads per record.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ import pyfaidx
 from dnasweep.errors import InputError
 
 Read = Callable[[int, int], bytes]
-"""Returns a number of bytes from an offset of the unpacked file, fewer at its end."""
+"""Function that returns a number of bytes from an offset of the decompressed file, fewer at its end."""
 
 _PACKED = b"\x1f\x8b\x08\x04"
 _WHOLE = 1 << 16
-"""Bases up to which every line of a record is checked."""
+"""Longest record, in bases, of which every line is checked."""
 _SAMPLES = 64
-"""Line ends of a longer record that are checked."""
+"""Number of line ends checked in a longer record."""
 _TITLE = 1 << 20
-"""Bytes that may be between two records, the title included."""
+"""Largest number of bytes between two records, including the title."""
 
 
 def write_blocks(path: Path, target: Path) -> int:
-    """Write the `.gzi` of a bgzip file from the heads of its blocks; return the unpacked bytes.
+    """Write the `.gzi` of a bgzip file from its block headers; return the decompressed size in bytes.
 
-    It costs two short reads per block of 64 KiB, so that no index beside the file has to be
-    trusted.
+    This costs two short reads per block of 64 KiB, and avoids having to trust an index beside the
+    file.
 
     Raises
     ------
     InputError
-        For a file that is cut short or is not made of such blocks to its end.
+        For a file that is truncated or does not consist of bgzip blocks throughout.
     """
     entries, packed, unpacked, size = [], 0, 0, path.stat().st_size
     last = -1
@@ -44,7 +44,7 @@ def write_blocks(path: Path, target: Path) -> int:
         while packed < size:
             stream.seek(packed)
             head = stream.read(18)
-            # One field "BC" of two bytes holds the length: the SAM specification, 4.1.
+            # The two-byte field "BC" contains the block length: SAM specification, 4.1.
             if len(head) < 18 or head[:4] != _PACKED or head[12:16] != b"BC\x02\x00":
                 raise _damaged(path)
             length = struct.unpack("<H", head[16:18])[0] + 1
@@ -57,7 +57,7 @@ def write_blocks(path: Path, target: Path) -> int:
             packed, unpacked = packed + length, unpacked + last
     if last != 0:
         raise _damaged(path)
-    # The first block is left out, and so is the empty one at the end: htslib's bgzf_index_dump_hfile.
+    # The first block and the empty one at the end are left out, as in htslib's bgzf_index_dump_hfile.
     body = [struct.pack("<QQ", *entry) for entry in entries[1:-1]]
     target.write_bytes(struct.pack("<Q", len(body)) + b"".join(body))
     times = path.stat()
@@ -74,11 +74,11 @@ def _damaged(path: Path) -> InputError:
 
 
 def fits(index: Mapping[str, pyfaidx.IndexRecord], read: Read, size: int) -> bool:
-    """Return whether an index describes a FASTA file: all of its records, at their offsets.
+    """Return whether an index matches a FASTA file, with all records at their offsets.
 
-    Each record has to begin after a title with its name, which follows the record before it, to end
-    where the next title begins or the file ends, and to have its line ends where the index says:
-    all of them in records of up to 64 Kb, otherwise the first, the last and some in between.
+    Each record must begin after a title with its name, which follows the previous record; it must end
+    where the next title begins or the file ends; and its line ends must be where the index says. All
+    line ends are checked in records of up to 64 Kb, otherwise the first, the last and some in between.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def fits(index: Mapping[str, pyfaidx.IndexRecord], read: Read, size: int) -> boo
     read
         Function that reads the decompressed file.
     size
-        Bytes of the unpacked file.
+        Bytes of the decompressed file.
     """
     at = 0
     for name, record in index.items():
@@ -106,7 +106,7 @@ def fits(index: Mapping[str, pyfaidx.IndexRecord], read: Read, size: int) -> boo
 
 
 def _span(record: pyfaidx.IndexRecord) -> int:
-    """Return the bytes of a record's lines, with all of their ends."""
+    """Return the number of bytes of a record's lines, including all line ends."""
     lines = -(-record.rlen // record.lenc) if record.lenc else 0
     return int(record.rlen + lines * (record.lenb - record.lenc))
 
@@ -126,7 +126,7 @@ def _lines_fit(record: pyfaidx.IndexRecord, read: Read, size: int) -> bool:
         return False
     end = (b"", b"\n", b"\r\n")[stride - width]
     num, last = -(-bases // width), (bases - 1) % width + 1
-    # Without line ends there is one line, which the file ends with.
+    # A record without line ends is the last line of the file.
     if (not end and num > 1) or record.offset + _span(record) - len(end) > size:
         return False
     if bases <= _WHOLE:
@@ -140,7 +140,7 @@ def _lines_fit(record: pyfaidx.IndexRecord, read: Read, size: int) -> bool:
 
 
 def _is_lines(text: bytes, bases: int, width: int, end: bytes) -> bool:
-    """Return whether a text has this many letters in lines of one width; the last may lack its end."""
+    """Return whether a text has `bases` letters in lines of equal width; the last may lack its line end."""
     num, full, stride = -(-bases // width), bases // width, width + len(end)
     if len(text) == bases + (num - 1) * len(end):
         text += end

@@ -1,4 +1,4 @@
-"""Intervals on a genome, as BED and EPDnew's SGA, FPS and .dat files give them."""
+"""Genomic intervals from BED files and EPDnew's SGA, FPS and .dat files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from dnasweep.formats.paths import user_path
 from dnasweep.formats.rejects import RejectedRow, RowChecks, check_rejects, parsing
 
 MAX_POSITION = 10**12
-"""No chromosome is longer, in bases."""
+"""Upper limit of a position in bases; no chromosome is longer."""
 
 _COLUMNS = ["row", "id", "chrom", "start", "end", "strand"]
 _FPS = re.compile(
@@ -56,10 +56,10 @@ def read_intervals(
     Returns
     -------
     frame
-        row, id, chrom, start and end (0-based, half-open), strand ("" where none is given),
-        species ("" where the accession does not tell) and tss (bool).
+        row, id, chrom, start and end (0-based, half-open), strand ("" if none is given),
+        species ("" if the accession does not tell) and tss (bool).
     rejected
-        Rows that are not of the format.
+        Rows that do not fit the format.
     """
     frame, rejected = _read_fps(data, file) if format == "fps" else _read_rows(data, format, file)
     frame, bad = widen_starts(frame, window=window, file=file)
@@ -69,7 +69,7 @@ def read_intervals(
 def widen_starts(
     frame: pd.DataFrame, *, window: tuple[int, int], file: Path
 ) -> tuple[pd.DataFrame, list[RejectedRow]]:
-    """Return rows of text with checked intervals, those of one base widened to `window`.
+    """Return rows of text with checked intervals, in which those of one base are widened to `window`.
 
     Parameters
     ----------
@@ -106,11 +106,11 @@ def widen_starts(
     checks.add(
         (start % 1 != 0) | (end % 1 != 0),
         "the position is not a whole number",
-        "Write chromosome, start and end, the numbers by their digits alone.",
+        "Write chromosome, start and end, with positions as plain digits.",
     )
-    checks.add(start < 0, "the position lies before the chromosome")
-    checks.add(end > MAX_POSITION, "the position lies beyond any chromosome")
-    checks.add(end <= start, "the end does not lie behind the start")
+    checks.add(start < 0, "the position is before the start of the chromosome")
+    checks.add(end > MAX_POSITION, "the position is larger than any chromosome")
+    checks.add(end <= start, "the end is not greater than the start")
     checks.add(doubtful, *DOUBTFUL_STRANDS)
     checks.add(
         ~strand.isin(["+", "-", ""]),
@@ -134,14 +134,14 @@ def widen_starts(
 
 
 def refuse_powers(text: pd.Series, column: str, checks: RowChecks) -> None:
-    """Reject rows with a position such as 1.2E+08, which a spreadsheet has stripped of its last digits.
+    """Reject rows with a position such as 1.2E+08, whose last digits a spreadsheet has removed.
 
     Parameters
     ----------
     text
         The positions, as text.
     column
-        Name of their column, for the message.
+        Name of the column, for the message.
     checks
         Collects bad rows.
     """
@@ -156,22 +156,22 @@ def refuse_powers(text: pd.Series, column: str, checks: RowChecks) -> None:
 
 
 _MOST = 0.9
-"""Share of rows from which on the others are mistakes."""
+"""Fraction of rows that must agree before the others count as mistakes."""
 
 
 def count_lengths_from_zero(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Return rows whose start counts from 1, as the lengths of their sequences show, counted from 0.
+    """Convert rows whose start counts from 1, as the lengths of their sequences show, to count from 0.
 
     Parameters
     ----------
     frame
-        Text column sequence, and start and end where there are any; not changed.
+        Text column sequence and, if present, start and end; not changed.
 
     Returns
     -------
     frame
-        The rows, with start one lower if in nearly all with a place the bases from start to end, both
-        included, are as many as the sequence has.
+        The rows. Start is reduced by one if, in nearly all rows with coordinates, the number of bases
+        from start to end, both included, equals the length of the sequence.
     notes
         Notes on what was done.
     """
@@ -242,19 +242,19 @@ def read_bed(
     contigs
         The records of the genome.
     skip_bad_rows
-        Whether to go on with the good rows if there are bad ones.
+        Whether to continue with the good rows if there are bad ones.
 
     Returns
     -------
     frame
-        row, id, chrom, start, end (0-based, half-open) and strand ("" where none is given).
+        row, id, chrom, start, end (0-based, half-open) and strand ("" if none is given).
     rejected
-        Rows that cannot be used, where `skip_bad_rows` allows them.
+        Rows that cannot be used, if `skip_bad_rows` allows them.
 
     Raises
     ------
     InputError
-        For a file without an interval, or the first bad row where there may be none.
+        For a file without intervals, or for the first bad row unless bad rows are allowed.
     """
     path = user_path(path)
     with parsing(path):

@@ -1,4 +1,4 @@
-"""Places on a genome that titles of sequences give, as bedtools, samtools, UCSC and NCBI write them."""
+"""Genomic coordinates in titles of sequences, as written by bedtools, samtools, UCSC and NCBI."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _STRAND = re.compile(r"\bstrand\s*[=:]\s*\"?([+-]?1|[+-])(?=\"?(?:[\s;,\]]|$))",
 
 
 def read_locus(title: str, length: int) -> tuple[str, str, str, str]:
-    """Return chrom, start, end and strand that a title gives a sequence of so many bases, or nothing.
+    """Return chrom, start, end and strand from a title, or empty strings unless they fit `length` bases.
 
     Examples
     --------
@@ -24,7 +24,7 @@ def read_locus(title: str, length: int) -> tuple[str, str, str, str]:
     if match:
         start, end = int(match["start"]), int(match["end"])
         if match["complement"]:
-            # NCBI counts the bases of the other strand downwards.
+            # NCBI writes intervals on the reverse strand from the larger position to the smaller.
             start, end = end, start
         if end - start + 1 == length:
             start -= 1
@@ -34,7 +34,7 @@ def read_locus(title: str, length: int) -> tuple[str, str, str, str]:
 
 
 def _strand_of(title: str, locus: re.Match[str]) -> str:
-    """Return the strand beside a locus: (-) of bedtools, /rc of samtools, c of NCBI, strand=- of UCSC."""
+    """Return the strand of a locus: bedtools writes (-), samtools /rc, NCBI c and UCSC strand=-."""
     if locus["complement"]:
         return "-"
     if mark := locus["strand"]:

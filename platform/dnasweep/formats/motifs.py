@@ -1,8 +1,8 @@
-"""Motifs from files, as a share of each base at each position: MEME and JASPAR, gzip or not.
+"""Motifs from MEME and JASPAR files, gzipped or not, as base frequencies at each position.
 
-Read here, since the libraries at hand change what they read: lightmotif divides shares by the
-background of the file, and Biopython rounds them to whole counts of `nsites`. Background, strands
-and log odds are passed over: a share is what the file says.
+They are parsed here because other libraries change the values: lightmotif divides frequencies by the
+background of the file, and Biopython rounds them to whole counts of `nsites`. Background, strands and
+log odds are ignored; frequencies are used as written.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ _ROW = re.compile(r"(?:([ACGTacgt])(?=[\s\[|:]))?[\s|:]*(\[?)([^\[\]]*)(\]?)")
 
 
 class Motif(NamedTuple):
-    """A motif as it stands in a file."""
+    """A motif as written in a file."""
 
     id: str
     """Accession, such as MA0108.3."""
     name: str
-    """Name, such as TBP; the id where it has no other."""
+    """Name, such as TBP; the id if it has no other name."""
     probabilities: NDArray[np.float64]
-    """(width, 4) share of A, C, G and T at each base."""
+    """(width, 4) frequencies of A, C, G and T at each position."""
 
 
 def read_motifs(path: str | Path) -> list[Motif]:
-    """Read the motifs of a MEME or JASPAR file, gzip or not.
+    """Read the motifs of a MEME or JASPAR file, gzipped or not.
 
     Raises
     ------
     InputError
-        For a file of another kind, one that is damaged or one without motifs.
+        For a file in another format, a damaged file or one without motifs.
     """
     path = user_path(path)
     text = read_bytes(path, holds="motifs").decode("utf-8", "replace")
@@ -66,7 +66,7 @@ def read_motifs(path: str | Path) -> list[Motif]:
 
 
 def _numbers(cells: Iterable[str]) -> list[float] | None:
-    """Return cells as numbers from 0 on; None where one is something else, such as nan or `.`."""
+    """Return cells as non-negative numbers; None if one is anything else, such as nan or `.`."""
     found = []
     for cell in cells:
         try:
@@ -80,18 +80,18 @@ def _numbers(cells: Iterable[str]) -> list[float] | None:
 
 
 class _Meme:
-    """A file in MEME format, minimal or as MEME, STREME and JASPAR write it, read line by line.
+    """A file in MEME format, minimal or as written by MEME, STREME and JASPAR, read line by line.
 
-    Refused, with the row: an alphabet that is not DNA's, a motif without a matrix or with a second
-    one, a matrix with another number of rows than it states, a row that is not four shares that add
-    up to 1, and a name that is given twice.
+    The following are refused, with the row: an alphabet other than DNA, a motif without a matrix or with
+    two, a matrix whose number of rows differs from the stated one, a row that is not four frequencies
+    that add up to 1, and a repeated name.
     """
 
     def __init__(self, text: str, file: Path) -> None:
         self.lines = [line.strip() for line in text.splitlines()]
         self.file = file
         self.at = 0
-        """Lines read: the number of the line that was read last, counted from 1."""
+        """1-based number of the line that was read last."""
 
     def wrong(self, reason: str, row: int | None = None) -> InputError:
         return InputError(reason, file=self.file, row=row or self.at, remedy=_REMEDY)
@@ -111,7 +111,7 @@ class _Meme:
                     raise self.wrong(reason, waiting[2])
                 if len(cells) < 2:
                     raise self.wrong("the motif has no name")
-                # Without a name, MEME writes `MOTIF id width = 8`.
+                # MEME writes a motif without a name as `MOTIF id width = 8`.
                 has_name = len(cells) > 2 and not (cells[2] == "width" and cells[3:4] == ["="])
                 waiting = (cells[1], cells[2] if has_name else cells[1], self.at)
                 if waiting[0] in found:
@@ -125,7 +125,7 @@ class _Meme:
         return list(found.values())
 
     def _check_alphabet(self, line: str) -> None:
-        """Refuse an alphabet that is not DNA's, and read on to its end."""
+        """Refuse an alphabet other than DNA, and read to the end of its definition."""
         row = self.at
         _, is_short, letters = line.partition("=")
         if not is_short and '"' in line:
@@ -134,7 +134,7 @@ class _Meme:
                 if self.lines[self.at].upper().startswith("END ALPHABET"):
                     break
                 symbol = self.lines[self.at].split()
-                # Of one letter that stands for several, such as N = ACGT, nothing is needed.
+                # Definitions of ambiguous letters, such as N = ACGT, are not needed.
                 if symbol and "=" not in symbol:
                     letters += symbol[0] + (symbol[symbol.index("~") + 1] if "~" in symbol else "")
                 self.at += 1
@@ -148,7 +148,7 @@ class _Meme:
             )
 
     def _width(self, head: str, motif: str) -> int | None:
-        """Return the width that the first line of a matrix states, None where it does not."""
+        """Return the width stated in the first line of a matrix, None if there is none."""
         letters, width = _LETTERS.search(head), _WIDTH.search(head)
         if letters is not None and letters[1] != "4":
             raise self.wrong(f"the motif {motif} has {letters[1]} letters, not 4")
@@ -182,9 +182,9 @@ class _Meme:
                 digits = (cell.lower().partition("e")[0].partition(".")[2] for cell in cells)
                 decimals = max(decimals, *map(len, digits))
         if not rows or (width is not None and len(rows) != width):
-            said = "" if width is None else f" where it says w={width}"
+            said = "" if width is None else f" but states w={width}"
             raise self.wrong(f"the motif {motif} has {len(rows)} columns{said}", first)
-        # Shares are rounded as they are written.
+        # Frequencies are rounded in the file.
         rounding = max(0.001, 2 * 10.0**-decimals) + 1e-9
         for row, shares in rows.items():
             if abs(sum(shares) - 1) > rounding:
@@ -196,9 +196,9 @@ class _Meme:
 def _read_jaspar(text: str, path: Path) -> list[Motif]:
     """Return the motifs of a JASPAR file: a line `>id name`, then a row of counts for each base.
 
-    Rows are in the order A, C, G, T, or as the letters before them say. Refused, with the row: a
-    motif without four rows of as many counts, or with a row for each position, as HOMER and HOCOMOCO
-    write them.
+    Rows are in the order A, C, G, T, unless letters before them give another order. The following are
+    refused, with the row: a motif without four rows of equally many counts, and one with a row for each
+    position, as written by HOMER and HOCOMOCO.
     """
     found: list[Motif] = []
     rows: list[tuple[str, list[float]]] = []
@@ -217,7 +217,7 @@ def _read_jaspar(text: str, path: Path) -> list[Motif]:
 
 
 def _counts(line: str, motif: str) -> tuple[str, list[float]]:
-    """Return the letter before a row, "" where there is none, and its counts."""
+    """Return the letter before a row ("" if there is none) and the counts of the row."""
     match = _ROW.fullmatch(line)
     if match is None or bool(match[2]) != bool(match[4]):
         raise ValueError(f"the motif {motif} has {line[:60]!r} where counts are expected")
@@ -260,7 +260,7 @@ def _jaspar_motif(
 
 
 def _is_by_position(counts: NDArray[np.float64], head: str) -> bool:
-    """Return whether four unnamed rows are four positions: it is they that add up to one number."""
+    """Return whether four unnamed rows are positions rather than bases: the rows, not columns, have equal sums."""
     cells = head.split("\t")
     if len(cells) > 2 and _numbers([cells[2].lstrip("-")]) is not None:
         return counts.shape[1] == len(BASES)

@@ -1,4 +1,4 @@
-"""Packed files: gzip, bzip2, xz, zstandard and ZIP, told apart by content and undone."""
+"""Decompression of gzip, bzip2, xz, zstandard and ZIP, recognised by content."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ import pyarrow as pa
 from dnasweep.errors import InputError
 
 GZIP = b"\x1f\x8b"
-"""First bytes of gzip data, those of bgzip among them."""
+"""First bytes of gzip data, including bgzip."""
 PACKED_ENDINGS = ("gz", "bgz", "bz2", "xz", "zst", "zstd", "zip")
-"""Endings that say how a file is packed, after the one that says what it holds."""
+"""Extensions of compressed files; they follow the extension of the format."""
 
 
 def _zstd(data: bytes) -> bytes:
@@ -45,13 +45,13 @@ _CHECKS = {
 _ZIP = b"PK\x03\x04"
 _SHOWN = 3
 _TIMES = 2
-"""Servers pack what is packed already."""
+"""Layers of compression that are removed: servers may compress files that are already compressed."""
 
 
 def unpack(data: bytes, file: Path) -> bytes:
-    """Return data as they were before they were packed; others as they are.
+    """Return decompressed data; data that are not compressed are returned unchanged.
 
-    A ZIP archive is unpacked if it holds one file.
+    A ZIP archive is unpacked if it contains exactly one file.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def unpack(data: bytes, file: Path) -> bytes:
     Raises
     ------
     InputError
-        For data that are corrupt or cut short, an archive of several files, and a spreadsheet.
+        For corrupt or truncated data, an archive of several files, and a spreadsheet.
     """
     if data.startswith(_ZIP):
         with packing_errors(file, "ZIP"):
@@ -74,7 +74,7 @@ def unpack(data: bytes, file: Path) -> bytes:
 
 
 def is_packed(head: bytes) -> bool:
-    """Return whether data that begin so are packed."""
+    """Return whether data that begin with `head` are compressed."""
     return head.startswith((_ZIP, *_PACKINGS))
 
 
@@ -110,7 +110,7 @@ def _unzip(data: bytes, file: Path) -> bytes:
 
 @contextlib.contextmanager
 def packing_errors(file: Path, name: str = "gzip") -> Iterator[None]:
-    """Turn what unpacking raises into an `InputError` that names the file.
+    """Turn errors of decompression into an `InputError` that names the file.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def packing_errors(file: Path, name: str = "gzip") -> Iterator[None]:
         zlib.error,
         pa.ArrowException,
     ) as error:
-        # Errors of the disk have a number; those of unpacking have none.
+        # Disk errors have an error number; errors of decompression do not.
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise InputError(

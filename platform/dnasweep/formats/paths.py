@@ -1,4 +1,4 @@
-"""Paths as users give them, checked so that only what can be read like a file is read."""
+"""Paths given by users, checked to be regular files or folders before they are read."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def user_path(given: str | os.PathLike[str]) -> Path:
     Raises
     ------
     InputError
-        For a home folder that nobody has, and a name that is not UTF-8 text, which tables, reports
-        and the terminal could not show.
+        For a home folder of an unknown user, and a name that is not UTF-8 text, which tables, reports
+        and the terminal cannot show.
     """
     text = os.fspath(given)
     try:
@@ -50,12 +50,12 @@ def user_path(given: str | os.PathLike[str]) -> Path:
             remedy="Write the full path; put ./ before a name that begins with ~.",
         )
     path = Path(full)
-    # Path drops the ./ that says that a name begins with ~.
+    # Path removes the ./ that marks a name beginning with ~.
     return path.absolute() if str(path).startswith("~") else path
 
 
 def check_readable(path: Path, *, holds: str = "sequences", folder: bool = False) -> None:
-    """Make sure that a path leads to a file that has an end and can be read more than once.
+    """Check that a path is a regular file, which has an end and can be read more than once.
 
     Parameters
     ----------
@@ -69,8 +69,8 @@ def check_readable(path: Path, *, holds: str = "sequences", folder: bool = False
     Raises
     ------
     InputError
-        For a path that leads nowhere, to a folder, or to a pipe, a socket or a device: those may
-        never end, and can be read only once.
+        For a path that does not exist, a folder, and a pipe, socket or device: these may never end,
+        and can be read only once.
     """
     try:
         mode = path.stat().st_mode
@@ -99,7 +99,7 @@ def entries_of(folder: Path) -> list[Path]:
     Raises
     ------
     InputError
-        For a folder that may not be looked into, and a name that is not UTF-8 text.
+        For a folder that cannot be read, and a name that is not UTF-8 text.
     """
     try:
         return sorted(user_path(f"{p}") for p in folder.iterdir() if not p.name.startswith("."))

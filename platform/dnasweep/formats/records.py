@@ -1,4 +1,4 @@
-"""Tables of JSON, Parquet and Arrow, all of their cells as text."""
+"""Tables in JSON, Parquet and Arrow files, with all cells as text."""
 
 from __future__ import annotations
 
@@ -20,19 +20,18 @@ from dnasweep.formats.delimited import Cells
 _INDEX = "__index_level_0__"
 _SHOWN = 60
 MAX_LISTED = 128
-"""Values up to which a list is read as the labels of a row."""
+"""Longest list that is read as the labels of a row."""
 MAX_BASES = 1 << 20
-"""Whole numbers and words up to which a list is read as the labels of the bases of a row."""
+"""Longest list of whole numbers or words that is read as labels of the bases of a row."""
 _INTERVAL = ("start", "end", "label")
-"""What objects of a list name that are the labels of intervals of a row."""
+"""Names in the objects of a list of labelled intervals."""
 
 
 def read_json(data: bytes, *, file: Path) -> Cells:
     """Return the cells of JSON lines, or of JSON as pandas and `datasets` write it.
 
-    An object a line, an array of objects, an object of columns, pandas' object of objects by row, or an
-    object with the array of each split, or with one array.
-    Missing values are empty cells.
+    Accepted are one object per line, an array of objects, an object of columns, pandas' object of objects by
+    row, and an object with one array or with an array for each split. Missing values become empty cells.
 
     Parameters
     ----------
@@ -44,7 +43,7 @@ def read_json(data: bytes, *, file: Path) -> Cells:
     Raises
     ------
     InputError
-        For a line that is no object, and JSON of another shape.
+        For a line that is not an object, and for JSON of another structure.
     """
     text = data.decode("utf-8", errors="replace")
     try:
@@ -81,9 +80,9 @@ def read_json(data: bytes, *, file: Path) -> Cells:
 
 
 def _parts(whole: Mapping[str, Any]) -> list[Any]:
-    """Return the records of an object that holds them by split, or under one name; none for any other.
+    """Return the records of an object that contains one array or an array for each split; otherwise none.
 
-    Beside those under one name there may be what describes them, as `version` or pandas' `schema`.
+    A single array may be accompanied by a description such as `version` or pandas' `schema`.
     """
     lists = {
         name: one
@@ -101,7 +100,7 @@ def _parts(whole: Mapping[str, Any]) -> list[Any]:
 
 
 def _split_apart(whole: Mapping[str, Any]) -> list[Any]:
-    """Return the records of what pandas writes with orient="split"; none for any other object."""
+    """Return the records of an object written by pandas with orient="split"; otherwise none."""
     columns, data = whole.get("columns"), whole.get("data")
     if not (set(whole) <= {"columns", "index", "data"} and columns and data):
         return []
@@ -123,7 +122,7 @@ def read_columnar(data: bytes, *, file: Path) -> Cells:
     Raises
     ------
     InputError
-        For a file that is damaged.
+        For a damaged file.
     """
     try:
         table = _open(data)
@@ -146,7 +145,7 @@ def read_columnar(data: bytes, *, file: Path) -> Cells:
             continue
         try:
             text = column.cast(pa.string()).fill_null("").to_pandas().astype("str")
-        except pa.ArrowInvalid:  # bytes that are no text
+        except pa.ArrowInvalid:  # bytes that are not text
             nested.add(i)
             continue
         cells[i] = text.mask(text == "nan", "") if pa.types.is_floating(kind) else text
@@ -158,7 +157,7 @@ def read_columnar(data: bytes, *, file: Path) -> Cells:
 
 
 def _is_short_list(column: pa.ChunkedArray) -> bool:
-    """Return whether a column holds lists of single values or intervals, as labels are, and no vectors."""
+    """Return whether a column contains short lists of values or intervals, as labels do, not vectors."""
     kind = column.type
     lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
     if not any(is_one(kind) for is_one in lists):
@@ -182,7 +181,7 @@ def _open(data: bytes) -> pa.Table:
 
 
 class _Repeated(ValueError):
-    """A name that one object has twice."""
+    """A name that occurs twice in one object."""
 
 
 def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
@@ -194,7 +193,7 @@ def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _holds_lines(text: str) -> bool:
-    """Return whether the first line by itself is an object."""
+    """Return whether the first line is a complete object."""
     try:
         return isinstance(json.loads(text.lstrip().split("\n", 1)[0]), dict)
     except (ValueError, RecursionError):
@@ -225,7 +224,7 @@ def _lines(text: str, file: Path) -> tuple[list[int], list[Any]]:
 
 
 def _columns(whole: Mapping[str, Any]) -> dict[str, list[Any]] | None:
-    """Return an object of columns by name, each a list or an object of values by row."""
+    """Return the columns of an object in which each is a list, or an object of values by row."""
     values = list(whole.values())
     if values and all(isinstance(value, list) for value in values):
         columns = {name: list(value) for name, value in whole.items()}
@@ -280,12 +279,12 @@ def _are_short_lists(values: Iterable[Any]) -> bool:
 
 
 def is_interval(value: Any) -> bool:
-    """Return whether a value of JSON is an interval with its label: start, end and label."""
+    """Return whether a JSON value is a labelled interval, with start, end and label."""
     return isinstance(value, Mapping) and sorted(value) == sorted(_INTERVAL)
 
 
 def intervals_text(values: Sequence[Mapping[str, Any]]) -> str:
-    """Return intervals with their labels as `10-12:donor;50-52:acceptor`, and none as `none`."""
+    """Return labelled intervals as `10-12:donor;50-52:acceptor`, and an empty list as `none`."""
     return ";".join(f"{one['start']}-{one['end']}:{one['label']}" for one in values) or "none"
 
 

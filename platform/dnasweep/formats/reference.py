@@ -28,13 +28,14 @@ from dnasweep.formats.rejects import RejectedRow
 class Genome(pyfaidx.Fasta):
     """The records of a genome FASTA by name; slices of them are upper-case text.
 
-    `len(genome[name])` is a record's bases, and `genome[name][start:end]` those from `start`, 0-based,
-    to `end`, not included. Whatever fails while reading them is an `InputError` that names the file.
+    `len(genome[name])` is the number of bases of a record, and `genome[name][start:end]` the bases from
+    `start` (0-based) up to but not including `end`. Any failure while reading is an `InputError` that names
+    the file.
 
     Parameters
     ----------
     fasta
-        The file, under a name that tells whether it is packed.
+        The file, under a name that shows whether it is compressed.
     index
         Contents of its `.fai` index.
     blocks
@@ -55,7 +56,7 @@ class Genome(pyfaidx.Fasta):
         self._starts = [] if blocks is None else [b.ustart for b in self.faidx.gzi_index]
 
     def read(self, at: int, number: int) -> bytes:
-        """Return `number` bytes of the unpacked file from `at` on, fewer at its end."""
+        """Return `number` bytes of the decompressed file starting at `at`, fewer at its end."""
         if self._starts:
             block = bisect_right(self._starts, at) - 1
             begin = self.faidx.gzi_index[block].cstart
@@ -64,7 +65,7 @@ class Genome(pyfaidx.Fasta):
         return bytes(self.faidx.file.read(number))
 
     def get_seq(self, name: str, start: int, end: int, rc: bool = False) -> str:
-        """Return some bases of a record, as `pyfaidx.Fasta` does.
+        """Return a range of bases of a record, as `pyfaidx.Fasta` does.
 
         Parameters
         ----------
@@ -73,7 +74,7 @@ class Genome(pyfaidx.Fasta):
         start, end
             First and last base, 1-based, both included.
         rc
-            Whether to return their reverse complement.
+            Whether to return the reverse complement.
         """
         record = self.faidx.index[name]
         first, last = start - 1, min(end, record.rlen) - 1
@@ -104,12 +105,12 @@ class Genome(pyfaidx.Fasta):
 
 @contextlib.contextmanager
 def open_genome(path: Path) -> Iterator[Genome]:
-    """Open a genome FASTA; sequences come as upper-case text, 0-based and half-open.
+    """Open a genome FASTA; sequences are upper-case text, with 0-based, half-open slices.
 
-    The index beside it (`.fai`) is used if it describes the file, whatever their dates are.
-    Otherwise a new one is made, and left there if that folder can be written. Plain gzip, which
-    cannot be read at random, is unpacked into a temporary folder first: for a large genome, pack it
-    with bgzip once.
+    The index beside it (`.fai`) is used if it describes the file, whatever their dates.
+    Otherwise a new one is created, and kept there if the folder is writable. Plain gzip, which does not
+    allow random access, is decompressed into a temporary folder first; compress large genomes with
+    bgzip instead.
 
     Raises
     ------
@@ -130,7 +131,7 @@ def open_genome(path: Path) -> Iterator[Genome]:
 
 def _opened(path: Path, scratch: Path) -> Genome:
     packing, blocks = _packing(path), None
-    # pyfaidx tells by the name of a file whether it is packed.
+    # pyfaidx recognises a compressed file by its name.
     fasta = scratch / ("genome.fa.gz" if packing == "bgzip" else "genome.fa")
     beside = path.with_name(path.name + ".fai")
     if packing == "gzip":
@@ -166,7 +167,7 @@ def _opened(path: Path, scratch: Path) -> Genome:
 def _by_index(
     fasta: Path, index: Path, blocks: Path | None, size: int, given: Path
 ) -> Genome | None:
-    """Return a genome opened with an index, None if that is not the index of this file."""
+    """Return a genome opened with an index, None if the index does not belong to this file."""
     if not index.is_file():
         return None
     try:
@@ -181,7 +182,7 @@ def _by_index(
 
 
 def _publish_index(index: Path, beside: Path) -> None:
-    """Put a new index beside its genome, atomically, if the folder can be written."""
+    """Put a new index beside its genome, atomically, if the folder is writable."""
     if not os.access(beside.parent, os.W_OK):
         return
     aside = beside.with_name(f".{beside.name}.{os.getpid()}")
@@ -201,19 +202,19 @@ def _no_fasta(path: Path, why: str) -> InputError:
 
 
 def _packing(path: Path) -> str:
-    """Return `bgzip`, `gzip` or `plain`, by the first bytes."""
+    """Return `bgzip`, `gzip` or `plain`, according to the first bytes."""
     with path.open("rb") as stream:
         head = stream.read(18)
     if head[:2] != GZIP:
         return "plain"
-    # A bgzip block is a gzip member with an extra field named BC: the SAM specification, 4.1.
+    # A bgzip block is a gzip member with an extra field named BC: SAM specification, 4.1.
     return "bgzip" if head[3:4] == b"\x04" and head[12:14] == b"BC" else "gzip"
 
 
 def cut_out(
     intervals: pd.DataFrame, *, genome: Path, file: Path
 ) -> tuple[pd.DataFrame, list[RejectedRow]]:
-    """Return intervals with their sequence, 5' to 3' along the strand of each.
+    """Return intervals with their sequences, each 5' to 3' along its strand.
 
     Parameters
     ----------
@@ -228,9 +229,9 @@ def cut_out(
     Returns
     -------
     frame
-        The intervals inside the genome, with `sequence`, and `chrom` as the genome calls it.
+        The intervals inside the genome, with `sequence`, and the genome's name in `chrom`.
     rejected
-        Intervals on no chromosome of the genome, or reaching over the end of one.
+        Intervals on a chromosome that the genome lacks, or beyond the end of one.
     """
     with open_genome(genome) as fasta:
         contigs = Contigs.of(fasta, genome, match=True)

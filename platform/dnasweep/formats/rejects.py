@@ -1,4 +1,4 @@
-"""Rows that cannot be used: reported to the user, or set aside where the user asked for that."""
+"""Rows that cannot be used: reported to the user, or set aside at the user's request."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from dnasweep.errors import InputError
 from dnasweep.plain import shown, write_csv
 
 REJECTS = "rejects.tsv"
-"""File of the rows that were set aside."""
+"""Name of the file with the rows that were set aside."""
 MAX_BAD_SHARE = 0.1
-"""Share of bad rows up to which going on without them is offered."""
+"""Largest fraction of bad rows for which continuing without them is offered."""
 
 _CLIPPED = 200
 
@@ -24,19 +24,19 @@ class RejectedRow(NamedTuple):
     """One row that cannot be used."""
 
     file: str
-    """The file that it is in."""
+    """File that contains the row."""
     row: int
-    """Its 1-based line or record there; the header is line 1."""
+    """1-based line or record in the file; the header is line 1."""
     reason: str
-    """What is wrong with it."""
+    """Reason why it cannot be used."""
     text: str
     """The row as it was read."""
     remedy: str = ""
-    """What to do about it, other than leaving the row out."""
+    """Remedy other than leaving out the row."""
 
 
 class RowChecks:
-    """The first thing found wrong with each row of a table.
+    """The first error found in each row of a table.
 
     Parameters
     ----------
@@ -50,20 +50,20 @@ class RowChecks:
 
     @property
     def good(self) -> pd.Series:
-        """Whether nothing has been found wrong with a row, by index."""
+        """Whether no error has been found in a row, by index."""
         return self.reason == ""
 
     def add(self, bad: pd.Series, reason: str | pd.Series, remedy: str = "") -> None:
-        """Note a reason and a remedy for the rows that are `bad` and were good until now.
+        """Record a reason and a remedy for rows that are `bad` and had no error so far.
 
         Parameters
         ----------
         bad
             Whether a row is bad, by index.
         reason
-            Reason, for all rows or by index.
+            Reason, one for all rows or one per row by index.
         remedy
-            What to do about it.
+            Remedy, for messages.
         """
         bad = bad & self.good
         if bad.any():
@@ -78,11 +78,11 @@ class RowChecks:
         Parameters
         ----------
         file
-            The file that they are in.
+            File that contains the rows.
         rows
-            Their numbers in the file, by index.
+            Row numbers in the file, by index.
         cells
-            Their cells, by index.
+            Cells of the rows, by index.
         """
         bad = ~self.good
         columns = (rows[bad], self.reason[bad], self.remedy[bad], *(cells[c][bad] for c in cells))
@@ -94,7 +94,7 @@ class RowChecks:
 
 @contextmanager
 def parsing(path: Path) -> Iterator[None]:
-    """Turn whatever a parser raises about the content of a file into an error that names the file."""
+    """Turn any exception of a parser into an error that names the file."""
     try:
         yield
     except InputError:
@@ -109,7 +109,7 @@ def parsing(path: Path) -> Iterator[None]:
 
 
 def write_rejects(rejected: Sequence[RejectedRow], path: Path) -> None:
-    """Write rows as a TSV with the columns file, row, reason, text (clipped to 200 letters).
+    """Write rows as a TSV with the columns file, row, reason, text (truncated to 200 characters).
 
     Raises
     ------
@@ -142,7 +142,7 @@ def check_rejects(
     keeps_classes: bool = True,
     max_share: float = MAX_BAD_SHARE,
 ) -> None:
-    """Refuse bad rows unless they may be left out and others are left.
+    """Refuse bad rows unless they may be left out and good rows remain.
 
     Parameters
     ----------
@@ -153,19 +153,19 @@ def check_rejects(
     num_rows
         Total number of rows.
     what
-        Name of what a row is, for messages.
+        What a row is called in messages.
     skip_bad_rows
-        Whether to go on without the bad rows.
+        Whether to continue without the bad rows.
     keeps_classes
-        Whether every class has rows left without them; otherwise the message does not offer to
-        leave them out.
+        Whether every class keeps some rows; otherwise the message does not offer to leave out the bad
+        rows.
     max_share
-        Share of bad rows up to which the message offers it.
+        Largest fraction of bad rows for which the message offers to leave them out.
 
     Raises
     ------
     InputError
-        For the first of the bad rows; the message says how many there are.
+        For the first bad row; the message gives the number of bad rows.
     """
     if not rejected or (skip_bad_rows and num_left):
         return

@@ -1,4 +1,4 @@
-"""Files of sequences: FASTA, whole or piece by piece, plain text, and k-mer sentences."""
+"""Files of sequences: FASTA, read at once or in blocks, plain text, and k-mer sentences."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def read_fasta(data: bytes) -> tuple[pd.DataFrame, bool]:
 
     The id is the first word of a title, in EPDnew's titles (`FP003191 FMP25_1 :+U EU:NC; range
     -200 to 200.`) the promoter's name. Coordinates (`chr1:100-700(+)`) are taken from a title
-    if their length is that of the sequence, 0-based as bedtools or 1-based as samtools and UCSC
-    write them, as the length shows.
+    if they match the length of the sequence, which also tells whether they are 0-based, as in
+    bedtools, or 1-based, as in samtools and UCSC.
 
     Returns
     -------
@@ -76,24 +76,25 @@ def read_lines(data: bytes) -> pd.DataFrame:
 
 _BLOCK, _LONG_BLOCK = 3, 10
 _NEARLY_ALL = 0.9
-"""Share of rows that have to be blocks, so that short words, or two of them, are; and whose words have to
-be apart."""
+"""Fraction of rows that must consist of blocks before short words, or two words per row, count as blocks;
+likewise of rows whose words must not overlap."""
 _FEWEST_PAIRS = 3
-"""Words in a row that have to overlap by less than all but one base, so that this is no chance."""
+"""Consecutive words needed to decide whether they overlap, so that chance is excluded."""
 
 
 def join_wrapped(sequences: pd.Series) -> tuple[pd.Series, list[str]]:
-    """Return sequences with the breaks within them undone, and what was undone.
+    """Return sequences with line breaks and spaces between blocks removed, and notes about it.
 
-    A cell of several lines without blanks is one sequence, wrapped. Words of 3 letters or more, all
-    equally long but the last, are blocks of a sequence where nearly all rows have them, as k-mers that do
-    not overlap; three words or more of 10 letters, as GenBank prints them, also in single rows. One blank
-    in a row is none of them: a base may be lost there. Overlapping k-mers stay as they are.
+    A cell of several lines without spaces is one wrapped sequence. Words of at least 3 letters, equally
+    long except the last, are blocks of a sequence if nearly all rows consist of them, as k-mers that do not
+    overlap are. Three or more words of 10 letters, as printed by GenBank, are blocks even in single rows. A
+    single space in a row is not removed, since a base may be missing there. Overlapping k-mers stay
+    unchanged.
 
     Parameters
     ----------
     sequences
-        Text, one a row; not changed.
+        Text, one sequence per row; not changed.
     """
     text = sequences.astype("str").str.strip()
     spaced = text[text.str.contains(r"\s")]
@@ -134,9 +135,9 @@ def _are_long(text: str) -> bool:
 
 
 def _are_apart(text: str) -> bool:
-    """Return whether most words do not continue the ones before as overlapping k-mers would.
+    """Return whether most words do not continue the preceding ones as overlapping k-mers would.
 
-    K-mers may lie one base apart, or more: then all of them overlap by as many bases.
+    Overlapping k-mers may be one or more bases apart, but all of them overlap by the same number of bases.
     """
     words = text.split()
     width = len(words[0])
@@ -156,12 +157,12 @@ def join_kmers(sentence: str) -> str:
     """Return the sequence whose overlapping k-mers, one base apart, `sentence` lists.
 
     n k-mers come from n + k - 1 bases: the first letter of every k-mer but the last, then the whole
-    last k-mer (DNABERT's input format). K-mers are separated by blanks.
+    last k-mer (DNABERT's input format). K-mers are separated by spaces.
 
     Raises
     ------
     InputError
-        For the first k-mer that has another length or does not continue the one before.
+        For the first k-mer of another length, or that does not continue the preceding one.
 
     Examples
     --------
@@ -196,20 +197,20 @@ def join_kmers(sentence: str) -> str:
 SEPARATOR = b"|"
 """Marks where a record begins; not a letter of a sequence."""
 BLOCK = 1 << 23
-"""Bytes read at once, after unpacking."""
+"""Bytes read at once, after decompression."""
 
 
 class Letters(NamedTuple):
     """A piece of a FASTA file."""
 
     text: bytes
-    """Letters as in the file, upper and lower case, without titles and line ends."""
+    """Letters as in the file, upper and lower case, without titles and line breaks."""
     num_read: int
-    """Bytes of the file, packed where it is, that were read for it."""
+    """Bytes read from the file for this piece, before decompression."""
 
 
 def read_letters(path: Path, *, block: int = BLOCK) -> Iterator[Letters]:
-    """Read a FASTA file, plain or gzip, piece by piece.
+    """Read a FASTA file, plain or gzip, in pieces.
 
     Parameters
     ----------

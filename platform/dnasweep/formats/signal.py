@@ -25,17 +25,17 @@ class Signal:
     def __init__(self, file: Any) -> None:
         self._file = file
         self.lengths: dict[str, int] = dict(file.chroms())
-        """Bases of each chromosome."""
+        """Length of each chromosome in bases."""
 
     def values(self, chrom: str, start: int, end: int) -> NDArray[np.float64]:
-        """Return the value of each base, (bases,); 0 where the file has none.
+        """Return the value of each base, (bases,); 0 for bases without a value.
 
         Parameters
         ----------
         chrom
-            Name, as the file has it.
+            Chromosome name as in the file.
         start, end
-            First base, from 0, and one past the last.
+            First base (0-based) and end (exclusive).
         """
         found = np.asarray(self._file.values(chrom, start, end), dtype=np.float64)
         return np.nan_to_num(found, nan=0.0)
@@ -48,7 +48,7 @@ def open_signal(path: Path) -> Iterator[Signal]:
     Raises
     ------
     InputError
-        When there is no such file, or it is no bigWig.
+        If the file does not exist or is not a bigWig.
     """
     # Imported here because most data sets have no tracks.
     import pyBigWig
@@ -73,7 +73,7 @@ def open_signal(path: Path) -> Iterator[Signal]:
 
 
 def bin_edges(bases: int, bins: int) -> NDArray[np.int64]:
-    """Return the first base of each bin of a row, and its number of bases, (bins + 1,).
+    """Return the first base of each bin of a row, followed by the number of bases of the row, (bins + 1,).
 
     Examples
     --------
@@ -84,6 +84,6 @@ def bin_edges(bases: int, bins: int) -> NDArray[np.int64]:
 
 
 def bin_means(values: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
-    """Return the mean of the values of each bin, (bins,), of at least as many values."""
+    """Return the mean of each bin, (bins,); there must be at least as many values as bins."""
     edges = bin_edges(len(values), bins)
     return np.asarray(np.add.reduceat(values, edges[:-1]) / np.diff(edges))

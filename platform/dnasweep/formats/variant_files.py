@@ -1,8 +1,8 @@
 """Variants from files: VCF, plain, gzip or bgzip, and TSV; one row per alternative allele.
 
-Only the position and the alleles of a variant are read. What cannot be scored on any genome (a
-symbolic allele, a letter that is no base) is a rejected row with its line; whether a variant fits a
-genome is checked in :mod:`dnasweep.genomics.variants`.
+Only the position and the alleles of a variant are read. Variants that cannot be scored on any genome
+(symbolic alleles, letters other than bases) are rejected rows; whether a variant fits a genome is
+checked in :mod:`dnasweep.genomics.variants`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Variants(NamedTuple):
     """The variants of some files."""
 
     table: pd.DataFrame
-    """Columns of `COLUMNS`; alleles in upper case, `ref` or `alt` empty where a TSV leaves it out."""
+    """Columns of `COLUMNS`; alleles in upper case, `ref` or `alt` is empty if a TSV omits it."""
     rejects: list[RejectedRow]
     """Alleles and lines that cannot be used: each input allele is here or in the table."""
 
@@ -48,7 +48,7 @@ def read_variants(paths: Sequence[str | Path]) -> Variants:
     Raises
     ------
     InputError
-        For a file that cannot be read, is of another format or has no variant at all.
+        For a file that cannot be read, is of another format or contains no variant.
     """
     rows: list[tuple[object, ...]] = []
     rejects: list[RejectedRow] = []
@@ -82,10 +82,10 @@ def short_names(paths: Sequence[str | Path]) -> dict[str, str]:
 
 
 def open_lines(path: Path) -> Iterator[str]:
-    """Yield the lines of a text file, gzip or bgzip unpacked, without line ends.
+    """Yield the lines of a text file, decompressed and without line breaks.
 
-    Bytes that are not UTF-8 are kept (Python's `surrogateescape`): they are mostly in columns that
-    are not read. :func:`dnasweep.formats.vcf.readable` makes text of them.
+    Bytes that are not UTF-8 are kept (Python's `surrogateescape`): they usually occur in columns that
+    are not read. :func:`dnasweep.formats.vcf.readable` turns them into text.
 
     Raises
     ------
@@ -116,18 +116,18 @@ def open_lines(path: Path) -> Iterator[str]:
 
 
 def _unpacked(path: Path, head: bytes) -> io.BufferedReader | gzip.GzipFile:
-    """Open a file as its first bytes say that it is packed; only gzip is unpacked piece by piece."""
+    """Open a file, decompressed as its first bytes require; only gzip is decompressed in pieces."""
     if head.startswith(GZIP):
         return gzip.open(path, "rb")
     if kind := columnar_kind(head):
-        raise InputError(f"is {kind} and no text", file=path, remedy=_READABLE)
+        raise InputError(f"is {kind}, not text", file=path, remedy=_READABLE)
     if is_packed(head):
         return io.BufferedReader(io.BytesIO(unpack(path.read_bytes(), path)))
     return path.open("rb")
 
 
 def _utf8(stream: BinaryIO) -> Iterator[bytes]:
-    """Yield lines without a byte order mark; UTF-16, as spreadsheets save it, becomes UTF-8."""
+    """Yield lines without a byte order mark; UTF-16, as saved by spreadsheets, is converted to UTF-8."""
     first = stream.readline()
     if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         text = (first + stream.read()).decode("utf-16", "replace")
@@ -139,7 +139,7 @@ def _utf8(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def is_vcf(path: Path) -> bool:
-    """Return whether a file declares itself a VCF, or has the header of one."""
+    """Return whether a file declares itself a VCF, or has a VCF header."""
     for line in open_lines(path):
         if line.startswith("##fileformat=VCF"):
             return True
@@ -171,17 +171,17 @@ def _read(
 
 
 def _position(row: Row) -> int | str:
-    """Return the position, or what is wrong with it."""
+    """Return the position, or the reason why it is invalid."""
     if not row.chrom:
         return "the chromosome is empty"
     is_number = row.pos.isascii() and row.pos.isdecimal() and len(row.pos) <= _MAX_DIGITS
     if not is_number or not 0 < int(row.pos) < _MAX_POSITION:
-        return f"the position {row.pos[:40]!r} is not a whole number from 1"
+        return f"the position {row.pos[:40]!r} is not a whole number of at least 1"
     return int(row.pos)
 
 
 def _why_unusable(ref: str, alt: str, with_anchor: bool) -> tuple[str, str]:
-    """Return why an allele, as written, cannot be scored, and the remedy; "" where it can."""
+    """Return why an allele, as written, cannot be scored, and the remedy; "" if it can be scored."""
     if with_anchor and alt == ".":
         return "there is no alternative allele", ""
     if alt.startswith("<") or "[" in alt or "]" in alt or alt.startswith(".") or alt.endswith("."):

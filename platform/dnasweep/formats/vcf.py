@@ -1,4 +1,4 @@
-"""The lines of a VCF, or of a table of variants, as rows of cells; files are opened by :mod:`.variant_files`."""
+"""The lines of a VCF or of a table of variants, as rows of cells; :mod:`.variant_files` opens the files."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ TSV_NAMES: dict[str, tuple[str, ...]] = {
     "alt": ("alt", "alternate", "alternative", "alt_allele", "alternate_allele"),
     "id": ("id", "rsid", "rsids", "name"),
 }
-"""Accepted header names of a TSV or CSV for each column, in any case; `id` is optional, and the first of its
-names that are there."""
+"""Accepted header names of a TSV or CSV for each column, in upper or lower case; `id` is optional, and
+the first of its names that occurs is used."""
 _SEP = re.compile(r'"?sep=.{1,2}"?$', re.IGNORECASE)
 _NUM_READ, _NUM_FIXED = 5, 8
-"""Number of columns of a VCF that are read, and of those that every VCF has."""
+"""Number of columns of a VCF that are read, and number that every VCF has."""
 
 
 class Row(NamedTuple):
@@ -40,7 +40,7 @@ class Row(NamedTuple):
 
 
 def readable(text: str) -> str:
-    """Return text that can be shown and stored: what is not UTF-8 is read as Latin-1."""
+    """Return text that can be shown and stored: bytes that are not UTF-8 are read as Latin-1."""
     if text.isascii():
         return text
     data = text.encode("utf-8", "surrogateescape")
@@ -56,7 +56,7 @@ def vcf_rows(lines: Iterable[str], path: Path) -> Iterator[Row | RejectedRow]:
     Raises
     ------
     InputError
-        For a file without its header.
+        For a file without a header.
     """
     num_columns = 0
     for number, line in enumerate(lines, start=1):
@@ -80,7 +80,7 @@ def vcf_rows(lines: Iterable[str], path: Path) -> Iterator[Row | RejectedRow]:
                 remedy="Add the header to the file.",
             )
         cells = line.split("\t", _NUM_FIXED)
-        # A line that was cut may have lost a part of its last allele.
+        # A truncated line may have lost part of its last allele.
         if len(cells) < min(_NUM_FIXED, num_columns):
             reason = (
                 f"the line has {len(cells)} columns, but a VCF has at least 8, separated by tabs"
@@ -94,12 +94,12 @@ def vcf_rows(lines: Iterable[str], path: Path) -> Iterator[Row | RejectedRow]:
 def table_rows(lines: Iterable[str], path: Path) -> Iterator[Row | RejectedRow]:
     """Yield the rows of a table with a header, separated by tabs, commas or semicolons.
 
-    Comments (#) and Excel's `sep=;` may stand above the header.
+    Comments (#) and Excel's `sep=;` may precede the header.
 
     Raises
     ------
     InputError
-        For a table without a required column, or with two for the same.
+        For a table without a required column, or with two columns of the same meaning.
     """
     names: list[str] = []
     separator = "\t"
@@ -134,13 +134,13 @@ def table_rows(lines: Iterable[str], path: Path) -> Iterator[Row | RejectedRow]:
 
 
 def _is_comment(line: str) -> bool:
-    """Return whether a line above the header is a comment, and no header that begins with #."""
+    """Return whether a line above the header is a comment, not a header that begins with #."""
     known = max(_num_known(line, one)[0] for one in ",;")
     return line.startswith("#") and "\t" not in line and known < 2
 
 
 def _cells(line: str, separator: str) -> list[str] | None:
-    """Return the cells of a line without quotation marks; None where a quote is not closed."""
+    """Return the cells of a line without quotation marks; None if a quotation mark is not closed."""
     if '"' not in line:
         return [readable(cell.strip()) for cell in line.split(separator)]
     try:
@@ -151,7 +151,7 @@ def _cells(line: str, separator: str) -> list[str] | None:
 
 
 def _num_known(header: str, separator: str) -> tuple[int, int]:
-    """Return how many names of a header are accepted ones, and how many there are."""
+    """Return how many names of a header are accepted names, and how many names it has."""
     known = {name for names in TSV_NAMES.values() for name in names}
     cells = [cell.strip().strip('"').lower() for cell in header.split(separator)]
     return sum(cell in known for cell in cells), len(cells)
