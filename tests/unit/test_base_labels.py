@@ -61,10 +61,10 @@ NAMED = ("none", "acceptor", "donor")
         ("x.csv", symbols("D", "A", "."), (".", "A", "D"), "one symbol per base"),
         ("x.csv", [str(list(map(int, c))) for c in symbols()], ("0", "1", "2"), "a list of one"),
         ("x.parquet", [list(map(int, c)) for c in symbols()], ("0", "1", "2"), "a list of one"),
-        ("x.csv", INTERVALS, NAMED, "intervals from base 0 on"),
-        ("x.csv", list(map(json.dumps, objects())), NAMED, "intervals from base 0 on"),
-        ("x.jsonl", objects(), NAMED, "intervals from base 0 on"),
-        ("x.parquet", objects(), NAMED, "intervals from base 0 on"),
+        ("x.csv", INTERVALS, NAMED, "intervals that count from 0"),
+        ("x.csv", list(map(json.dumps, objects())), NAMED, "intervals that count from 0"),
+        ("x.jsonl", objects(), NAMED, "intervals that count from 0"),
+        ("x.parquet", objects(), NAMED, "intervals that count from 0"),
     ],
 )
 def test_they_are_read_as_they_come(tmp_path: Path, name, cells, names, said) -> None:

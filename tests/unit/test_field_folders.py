@@ -67,7 +67,7 @@ def test_a_clone_of_several_data_sets_is_asked_about(tmp_path: Path) -> None:
     for name in ("enhancers", "promoters"):
         (tmp_path / "hub" / name).mkdir(parents=True)
         ROWS.to_parquet(tmp_path / "hub" / name / "train-00000-of-00001.parquet")
-    with pytest.raises(InputError, match=r"holds 2 data sets: enhancers, promoters\. Give one"):
+    with pytest.raises(InputError, match=r"contains 2 data sets: enhancers, promoters\. Give one"):
         read_sequences(tmp_path / "hub")
     assert len(read_sequences(tmp_path / "hub" / "promoters")) == 12
 

@@ -208,7 +208,7 @@ REFUSED = {
     ),
     "classes above splits": (
         "", {f"{c}/{p}.fa": ">a\nACGTAC\n" for c in ("pos", "neg") for p in ("train", "test")},
-        "holds 2 data sets", "--positives",
+        "contains 2 data sets", "--positives",
     ),
 }  # fmt: skip
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from dnasweep.formats.bases import Codes, FlatCodes
 
 BAND = 12
-"""Bases an alignment may stray from the diagonal it was found on, to either side."""
+"""Maximum distance in bases of an alignment from its diagonal, to either side."""
 
 _PAD_FIRST, _PAD_SECOND = 5, 6
 _CELLS = 2_000_000
@@ -33,14 +33,14 @@ def banded_identity(
     first, second
         (pairs,) the sequences of each pair.
     shift
-        (pairs,) base p of the first lies about on base p + shift of the second.
+        (pairs,) base p of the first is roughly aligned with base p + shift of the second.
     """
     lengths = np.diff(flat.offsets)
     shorter = np.minimum(lengths[first], lengths[second])
     scores = np.zeros(len(first))
     if len(first) == 0:
         return scores
-    # Pairs of similar length go together, so that little of a batch is padding.
+    # Batches contain pairs of similar length, so there is little padding.
     order = np.argsort(lengths[first], kind="stable")
     longest = int(lengths[first].max())
     batch = max(1, _CELLS // max(longest, 1))
@@ -85,7 +85,7 @@ def _gather(
     width: int,
     padding: int,
 ) -> Codes:
-    """Return (width, sequences) codes from `begin` on, padded where there is no sequence."""
+    """Return (width, sequences) codes starting at `begin`, padded beyond the ends of sequences."""
     position = np.arange(width)[:, None] + begin
     inside = (position >= 0) & (position < np.diff(flat.offsets)[which])
     index = np.where(inside, position + flat.offsets[which], 0)

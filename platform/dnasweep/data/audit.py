@@ -1,4 +1,4 @@
-"""What could make a model look better than it is, found before anything is trained."""
+"""Audit of a data set before training, for anything that could make a model look better than it is."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from dnasweep.data.twins import COLUMNS, find_twins, twin_findings
 EASY = 0.9
 """AUROC of 3-mer counts above which the classes are too easy to separate to compare models."""
 GC_GAP = 0.05
-"""Difference of mean G+C fractions between classes worth a warning."""
+"""Difference in mean G+C fraction between classes that triggers a warning."""
 RARE = 0.2
-"""Share of a class among the rows of a split below which it is called rare."""
+"""Fraction of the rows of a split below which a class is called rare."""
 FEW = 20
-"""Rows of a class in a split below which its scores are noisy."""
+"""Number of rows of a class in a split below which its scores are called noisy."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,23 +38,23 @@ class Audit:
     """The findings of an audit and the numbers behind them."""
 
     findings: tuple[Finding, ...]
-    """What was found, warnings first."""
+    """Findings, warnings first."""
     table: pd.DataFrame
     """One row per split and class: split, label, rows, shortest, median and longest (bases), gc (mean
     fraction), cpg (observed over expected, all bases together), unknown (fraction of letters that
     are not A, C, G or T), species (number)."""
     baseline: dict[str, float] = field(default_factory=dict)
     """Scores of k-mer counts with logistic regression, chosen on validation and fitted on train:
-    `validation/auroc`, `validation/mcc`, `test/auroc`, `test/mcc`, `threshold` (chosen on validation
-    too) and `validation/auroc_3mer`; those that can be computed."""
+    `validation/auroc`, `validation/mcc`, `test/auroc`, `test/mcc`, `threshold` (also chosen on
+    validation) and `validation/auroc_3mer`; scores that cannot be computed are missing."""
     scores: pd.DataFrame = field(default_factory=pd.DataFrame)
-    """Probabilities of that baseline for validation and test rows: id, split, label,
+    """Probabilities from that baseline for validation and test rows: id, split, label,
     probability_0, probability_1, ..."""
     twin_table: pd.DataFrame = field(default_factory=pd.DataFrame)
-    """How many rows of each split have a twin in train, and what its label gives away; see
+    """Number of rows of each split with a twin in train, and how well its label predicts theirs; see
     :class:`~dnasweep.data.twins.Twins`."""
     twins: pd.DataFrame = field(default_factory=pd.DataFrame)
-    """The rows that have one: id, split, label, twin, twin_label, shared, identity."""
+    """Rows that have a twin: id, split, label, twin, twin_label, shared, identity."""
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
@@ -70,7 +70,7 @@ class Audit:
         return [f"{finding.level}: {finding.message}" for finding in self.findings]
 
     def to_json(self) -> dict[str, Any]:
-        """Return all but scores and twins as plain JSON types; `from_json` reads it."""
+        """Return everything except scores and twins as plain JSON types, for `from_json`."""
         return {
             "findings": [asdict(f) for f in self.findings],
             "table": self.table.to_dict(orient="records"),
@@ -95,7 +95,7 @@ class Audit:
         data
             Output of `to_json`.
         scores, twins
-            The tables that are kept apart, in Parquet; None: there are none.
+            Tables that are stored separately, in Parquet; None if there are none.
         """
         return cls(
             findings=tuple(Finding(**f) for f in data["findings"]),
@@ -115,18 +115,18 @@ def audit(
     pairs: SimilarPairs | None = None,
     labels: Labels = ZERO_AND_ONE,
 ) -> Audit:
-    """Return what could mislead in a table with splits.
+    """Return anything that could make results on a table with splits misleading.
 
     Parameters
     ----------
     table
-        Sequences in their splits; rows with unknown labels count in duplicates only.
+        Sequences with splits; rows with unknown labels are used only for finding duplicates.
     identity
         Smallest identity of near duplicates, 0.7 to 1.
     seed
-        Seeds the search for near duplicates and the baseline.
+        Seed of the search for near duplicates and of the baseline.
     pairs
-        The result of :func:`similar_pairs` for these rows and this identity, if it is at hand.
+        The result of :func:`similar_pairs` for these rows and this identity, if already computed.
     labels
         Description of the labels, for the names of classes.
     """
@@ -193,7 +193,7 @@ def _by_counts(stats: pd.DataFrame, labels: Labels) -> Iterator[Finding]:
         number, share = int(rows.index[int(rows.to_numpy().argmin())]), rows.min() / rows.sum()
         rarest = number if labels == ZERO_AND_ONE else labels.names[number]
         if len(rows) < 2:
-            yield warning("one-class", f"{split} holds only the class {rarest}")
+            yield warning("one-class", f"{split} contains only the class {rarest}")
         elif share < RARE * 2 / len(rows):
             yield warning(
                 "unequal-classes", f"only {share:.1%} of {split} rows have the label {rarest}"

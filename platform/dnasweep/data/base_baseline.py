@@ -1,8 +1,8 @@
-"""The baseline of classes of bases: logistic regression on which bases stand around one.
+"""The baseline for classes of bases: logistic regression on the bases around each base.
 
-It is given what a model is given: how many bases around are read, and how strongly the weights are held
-back, is chosen on validation rows. With a few bases around it is a position weight matrix, the usual
-description of a splice site, fitted to tell the classes apart.
+It is tuned like a model: the number of surrounding bases and the strength of regularisation are chosen on
+validation rows. With few surrounding bases it is a position weight matrix, the usual description of a
+splice site, fitted to distinguish the classes.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 
 FLANKS = (5, 15, 40)
-"""Bases on either side that are tried."""
+"""Numbers of bases on either side that are tried."""
 STRENGTHS = (0.01, 1.0)
 """Inverse regularisations that are tried."""
 MOST_BASES = 40_000
-"""Bases that it is fitted on: those of rare classes first, and of the others a draw."""
+"""Maximum number of bases for fitting: rare classes are kept, other classes are sampled."""
 MOST_ROWS = 500
-"""Validation rows that choose."""
+"""Maximum number of validation rows used for tuning."""
 _LETTERS = 4
 _OTHER = 4
-"""Code of a base that is not known, or lies outside the sequence; it has no weight."""
+"""Code of an unknown base, or of one outside the sequence; it has no weight."""
 
 
 class _Fit(NamedTuple):
     """Weights of the bases around a base."""
 
     weights: NDArray[np.float64]
-    """(places, 5, classes); of an unknown base 0."""
+    """(positions, 5, classes); 0 for an unknown base."""
     bias: NDArray[np.float64]
     """(classes,)."""
 
@@ -60,22 +60,22 @@ def base_baseline(
     chosen_on: tuple[Sequence[str], NDArray[np.integer]] | None = None,
     seed: int = 0,
 ) -> NDArray[np.float64]:
-    """Return what the baseline predicts, (others, bases of the longest x classes), 0 beyond the end.
+    """Return predictions of the baseline, (others, bases of the longest x classes), 0 beyond the end.
 
     Parameters
     ----------
     sequences, targets
-        Training rows; class numbers, (rows, bases), below 0 beyond the end.
+        Training rows and their class numbers, (rows, bases), negative beyond the end.
     others
         Sequences to predict.
     num_classes
         Number of classes.
     wanted
-        Classes by whose mean average precision it is chosen.
+        Classes over which average precision is averaged for tuning.
     chosen_on
-        Validation rows; None: the widest window that is tried.
+        Validation rows; None uses the widest window.
     seed
-        Seed of the draw of bases.
+        Seed of the sample of bases.
     """
     drawn = _draw(targets, num_classes, seed)
     codes = [_codes(one) for one in sequences]
@@ -106,12 +106,12 @@ _BY_LETTER[[ord(letter) for letter in "ACGT"]] = np.arange(_LETTERS)
 
 
 class _Drawn(NamedTuple):
-    """Bases that are fitted on."""
+    """Bases used for fitting."""
 
     rows: NDArray[np.int64]
     places: NDArray[np.int64]
     log_shares: NDArray[np.float64]
-    """Log of the share of each class that was drawn, (classes,); 0 where all or none."""
+    """Log of the sampled fraction of each class, (classes,); 0 for classes kept completely or absent."""
 
 
 def _draw(targets: NDArray[np.integer], num_classes: int, seed: int) -> _Drawn:
@@ -165,15 +165,15 @@ def _fit(
     weights = np.zeros((width, _LETTERS + 1, num_classes))
     present = model.classes_
     weights[:, :_LETTERS, present] = coefficients.T.reshape(width, _LETTERS, -1)
-    # A class that the training rows lack has probability 0; one of which fewer were drawn is as frequent
-    # as in the training rows (G. King and L. Zeng, Polit. Anal. 9, 2001).
+    # Classes absent from the training rows have probability 0; the intercepts of sampled classes are
+    # corrected to their frequency in the training rows (G. King and L. Zeng, Polit. Anal. 9, 2001).
     bias = np.full(num_classes, -1e9)
     bias[present] = intercept - drawn.log_shares[present]
     return _Fit(weights, bias)
 
 
 def _bounds(rows: NDArray[np.int64], row: int) -> tuple[int, int]:
-    """Return where a row begins and ends in sorted row numbers."""
+    """Return the first index and the end of a row in sorted row numbers."""
     return int(np.searchsorted(rows, row)), int(np.searchsorted(rows, row, side="right"))
 
 

@@ -1,4 +1,4 @@
-"""A class for each base: the cells that they are read from, and the symbols that the table holds them in."""
+"""A class for each base: reading them from cells, and the symbols that represent them in the table."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 Form = Literal["symbols", "lists", "intervals"]
-"""How a cell gives the classes of its bases: `00001100`, `0;0;1`, or `10-12:donor;50-52:acceptor`."""
+"""Notation of the classes of bases in a cell: `00001100`, `0;0;1`, or `10-12:donor;50-52:acceptor`."""
 BASE_CLASSES = "base_classes"
-"""Column of the table with one symbol for each base of the sequence."""
+"""Column of the table with one symbol per base of the sequence."""
 SYMBOLS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 """Symbols of the classes 0, 1, ... in that column."""
 NO_CLASS = -1
-"""What stands in arrays beyond the end of a sequence."""
+"""Value in arrays beyond the end of a sequence."""
 NOTHING = frozenset(["none", "-"])
-"""Cells, in lower case, of rows without an interval."""
+"""Cells, in lower case, of rows without intervals."""
 REST = "none"
 """Class of the bases outside all intervals."""
 PART = ";"
@@ -30,10 +30,10 @@ INTERVAL = re.compile(r"\s*(\d{1,12})\s*-\s*(\d{1,12})\s*:\s*([^;:]*[^;:\s])\s*"
 
 
 class BaseCell(NamedTuple):
-    """What a cell says."""
+    """The classes read from a cell."""
 
     symbols: str
-    """The class of every base, as the table holds it; empty where the cell cannot be read."""
+    """The class symbol of every base; empty if the cell cannot be read."""
     fault: str = ""
     """Why not."""
 
@@ -48,9 +48,9 @@ def read_cell(cell: str, form: Form, codes: Mapping[str, int], bases: int) -> Ba
     form
         Notation of the label.
     codes
-        Number of each class; names in intervals and lists in lower case.
+        Number of each class by name; in lower case for intervals and lists.
     bases
-        Bases of the sequence.
+        Length of the sequence in bases.
     """
     if form == "intervals":
         return _of_intervals(cell, codes, bases)
@@ -70,7 +70,7 @@ def read_cell(cell: str, form: Form, codes: Mapping[str, int], bases: int) -> Ba
 
 
 def parts_of(cell: str) -> list[str]:
-    """Return the parts of a cell, without blanks and empty ones."""
+    """Return the non-empty parts of a cell, without surrounding spaces."""
     return [part.strip() for part in cell.split(PART) if part.strip()]
 
 
@@ -100,7 +100,7 @@ def _of_intervals(cell: str, codes: Mapping[str, int], bases: int) -> BaseCell:
 
 
 def symbols_of(classes: NDArray[np.integer]) -> str:
-    """Return class numbers, (bases,), as the table holds them.
+    """Return class numbers, (bases,), as a string of symbols for the table.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def base_targets(column: pd.Series) -> NDArray[np.int8]:
     Parameters
     ----------
     column
-        Symbols, as :func:`symbols_of` writes them.
+        Symbols written by :func:`symbols_of`.
     """
     lengths = column.str.len().to_numpy(np.int64)
     found = np.full((len(column), int(lengths.max(initial=0))), NO_CLASS, dtype=np.int8)
@@ -127,7 +127,7 @@ def base_targets(column: pd.Series) -> NDArray[np.int8]:
 
 
 def runs(classes: NDArray[np.integer]) -> list[tuple[int, int, int]]:
-    """Return the runs of equal values of an array, (bases,): first base, one past the last, value.
+    """Return the runs of equal values of an array, (bases,), as first base, end (exclusive) and value.
 
     Examples
     --------

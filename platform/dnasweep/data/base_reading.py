@@ -1,4 +1,4 @@
-"""Whether the labels of a data set give each base a class, and how they are to be read."""
+"""Decide whether the labels of a data set give each base a class, and how to read them."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from dnasweep.data.labels import Labels, background_of
 from dnasweep.errors import InputError
 
 FEWEST_BASES = 8
-"""A shorter sequence may have as many letters as its label by chance."""
+"""Minimum length of sequences; a shorter one may match the length of its label by chance."""
 MOST = 0.9
-"""Share of rows from which on the others are mistakes."""
+"""Fraction of rows that must agree before the others count as mistakes."""
 FEW_CLASSES = 12
-"""Classes up to which labels are taken for those of bases without being asked."""
+"""Maximum number of classes for which labels of bases are recognised without --task token."""
 _DNA = frozenset("ACGTUNacgtun")
 _EXAMPLES = (
     "Write one symbol per base (00001100), a list of one class per base, or intervals counted from 0, such "
-    "as 10-12:donor;50-52:acceptor, and none where there is none."
+    "as 10-12:donor;50-52:acceptor, or none if there are none."
 )
 _SAID: dict[Form, str] = {
     "symbols": "as one symbol per base",
     "lists": "as a list of one class per base",
-    "intervals": "as intervals from base 0 on, without their end (10-12 are the bases 10 and 11)",
+    "intervals": "as intervals that count from 0 and exclude their end (10-12 are the bases 10 and 11)",
 }
 
 
@@ -49,26 +49,27 @@ def read_base_labels(
     columns: Sequence[str] = (),
     positive: str | None = None,
 ) -> LabelReading | None:
-    """Return how labels of bases are read; None: they are no such labels.
+    """Return how to read labels of bases; None if the labels are not of bases.
 
     Parameters
     ----------
     known
         The non-empty cells.
     sequences
-        The sequence of each of them; None: not known.
+        The sequence of each cell; None if unknown.
     asked
-        Whether the user says that they are labels of bases. Otherwise they are taken for it only where
+        Whether the user states that these are labels of bases. Otherwise they are recognised only if
         nearly every row has a class for each base, or intervals.
     columns
-        Names of the columns that the labels are from, where they are known.
+        Names of the columns of the labels, if known.
     positive
         Which of two labels is the positive class.
 
     Raises
     ------
     InputError
-        Where they are asked for, and there are none, too many classes, or options for other labels.
+        If labels of bases are requested but are missing, have too many classes, or conflict with other
+        options.
     """
     if sequences is None or known.empty or len(columns) > 1:
         if asked:
@@ -112,7 +113,7 @@ def read_base_labels(
 
 
 def _form_of(known: pd.Series) -> Form:
-    """Return how most cells are written."""
+    """Return the notation of most cells."""
     found = Counter(_forms(known))
     return found.most_common(1)[0][0] if found else "symbols"
 
@@ -130,7 +131,7 @@ def _are_intervals(cell: str) -> bool:
 
 
 def _certain_form(known: pd.Series, sequences: pd.Series, widths: pd.Series) -> Form | None:
-    """Return how the cells are written where it can be nothing else; None: it is not certain."""
+    """Return the notation of the cells if it is unambiguous, otherwise None."""
     form = _form_of(known)
     if form == "intervals":
         rest = known[~known.str.casefold().isin(NOTHING)]
@@ -147,9 +148,9 @@ def _certain_form(known: pd.Series, sequences: pd.Series, widths: pd.Series) -> 
 
 
 def _are_class_names(known: pd.Series) -> bool:
-    """Return whether cells are a few words again and again, which may happen to be as long as the sequences.
+    """Return whether cells are a few repeated words, which may have the length of the sequences by chance.
 
-    Such are `positive` and `negative` beside 8-mers.
+    An example is `positive` and `negative` beside 8-mers.
     """
     words = known.unique()
     few = len(words) <= FEW_CLASSES and len(words) < len(known) / 2
@@ -157,7 +158,7 @@ def _are_class_names(known: pd.Series) -> bool:
 
 
 def _spellings(known: pd.Series, form: Form) -> dict[str, str]:
-    """Return every class as cells are compared by, and as most of them write it."""
+    """Return the most frequent spelling of every class, by its form for comparisons."""
     if form == "symbols":
         return {one: one for one in set().union(*known.map(set))}
     counts: dict[str, Counter[str]] = {}
@@ -175,7 +176,7 @@ def _spellings(known: pd.Series, form: Form) -> dict[str, str]:
 def _shares(
     known: pd.Series, form: Form, codes: Mapping[str, int], widths: pd.Series, labels: Labels
 ) -> str:
-    """Return the classes with the share of the bases that have each, in words."""
+    """Return the classes with the percentage of bases of each, as text."""
     total: Counter[str] = Counter()
     for cell, width in zip(known, widths, strict=True):
         total.update(read_cell(cell, form, codes, int(width)).symbols)

@@ -1,10 +1,10 @@
 """The baseline every model must beat: k-mer counts and a linear model.
 
-It is given what a model is given: which k-mers are counted, on which strands, and how strongly the
-weights are held back is chosen on validation rows. Test rows choose nothing.
+It is tuned like a model: k-mer sizes, strands and the strength of regularisation are chosen on validation
+rows. Test rows are never used for tuning.
 
-What is fitted on the counts, and what it is judged by, is a :class:`~dnasweep.data.learners.Learner`, one
-for each kind of labels.
+The model fitted on the counts, and the score for tuning it, are given by a
+:class:`~dnasweep.data.learners.Learner`, one for each kind of label.
 """
 
 from __future__ import annotations
@@ -20,40 +20,40 @@ from dnasweep.data.kmer_counts import kmer_counts
 from dnasweep.data.learners import Classes, Counts, Learner
 
 SIZES: tuple[tuple[int, ...], ...] = ((3, 4, 5), (3,), (4,), (5,), (6,))
-"""Sizes of k-mers that are tried, together or alone."""
+"""K-mer sizes that are tried, together or alone."""
 SEARCHED = 3000
-"""Most training rows, and most validation rows, that the search reads; the choice is fitted on all."""
+"""Maximum number of training rows, and of validation rows, for tuning; the choice is fitted on all rows."""
 FEWEST = 50
-"""Validation rows below which nothing is chosen: the best of thirty would be chance."""
+"""Minimum number of validation rows for tuning; with fewer, the best of thirty candidates would be chance."""
 MOST_BASES = 60_000_000
-"""Most training bases that are fitted, 200,000 rows of 300; of more a sample of the rows is."""
+"""Maximum number of training bases for fitting (200,000 rows of 300); beyond it, rows are sampled."""
 _DENSE = 16_000_000
 
 
 class KmerChoice(NamedTuple):
-    """What a baseline counts, and how strongly it is held back; the default where nothing can be chosen."""
+    """K-mers and regularisation of a baseline; the defaults are used if it cannot be tuned."""
 
     ks: tuple[int, ...] = SIZES[0]
-    """Sizes of k-mers."""
+    """K-mer sizes."""
     both_strands: bool = False
     """Whether a k-mer and its reverse complement count as one."""
     strength: float = 1e-3
     """Inverse regularisation: C of scikit-learn's logistic regression, 1 / alpha of its ridge regression."""
 
     def __str__(self) -> str:
-        """Say it in words."""
+        """Return a description in words."""
         sizes = f"{self.ks[0]}-" if len(self.ks) == 1 else f"{self.ks[0]}- to {self.ks[-1]}-"
         strands = "both strands" if self.both_strands else "one strand"
         return f"{sizes}mers of {strands}, C {self.strength:g}"
 
 
 class Choices(NamedTuple):
-    """What a search has found."""
+    """Result of tuning the baseline."""
 
     best: KmerChoice
-    """The best on validation; the default where too few rows could choose."""
+    """The best choice on validation; the default if there are too few rows."""
     scores: dict[KmerChoice, float]
-    """The validation score of everything tried; empty where nothing was."""
+    """The validation score of each candidate; empty if none was tried."""
 
 
 def choose_baseline(
@@ -67,18 +67,19 @@ def choose_baseline(
 ) -> Choices:
     """Return which k-mers and which regularisation are best on validation rows.
 
-    Of more than 3,000 training or validation rows as many are drawn. Of equals the first is taken,
-    from the default on.
+    At most 3,000 training and 3,000 validation rows are drawn. Ties are resolved in favour of the first
+    candidate; the default comes first.
 
     Parameters
     ----------
     train_sequences, train_labels
-        Training rows that candidates are fitted on; labels are small integers from 0, or numbers of shape (rows, outputs).
+        Training rows for fitting candidates; labels are integers starting at 0, or numbers of shape
+        (rows, outputs).
     sequences, labels
-        Validation rows, which they are judged by. With fewer than 50, or all labels equal, the default
-        is returned.
+        Validation rows for scoring candidates. With fewer than 50 rows, or only one label, the default is
+        returned.
     kind
-        Makes what is fitted, from the training labels.
+        Creates the learner from the training labels.
     seed
         Seed of the draws.
     """
@@ -104,7 +105,7 @@ def choose_baseline(
 
 
 def _draw(labels: NDArray[Any], seed: int) -> NDArray[np.int64]:
-    """Return the rows that the search reads, in order: a sample, and a row of every class."""
+    """Return the rows used for tuning, in order: a sample that includes a row of every class."""
     order = np.random.default_rng(seed).permutation(len(labels))
     rows = order[:SEARCHED]
     if np.issubdtype(labels.dtype, np.integer):
@@ -121,21 +122,21 @@ def kmer_baseline(
     kind: Callable[[NDArray[Any]], Learner] = Classes,
     seed: int = 0,
 ) -> NDArray[np.float64]:
-    """Return what a linear model on k-mer counts says of `sequences`: class probabilities by default.
+    """Return predictions of a linear model on k-mer counts for `sequences`, by default probabilities.
 
     Parameters
     ----------
     train_sequences, train_labels
-        Rows that the model is fitted on; labels are small integers from 0, or numbers of shape (rows, outputs).
+        Rows for fitting; labels are integers starting at 0, or numbers of shape (rows, outputs).
     sequences
         Sequences to predict.
     choice
-        Choice of k-mers, see :func:`choose_baseline`; None: the default.
+        Choice of k-mers, see :func:`choose_baseline`; None uses the default.
     kind
-        Makes what is fitted, from the training labels; another than the default may predict other
-        things than probabilities.
+        Creates the learner from the training labels; learners other than the default may predict
+        values that are not probabilities.
     seed
-        Seeds the draw of training rows, where there are more than 60 million bases.
+        Seed for sampling training rows if there are more than 60 million bases.
 
     Returns
     -------
@@ -144,7 +145,7 @@ def kmer_baseline(
     Raises
     ------
     InputError
-        If the training rows hold fewer than two classes.
+        If the training rows contain fewer than two classes.
     """
     ks, both_strands, strength = choice or KmerChoice()
     texts, known = _at_most(train_sequences, np.asarray(train_labels), seed)
@@ -157,10 +158,10 @@ def kmer_baseline(
 def _scaled(
     train: Sequence[str], others: Sequence[str], ks: tuple[int, ...], both_strands: bool
 ) -> tuple[Counts, Counts]:
-    """Return the counts of either, scaled to unit variance in training rows.
+    """Return the counts of training and other rows, scaled to unit variance in the training rows.
 
-    Of few k-mers a matrix of all is faster than a sparse one. It is centred too, so that the fit needs
-    fewer steps; since the intercept is free, it ends at the same place.
+    For few k-mers a dense matrix is faster than a sparse one. It is also centred, so the fit needs fewer
+    steps; since the intercept is free, the solution is the same.
     """
     fitted = kmer_counts(train, ks=ks, both_strands=both_strands)
     applied = kmer_counts(others, ks=ks, both_strands=both_strands)
@@ -177,7 +178,7 @@ def _scaled(
 def _at_most(
     sequences: Sequence[str], labels: NDArray[Any], seed: int
 ) -> tuple[Sequence[str], NDArray[Any]]:
-    """Return as many rows as have `MOST_BASES` bases, drawn at random where there are more."""
+    """Return all rows, or a random sample with `MOST_BASES` bases if there are more."""
     widths = np.fromiter(map(len, sequences), dtype=np.int64, count=len(sequences))
     if widths.sum() <= MOST_BASES:
         return sequences, labels

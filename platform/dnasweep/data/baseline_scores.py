@@ -1,4 +1,4 @@
-"""What the k-mer baseline reaches on a table with splits."""
+"""Scores of the k-mer baseline on a table with splits."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from dnasweep.data.learners import mean_auroc
 
 
 class BaselineScores(NamedTuple):
-    """What the baseline reaches on a table with splits."""
+    """Predictions and scores of the baseline on a table with splits."""
 
     scores: pd.DataFrame
     """Probabilities for validation and test rows: id, split, label, probability_0, ..."""
     metrics: dict[str, float]
-    """By name; see `Audit.baseline`."""
+    """Scores by name; see `Audit.baseline`."""
     choice: KmerChoice = KmerChoice()
-    """What it counts."""
+    """K-mers and regularisation of the baseline."""
     tried: int = 0
-    """Candidates that it was chosen among on validation; 0: validation was too small to choose."""
+    """Number of candidates compared on validation; 0 if validation was too small for tuning."""
 
 
 def score_baseline(table: pd.DataFrame, *, seed: int = 0) -> BaselineScores:
-    """Choose the baseline on validation, fit it on the training rows, and score it on both others.
+    """Tune the baseline on validation, fit it on the training rows, and score it on validation and test.
 
-    The threshold of MCC is chosen on validation too. What cannot be computed is left out: everything if
-    train has one class only, or the scores of a split that has. Rows of a class that train lacks
-    are left out as well.
+    The threshold for MCC is also chosen on validation. Scores that cannot be computed are left out: all of
+    them if train has only one class, or those of a split with only one class. Rows of a class that train
+    lacks are also left out.
     """
     known = table[table["label"] >= 0]
     train = known[known["split"] == "train"]

@@ -18,13 +18,13 @@ class Species:
     epdnew: str
     """The EPDnew promoter collection, `<code>_EPDnew_<release>_<assembly>`."""
     assemblies: tuple[str, ...]
-    """Genome assemblies, UCSC and consortium names, the collection's own first."""
+    """Genome assemblies by UCSC and consortium names, beginning with that of the EPDnew collection."""
     synonyms: tuple[str, ...]
-    """Other names met in data."""
+    """Other names found in data."""
 
     @property
     def code(self) -> str:
-        """The two letters EPDnew uses for the species."""
+        """EPDnew's two-letter code of the species."""
         return self.epdnew[:2]
 
 
@@ -104,4 +104,4 @@ _ALL = (
 )
 
 SPECIES: dict[str, Species] = {s.key: s for s in _ALL}
-"""The eight species by canonical name, in the order every named set keeps."""
+"""The eight species by canonical name, in the order used by every named set."""

@@ -2,13 +2,12 @@
 
 Found by locality-sensitive hashing by bit sampling (Indyk and Motwani 1998, in the
 sorted-table form of Manku, Jain and Das Sarma 2007): every 32-base window is packed into one
-64-bit integer with its bases in a random order, so that sorting the integers brings windows together
-that agree in a random sample of positions. One XOR then counts the matches of two whole windows.
+64-bit integer with its bases in a random order, so sorting the integers groups windows that
+agree in a random sample of positions. One XOR then counts the matches of two whole windows.
 
-Both strands are searched at the cost of one. The sampled positions are symmetric about the middle
-of the window, so that the sample of its reverse complement has the same positions: of the two
-strands of a window the one whose sample comes first is kept, and windows that are similar on opposite
-strands meet as those on the same strand do.
+Both strands are searched at the cost of one. The sampled positions are symmetric about the middle of the
+window, so its reverse complement is sampled at the same positions. Only the strand whose sample sorts first
+is kept, so windows that are similar on opposite strands are found like those on the same strand.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 from dnasweep.formats.bases import UNKNOWN, FlatCodes
 
 WINDOW = 32
-"""Bases per hashed window: at two bits each they fill 64. Shorter sequences are in no pair."""
+"""Bases per hashed window, which fill 64 bits at two bits each. Shorter sequences are in no pair."""
 
 _EXPECTED_HITS = 60.0
 _MAX_WINDOWS = 6_000_000
@@ -38,7 +37,7 @@ class LikelyPairs(NamedTuple):
     second: NDArray[np.int64]
     """(pairs,) the other, `first < second`."""
     shift: NDArray[np.int64]
-    """(pairs,) base p of the first lies on base p + shift of the second, as the second is read."""
+    """(pairs,) base p of the first is aligned with base p + shift of the second, on the strand in `reverse`."""
     reverse: NDArray[np.bool_]
     """(pairs,) whether the second is read as its reverse complement."""
 
@@ -51,7 +50,7 @@ def likely_pairs(flat: FlatCodes, identity: float, seed: int) -> LikelyPairs:
     flat
         The sequences.
     identity
-        Smallest identity of the pairs that are wanted.
+        Minimum identity of the pairs.
     seed
         Seed of the sampled positions.
     """
@@ -65,8 +64,8 @@ def likely_pairs(flat: FlatCodes, identity: float, seed: int) -> LikelyPairs:
     keep_one_in = -(-len(starts) // _MAX_WINDOWS)
     windows_each = len(starts) / (len(flat.offsets) - 1) / keep_one_in
     tables = int(np.clip(np.ceil(_EXPECTED_HITS / (windows_each * identity**sampled)), 2, 24))
-    # One standard deviation below the matches expected in a window of a pair at the threshold: a
-    # pair has many windows, a stricter test of each costs little.
+    # One standard deviation below the expected matches in a window of a pair at the threshold. A pair
+    # has many windows, so a stricter test of each loses little.
     least = WINDOW * identity - np.sqrt(WINDOW * identity * (1 - identity))
     most_apart = WINDOW - int(np.floor(least))
     num = len(flat.offsets) - 1
@@ -87,8 +86,8 @@ def likely_pairs(flat: FlatCodes, identity: float, seed: int) -> LikelyPairs:
 
 
 class _Table(NamedTuple):
-    """Windows: their packed bases, whether these are of the reverse complement, where the windows begin
-    in the flat codes, the sequence of each, and the offsets of the codes."""
+    """Windows: packed bases, whether these are of the reverse complement, start of each window in the flat
+    codes, sequence of each window, and the offsets of the codes."""
 
     packed: NDArray[np.uint64]
     reverse: NDArray[np.bool_]
@@ -112,16 +111,16 @@ def _span(offsets: NDArray[np.int64]) -> int:
 
 
 def _together(hits: Sequence[_Hits]) -> _Hits:
-    """Return each diagonal once, its hits added up."""
+    """Return each diagonal once, with the sum of its hits."""
     key, inverse = np.unique(np.concatenate([h.key for h in hits]), return_inverse=True)
     counts = np.concatenate([h.number for h in hits])
     return _Hits(key, np.bincount(inverse, counts, minlength=len(key)).astype(np.int64))
 
 
 def _strongest(hits: _Hits, num: int, span: int) -> LikelyPairs:
-    """Return pairs, on their best diagonal of each strand, with the best partners only.
+    """Return the best diagonal of each pair and strand, for the best partners of each sequence only.
 
-    A family of repeats has too many pairs to align them all.
+    A family of repeats has too many pairs to align all of them.
     """
     # Best diagonal first within each pair: a chance match of repeats must not lead the alignment.
     order = np.lexsort((-hits.number, hits.key // span))
@@ -140,7 +139,7 @@ def _strongest(hits: _Hits, num: int, span: int) -> LikelyPairs:
 
 
 def _window_starts(flat: FlatCodes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return where every whole window of ACGT begins in the flat codes, and whose it is."""
+    """Return the start in the flat codes of every complete window of ACGT, and its sequence."""
     lengths = np.diff(flat.offsets)
     owners = np.repeat(np.arange(len(lengths)), lengths)
     begins = np.arange(len(flat.codes))
@@ -154,10 +153,10 @@ def _window_starts(flat: FlatCodes) -> tuple[NDArray[np.int64], NDArray[np.int64
 def _first_readings(
     codes: NDArray[np.uint8], starts: NDArray[np.int64], order: NDArray[np.int64], sampled: int
 ) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
-    """Return each window as an integer, and whether that is of its reverse complement.
+    """Return each window as an integer, and whether this is of its reverse complement.
 
-    The highest bits of the integer are the base at `order[0]`, and so on; of the two strands it has
-    the one whose `sampled` first bases come first.
+    The highest bits of the integer are the base at `order[0]`, and so on. The strand used is the one
+    whose first `sampled` bases sort first.
     """
     num = len(codes) - WINDOW + 1
     packed = np.zeros(num, dtype=np.uint64)
@@ -169,7 +168,7 @@ def _first_readings(
         packed |= wide[offset : offset + num]
         others <<= np.uint64(2)
         others |= complement[WINDOW - 1 - offset : WINDOW - 1 - offset + num]
-    # Slices of all windows, even of those across sequences, are read faster than single windows.
+    # Reading slices of all windows, even across sequences, is faster than reading single windows.
     packed, others = packed[starts], others[starts]
     rest = np.uint64(2 * (WINDOW - sampled))
     reverse = (others >> rest) < (packed >> rest)
@@ -189,8 +188,8 @@ def _close_in_table(table: _Table, sampled: int, most_apart: int) -> _Hits:
     none = np.zeros(0, dtype=np.int64)
     span = _span(table.offsets)
     found = [_Hits(none, none)]
-    # Within a bucket the integers stay sorted by the other bases, so in the crowded buckets of
-    # repeats, where only the nearest neighbours are compared, these are the likely ones.
+    # Within a bucket the integers are sorted by the other bases. In crowded buckets of repeats only
+    # nearest neighbours are compared; these are the most likely matches.
     for step in range(1, _NEIGHBOURS + 1):
         alive = alive[alive + step < len(packed)]
         alive = alive[bucket[alive] == bucket[alive + step]]
@@ -203,7 +202,7 @@ def _close_in_table(table: _Table, sampled: int, most_apart: int) -> _Hits:
         swap = owners[left] > owners[right]
         left, right = np.where(swap, right, left), np.where(swap, left, right)
         other = reverse[left] != reverse[right]
-        # Read as its reverse complement, the second has the window as far from its end.
+        # In the reverse complement, the distance of the window to the end becomes its start.
         there = np.where(other, lengths[owners[right]] - WINDOW - position[right], position[right])
         shift = there - position[left] + span // 2
         pair = (owners[left] * num + owners[right]) * 2 + other

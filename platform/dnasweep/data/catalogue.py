@@ -1,6 +1,6 @@
-"""What is known about species: their names, the clades they belong to, and when they diverged.
+"""Known species: names, clades and divergence times.
 
-The tables in the folder `species_tables` are made by `docs/species/build.py`; `docs/science.md` names
+The tables in the folder `species_tables` are created by `docs/species/build.py`; `docs/science.md` lists
 their sources.
 """
 
@@ -23,33 +23,33 @@ _PREFIX = re.compile(r"(?:ncbi_?)?tax(?:on|id|on_?id)?[:_ ]\s*(?=\d)", re.IGNORE
 
 
 class Clade(NamedTuple):
-    """A group of species with one ancestor."""
+    """A group of species with a common ancestor."""
 
     name: str
-    """Its name in the NCBI taxonomy; empty for one that only a dated tree has."""
+    """Name in the NCBI taxonomy; empty for a clade that only a dated tree has."""
     rank: str
-    """Its rank there, such as genus; empty for none."""
+    """Rank in the NCBI taxonomy, such as genus; empty if it has none."""
     parent: str
     """Identifier of the clade around it; empty for the root."""
     age: float
-    """Million years since its oldest two branches diverged; nan where no dated tree says."""
+    """Million years since its oldest two branches diverged; nan if no dated tree contains it."""
 
 
 class KnownSpecies(NamedTuple):
-    """A species that has more than a name."""
+    """A species in the catalogue."""
 
     key: str
     """The canonical name, used in tables and set names."""
     latin: str
-    """Its scientific name."""
+    """Scientific name."""
     taxon: int
-    """NCBI taxonomy identifier; 0 where there is none."""
+    """NCBI taxonomy identifier; 0 if there is none."""
     clade: str
-    """Identifier of the smallest clade around it; empty where it is not known."""
+    """Identifier of the smallest clade that contains it; empty if unknown."""
     names: tuple[str, ...] = ()
     """Other names, and assemblies."""
     placed: bool = True
-    """Whether its branch within that clade is known, so that the age of the clade is its own."""
+    """Whether its branch within that clade is known, so the age of the clade is the age of its branch."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +57,11 @@ class Catalogue:
     """Known species and their tree."""
 
     species: Mapping[str, KnownSpecies]
-    """By canonical name."""
+    """Species by canonical name."""
     clades: Mapping[str, Clade]
     """By identifier."""
     paths: Mapping[str, tuple[tuple[int, float], ...]] = field(default_factory=dict)
-    """The nodes above each species of a tree of the user's own, nearest first, with their ages."""
+    """Nodes above each species in a tree given by the user, nearest first, with their ages."""
 
     @functools.cached_property
     def _names(self) -> dict[str, set[str]]:
@@ -69,7 +69,7 @@ class Catalogue:
         for one in self.species.values():
             for name in (one.key, one.latin, *one.names, *([str(one.taxon)] if one.taxon else [])):
                 found[plain(name)].add(one.key)
-        # Ensembl's mmulatta, and c_elegans and D. melanogaster, where nothing else is called so.
+        # Ensembl's mmulatta, and c_elegans and D. melanogaster, if the name is unique.
         short: dict[str, set[str]] = defaultdict(set)
         for one in self.species.values():
             genus, _, epithet = one.latin.partition(" ")
@@ -85,7 +85,7 @@ class Catalogue:
 
     @functools.cached_property
     def clade_names(self) -> dict[str, frozenset[str]]:
-        """Identifiers of the clades of each name, in lower case."""
+        """Identifiers of clades by lower-case name."""
         found: dict[str, set[str]] = defaultdict(set)
         for identifier, clade in self.clades.items():
             if clade.name:
@@ -94,17 +94,17 @@ class Catalogue:
 
     @functools.cached_property
     def group_names(self) -> frozenset[str]:
-        """Names of clades above the genus, spelled as canonical names of species are."""
+        """Names of clades above the genus, in the spelling of canonical species names."""
         named = (c.name for c in self.clades.values() if c.name and c.rank != "genus")
         return frozenset(map(spelled, named))
 
     def find(self, name: str) -> str | None:
-        """Return the canonical name of a known species, None where the name is not known.
+        """Return the canonical name of a known species, None if the name is unknown.
 
         Raises
         ------
         InputError
-            For a name of several species.
+            For a name shared by several species.
         """
         keys = self._names.get(plain(name), set())
         if len(keys) > 1:
@@ -116,7 +116,7 @@ class Catalogue:
         return next(iter(keys), None)
 
     def near_misses(self, name: str) -> list[str]:
-        """Return the known species with a name that is one letter off; one of 5 letters or more."""
+        """Return known species whose name, of at least 5 letters, differs in one letter."""
         wanted = plain(name)
         if len(wanted) < 5 or wanted.isdecimal():
             return []
@@ -124,9 +124,9 @@ class Catalogue:
         return sorted({key for keys in near for key in keys})
 
     def place(self, key: str) -> tuple[str, bool]:
-        """Return the smallest clade around a species, and whether its branch in it is known.
+        """Return the smallest clade that contains a species, and whether its branch there is known.
 
-        A species that is not known is placed in its genus, if that is known; else in no clade.
+        An unknown species is placed in its genus if the genus is known, otherwise in no clade.
         """
         known = self.species.get(key)
         if known is not None and known.clade:
@@ -134,16 +134,16 @@ class Catalogue:
         return self._genera.get(key.partition("_")[0], ""), False
 
     def lineage(self, key: str) -> Iterator[str]:
-        """Yield the clades around a species, the smallest first."""
+        """Yield the clades that contain a species, smallest first."""
         clade = self.place(key)[0]
         while clade:
             yield clade
             clade = self.clades[clade].parent
 
     def distance(self, a: str, b: str) -> float:
-        """Return the million years since two species diverged; 0 for one, nan where not known.
+        """Return million years since two species diverged; 0 for the same species, nan if unknown.
 
-        It is the age of the smallest clade around both, and not known where that has none.
+        This is the age of the smallest clade that contains both, and unknown if that clade is not dated.
         """
         if a == b:
             return 0.0
@@ -158,7 +158,7 @@ class Catalogue:
         return self.clades[clade].age if clade else math.nan
 
     def at_most(self, a: str, b: str) -> float:
-        """Return the distance, or where it is not known what it cannot be above; inf for nothing."""
+        """Return the distance, or an upper bound if it is unknown; inf if there is no bound."""
         found = self.distance(a, b)
         if not math.isnan(found):
             return found
@@ -170,7 +170,7 @@ class Catalogue:
         return math.inf
 
     def one_family(self, a: str, b: str) -> bool:
-        """Return whether two species are of one family."""
+        """Return whether two species belong to the same family."""
         clade = self._common(a, b)
         while clade:
             if self.clades[clade].rank == "family":
@@ -179,13 +179,13 @@ class Catalogue:
         return False
 
     def _common(self, a: str, b: str) -> str:
-        """Return the smallest clade around both species, empty where there is none."""
+        """Return the smallest clade that contains both species, empty if there is none."""
         around = set(self.lineage(b))
         return next((clade for clade in self.lineage(a) if clade in around), "")
 
 
 def plain(name: str) -> str:
-    """Return a name without case, blanks, dots, hyphens, underscores and the patch of an assembly.
+    """Return a name in lower case without spaces, dots, hyphens, underscores and the patch of an assembly.
 
     Examples
     --------
@@ -198,7 +198,7 @@ def plain(name: str) -> str:
 
 
 def _one_letter_off(a: str, b: str) -> bool:
-    """Return whether one letter too many, too few or other is all that two texts differ by."""
+    """Return whether two texts differ by exactly one inserted, deleted or substituted letter."""
     if a == b or abs(len(a) - len(b)) > 1:
         return False
     start = next(
@@ -208,7 +208,7 @@ def _one_letter_off(a: str, b: str) -> bool:
 
 
 def spelled(name: str) -> str:
-    """Return a name as a canonical one: lower case, with underscores.
+    """Return a name in canonical spelling: lower case with underscores.
 
     Examples
     --------
@@ -225,7 +225,7 @@ def _rows(table: str) -> Iterator[dict[str, str]]:
 
 @functools.cache
 def tabulated() -> Catalogue:
-    """Return the species and clades of the tables; canonical names are scientific names."""
+    """Return the species and clades of the tables, with scientific names as canonical names."""
     clades = {
         row["clade"]: Clade(
             row["name"], row["rank"], row["parent"], float(row["age"]) if row["age"] else math.nan

@@ -1,14 +1,14 @@
-"""Which sequences are nearly the same: all similar pairs, and the clusters they form.
+"""Similarity search: all similar pairs of sequences, and the clusters that they form.
 
 Candidates come from :mod:`dnasweep.data.candidates` and are verified by a banded alignment with
 free overhangs.
 
-Every sequence is compared with the others as they are and with their reverse complements, since
-either strand may be the one in the file.
+Every sequence is compared with the other sequences and with their reverse complements, since files may
+contain either strand.
 
-Identity is that of CD-HIT: identical bases of the alignment, less half a base for each gap base,
+Identity is defined as in CD-HIT: identical bases of the alignment, less half a base for each gap base,
 over the length of the shorter sequence. For two sequences of n bases that align end to end this is
-1 - edit distance / n. Two windows shifted against each other count with what they share.
+1 - edit distance / n. For two windows that are shifted against each other, only the shared part counts.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class SimilarPairs(NamedTuple):
     identity: NDArray[np.float64]
     """(pairs,) identity, 1.0 for equal sequences."""
     reverse: NDArray[np.bool_]
-    """(pairs,) whether it is that of one row and the reverse complement of the other."""
+    """(pairs,) whether the identity is between one row and the reverse complement of the other."""
 
 
 def similar_pairs(
@@ -47,17 +47,17 @@ def similar_pairs(
 ) -> SimilarPairs:
     """Return pairs of sequences with at least the given identity, on either strand.
 
-    Equal sequences and reverse complements form a chain (each with the next), not all pairs, so
-    that a thousand copies cost a thousand pairs; of the others the first copy stands for all. The
-    search is probabilistic: at the threshold itself about 19 of 20 pairs are found, 5 points above
-    it practically all. Of a sequence with hundreds of relatives, as repeats have, the nearest few
-    dozen are reported.
+    Equal sequences and reverse complements form a chain (each paired with the next), not all pairs, so a
+    thousand copies give only a thousand pairs; in all other pairs the first copy represents them. The search
+    is probabilistic: about 19 of 20 pairs at the threshold are found, and practically all pairs 5 percentage
+    points above it. For a sequence with hundreds of relatives, such as a repeat, the nearest few dozen are
+    reported.
 
     Parameters
     ----------
     sequences
-        Upper-case DNA. Windows of 32 bases without other letters than ACGT are searched: a
-        sequence that has none is paired with equal ones only.
+        Upper-case DNA. The search uses windows of 32 bases that contain only ACGT; a sequence without such
+        a window is paired only with equal ones.
     identity
         Smallest identity, from 0.7 to 1.
     seed
@@ -111,18 +111,18 @@ def cluster_rows(
 ) -> NDArray[np.int64]:
     """Return the cluster of each row, (num_rows,): connected components, numbered by first row.
 
-    Single linkage is what a split needs: with connected components no similar pair can straddle
-    two parts, whereas greedy clusters around representatives leave such pairs.
+    A split requires single linkage: with connected components, both members of a similar pair are always in
+    the same cluster, which greedy clustering around representatives does not guarantee.
 
     Parameters
     ----------
     num_rows
         Total number of rows.
     pairs
-        Rows to be kept together; None: none but those of the groups.
+        Rows to be kept together; None if only the groups are kept together.
     groups
-        Groupings, each (num_rows,): rows of one group are kept together as well; negative: no
-        group.
+        Groupings, each (num_rows,): rows of the same group are also kept together; negative values mean
+        no group.
     """
     none = np.zeros(0, dtype=np.int64)
     first, second = (none, none) if pairs is None else (pairs.first, pairs.second)
@@ -132,7 +132,7 @@ def cluster_rows(
         linked = group[order][1:] == group[order][:-1]
         first = np.concatenate([first, order[:-1][linked]])
         second = np.concatenate([second, order[1:][linked]])
-    # Imported here, as it is slow and the options of commands import this file.
+    # Imported here because it is slow and the options of commands import this file.
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -143,7 +143,7 @@ def cluster_rows(
 
 
 def _near_pairs(sequences: Sequence[str], identity: float, seed: int) -> SimilarPairs:
-    """Return verified pairs of different sequences, not in any order."""
+    """Return verified pairs of different sequences, in no particular order."""
     num = len(sequences)
     likely = likely_pairs(encode_flat(sequences), identity, seed)
     flat = encode_flat([*sequences, *map(reverse_complement, sequences)])
@@ -151,7 +151,7 @@ def _near_pairs(sequences: Sequence[str], identity: float, seed: int) -> Similar
     kept = found >= identity - 1e-9
     first, second, found = likely.first[kept], likely.second[kept], found[kept]
     reverse = likely.reverse[kept]
-    # Of both strands the more similar one.
+    # The more similar of both strands.
     order = np.lexsort((reverse, -found, second, first))
     first, second, found, reverse = first[order], second[order], found[order], reverse[order]
     best = np.ones(len(first), dtype=bool)

@@ -1,4 +1,4 @@
-"""Which column of a table is the sequence and which the label, and what is said where that is not clear."""
+"""Find the columns of sequences and labels in a table, or report why they are not clear."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ _SEQUENCE = r"(?i)[ACGTRYSWKMBDHVNU\s]{6,}"
 _LOOKED_AT = 200
 _SHARE_OF_DNA = 0.9
 _FEW = 20
-"""Different labels up to which a column of another name holds classes."""
+"""Maximum number of different labels in a column of classes with an unknown name."""
 _COORDINATES = frozenset(["chrom", "start", "end"])
 
 
 class Finder:
-    """The columns of one file, and what is said where they cannot be told apart.
+    """The columns of one file, with error messages for ambiguous ones.
 
     Parameters
     ----------
     cells
         Cells of the file.
     names
-        Names of its columns, as they are compared.
+        Column names in the form used for comparisons.
     file
-        Its path, for messages.
+        Path of the file, for messages.
     """
 
     def __init__(self, cells: Cells, names: Sequence[str], file: Path) -> None:
@@ -57,15 +57,15 @@ class Finder:
         self.found = f"found {', '.join(found)}" if found else "found no names"
 
     def shown(self, column: int) -> str:
-        """Return the name of a column as the file writes it."""
+        """Return the name of a column as written in the file."""
         return self.cells.names[column][:40] if self.cells.names else self.names[column]
 
     def error(self, reason: str, remedy: str | None = None) -> InputError:
-        """Return the error for a header that gives no answer."""
+        """Return the error for a header that does not identify the columns."""
         return InputError(reason, file=self.file, row=self.row, remedy=remedy)
 
     def free(self, meaning: Mapping[int, str]) -> list[int]:
-        """Return the columns of single values that mean nothing yet.
+        """Return the columns of single values that have no meaning yet.
 
         Parameters
         ----------
@@ -75,14 +75,14 @@ class Finder:
         return [i for i in range(len(self.names)) if i in self.cells.frame and i not in meaning]
 
     def named(self, names: ColumnNames) -> dict[int, str]:
-        """Return the columns that the user has named."""
+        """Return the meaning of the columns that the user has named."""
         meaning: dict[int, str] = {}
         for column, option in OPTIONS.items():
             for name in names.of(column):
                 wanted = canonical_name(name)
                 there = [i for i, one in enumerate(self.names) if one == wanted]
                 if not there:
-                    # As signal_value for signalValue.
+                    # Accept signal_value for signalValue.
                     plain = [one.replace("_", "") for one in self.names]
                     there = [i for i, one in enumerate(plain) if one == wanted.replace("_", "")]
                 if not there and names.where_present:
@@ -105,7 +105,7 @@ class Finder:
         return meaning
 
     def add_plain(self, meaning: dict[int, str]) -> None:
-        """Add the columns with plain names for what the user has not named.
+        """Add columns with standard names, except for meanings that the user has named.
 
         Parameters
         ----------
@@ -132,10 +132,10 @@ class Finder:
             meaning[i] = column
 
     def _names_of_places(self) -> frozenset[str]:
-        """Return the names that are those of places here: positions only beside a chromosome.
+        """Return the names of coordinate columns in this file; positions count only beside a chromosome.
 
-        Without one they count from something else, such as a transcription start. A region is a chromosome
-        in Genomic Benchmarks' tables, seqnames is one in those of Bioconductor.
+        Without a chromosome, positions are relative to something else, such as a transcription start. The
+        chromosome is called region in tables of Genomic Benchmarks, and seqnames in those of Bioconductor.
         """
         known = [name for name in ACCEPTED["chrom"] if name in self.names]
         plain = [name for name in known if name not in BESIDE_POSITIONS]
@@ -145,7 +145,7 @@ class Finder:
         return frozenset([*chrom, *ACCEPTED["start"], *ACCEPTED["end"]] if chrom else ())
 
     def add_sequence(self, meaning: dict[int, str], notes: list[str], has_genome: bool) -> None:
-        """Add the only column of DNA, if coordinates do not stand for sequences.
+        """Add the only column of DNA, unless coordinates replace sequences.
 
         Parameters
         ----------
@@ -154,7 +154,7 @@ class Finder:
         notes
             Notes for the user; appended to.
         has_genome
-            Whether coordinates can stand for sequences.
+            Whether coordinates can replace sequences.
         """
         placed = set(meaning.values()) >= _COORDINATES
         if placed and has_genome:
@@ -166,7 +166,7 @@ class Finder:
                 f"the columns {self.shown(dna[0])} and {self.shown(dna[1])} both contain sequences",
                 "Choose one with --sequence-column.",
             )
-        # A column that is called dna and holds no DNA is read, so that its rows say what is wrong.
+        # A column named dna without DNA is read anyway, so that its bad rows are reported.
         chosen = dna or [i for i in free if self.names[i] in SEQUENCE_NAMES][:1]
         if not placed and any(
             _BASES.fullmatch(word) for name in self.cells.names for word in (name, *name.split())
@@ -187,7 +187,7 @@ class Finder:
             )
 
     def add_label(self, meaning: dict[int, str], notes: list[str]) -> None:
-        """Add the only column whose name may mean a label, or several of one kind that hold numbers.
+        """Add the only column whose name may mean a label, or several numeric ones of one kind.
 
         Parameters
         ----------
@@ -217,12 +217,12 @@ class Finder:
         notes.append(f"{self.file.name}: {told}{', which is the only other one' if alone else ''}")
 
     def check_label(self, meaning: Mapping[int, str]) -> None:
-        """Refuse words of a class or target, such as a gene, beside a column of measured effects.
+        """Refuse a column `class` or `target` of words, such as genes, beside a column of measured effects.
 
         Parameters
         ----------
         meaning
-            Column of the table by column of the file, none of them by a name that the user gave.
+            Column of the table by column of the file, without columns named by the user.
         """
         chosen = next(i for i, column in meaning.items() if column == "label")
         measured = [i for i in self.free(meaning) if is_effect(self.names[i])]
@@ -233,11 +233,11 @@ class Finder:
             for other in told[:1]:
                 raise self.error(
                     f"the columns {self.shown(chosen)} and {self.shown(other)} may both be the label",
-                    "Say which with --label-column; several make as many numbers or labels per row.",
+                    "Choose with --label-column; several columns give several numbers or labels per row.",
                 )
 
     def _alone(self, meaning: Mapping[int, str]) -> list[int]:
-        """Return the only column that means nothing yet, if its cells are a few classes."""
+        """Return the only column that has no meaning yet, if it contains a few classes."""
         free = self.free(meaning)
         if len(free) != 1 or not (
             may_be_only_label(self.names[free[0]]) and self._may_hold_labels(free[0])
@@ -259,7 +259,7 @@ class Finder:
 
 
 def _is_dna(column: pd.Series) -> bool:
-    """Return whether nearly all of the first cells that are filled are DNA."""
+    """Return whether nearly all of the first non-empty cells are DNA."""
     text = column.str.strip()
     text = text[text != ""].head(_LOOKED_AT)
     return len(text) > 0 and float(text.str.fullmatch(_SEQUENCE).mean()) >= _SHARE_OF_DNA

@@ -1,4 +1,4 @@
-"""The names that columns have in the files of this field, and options that name a column."""
+"""Column names that are common in genomics, and options that name a column."""
 
 from __future__ import annotations
 
@@ -21,21 +21,22 @@ ACCEPTED: dict[str, tuple[str, ...]] = {
     "strand": ("strand",),
     "split": ("split",),
 }
-"""Plain header names by table column, in any case; `name` is a species or an id, as its values say."""
+"""Standard header names by table column, in upper or lower case; the values of `name` decide
+whether it is a species or an id."""
 
 MEANING = {name: column for column, names in ACCEPTED.items() for name in names}
-"""Table column by plain header name."""
+"""Table column by standard header name."""
 
 BESIDE_POSITIONS = ("seqnames", "seqname", "seqid", "region")
-"""Names of a chromosome only beside a start, and where no other column is one."""
+"""Names of a chromosome column only if there is a start and no other column of chromosomes."""
 SEQUENCE_NAMES = ("dna", "text", "nucleotide", "nucleotides", "bases", "dna_seq")
-"""Names by which a column without DNA is taken for the sequence where no other holds any."""
+"""Names of a column that is read as the sequence even without DNA, if no other column contains DNA."""
 _LABELS = (
     *("y", "y_true", "targets", "activity", "expression", "category", "classification", "outcome"),
     *("is_promoter", "is_enhancer", "is_positive", "promoter_label", "class_label", "label_name"),
 )
 KNOWN = frozenset([*MEANING, "stop", *SEQUENCE_NAMES, *_LABELS])
-"""Names that tell a header from a title above it, or from DNA."""
+"""Names that distinguish a header from a title above it, or from DNA."""
 
 _WIDE_LABEL = re.compile(
     r"is_\w+|labels?_(?:\d+|binary|bin|name|text|str)|label\d+|\w+_(?:labels?|class|activity|expression|log2_enrichment)"
@@ -61,18 +62,18 @@ _NO_LABEL = re.compile(
 
 
 _ABOUT_OTHERS = re.compile(
-    # Spread of a measurement, and what a model says.
+    # Uncertainty of a measurement, and predictions of a model.
     r"(?:sd|std|stdev|stddev|se|sem|stderr|var|variance|cv|err|error|n|num|lower|upper|pred|predicted)_.*|"
     r".*_(?:sd|std|stdev|stddev|se|sem|stderr|var|variance|err|error|pred|predicted)|"
     # Flags whose 1 means the negative class.
     r"is_(?:non|not|negative|neg|background|control|random|shuffled|scrambled|decoy)(?:_.*)?"
 )
 OPTIONS = {name: f"--{name}-column" for name in ("sequence", "label", "split", "id", "species")}
-"""Option of the command line by the column of the table that it names."""
+"""Command-line option by the table column that it names."""
 
 
 class ColumnNames(NamedTuple):
-    """Columns that a user has named; empty where they are to be found by their names."""
+    """Columns that the user has named; empty for columns found by standard names."""
 
     sequence: str = ""
     """The column of sequences."""
@@ -85,16 +86,16 @@ class ColumnNames(NamedTuple):
     species: str = ""
     """The column of species."""
     where_present: bool = False
-    """Whether a file may lack them."""
+    """Whether the named columns may be missing from a file."""
 
     def of(self, column: str) -> tuple[str, ...]:
-        """Return the names that are given for a column of the table."""
+        """Return the names given for a column of the table."""
         given = getattr(self, column, ())
         return (given,) * bool(given) if isinstance(given, str) else given
 
     @property
     def given(self) -> list[str]:
-        """The options that name a column."""
+        """The options in use that name a column."""
         return [option for column, option in OPTIONS.items() if self.of(column)]
 
     @property
@@ -104,7 +105,7 @@ class ColumnNames(NamedTuple):
 
 
 def may_be_label(name: str) -> bool:
-    """Return whether a column of this name, which is none of the plain ones, may hold labels."""
+    """Return whether a column with this non-standard name may contain labels."""
     name = _UNIT.sub("", name)
     if _ABOUT_OTHERS.fullmatch(name):
         return False
@@ -112,18 +113,18 @@ def may_be_label(name: str) -> bool:
 
 
 def might_be_label(name: str) -> bool:
-    """Return whether a column may hold labels by its name, where no other is a better one."""
+    """Return whether a column with this name may contain labels if there is no better candidate."""
     name = _UNIT.sub("", name)
     return bool(_MAYBE_LABEL.fullmatch(name)) and not _ABOUT_OTHERS.fullmatch(name)
 
 
 def may_be_only_label(name: str) -> bool:
-    """Return whether a column that is alone beside the sequences may hold their labels."""
+    """Return whether a column with this name may contain labels if it is the only other column."""
     return bool(name) and not (_NO_LABEL.fullmatch(name) or _ABOUT_OTHERS.fullmatch(name))
 
 
 def is_measurement(name: str) -> bool:
-    """Return whether a column is named after something that is measured.
+    """Return whether a column is named after a measured quantity.
 
     Examples
     --------
@@ -134,7 +135,7 @@ def is_measurement(name: str) -> bool:
 
 
 def is_effect(name: str) -> bool:
-    """Return whether a column is named after the effect that an assay measures of a sequence.
+    """Return whether a column is named after an effect of the sequence measured by an assay.
 
     Examples
     --------
@@ -146,7 +147,7 @@ def is_effect(name: str) -> bool:
 
 
 def kind_of_label(name: str) -> str:
-    """Return what columns that hold labels of one kind share in their names, "" where it is unknown.
+    """Return the part of the name shared by label columns of one kind, "" if there is none.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Columns of tables: which is the sequence, the label, the split, and which go unread."""
+"""Assign a meaning to columns of tables: sequence, label, split and others; report unread ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dnasweep.errors import InputError
 from dnasweep.formats.delimited import Cells
 from dnasweep.formats.headers import canonical_name
 
-# Unread columns that a user would miss first.
+# Unread columns that matter most to users.
 _TELLING = re.compile(
     r"weight|label|class|target|score|group|is_|in_|^y$|fold|split|set$|strat|seq|dna"
 )
@@ -26,20 +26,20 @@ _SHOWN = 10
 
 
 class Unlabelled(InputError):
-    """A file without labels, where labels are needed."""
+    """Error for a file without labels if labels are required."""
 
 
 class Columns(NamedTuple):
-    """A file by the columns of the table."""
+    """A file with the columns of the table."""
 
     frame: pd.DataFrame
     """Text columns named as in `ACCEPTED`, and `row`, the 1-based row in the file."""
     header: tuple[str, ...]
     """The names found in the header."""
     notes: tuple[str, ...]
-    """How columns were understood, and which were not read."""
+    """Messages on how columns were interpreted, and which were not read."""
     labels: tuple[str, ...] = ()
-    """Names of the columns that hold the labels; of several, a cell holds them all, with ; between."""
+    """Names of the label columns; several columns are joined in one cell, separated by ;."""
 
 
 def choose_columns(
@@ -51,34 +51,33 @@ def choose_columns(
     split_matters: bool = True,
     has_genome: bool = False,
 ) -> Columns:
-    """Return a file of named columns by the columns of the table.
+    """Return a file of named columns with the columns of the table.
 
-    A column is the one that `names` gives, else the one with a name of `ACCEPTED`. Without these the
-    sequence is the only column of DNA, and the label the only one with a name that may mean it, or
-    several of one kind that hold numbers. If no column is named split, one whose values are names of
-    splits is the split. Columns of other names are left out. A file of two columns without header holds
-    sequence and label.
+    A column is identified by `names`, or otherwise by a name in `ACCEPTED`. Without these, the sequence is
+    the only column of DNA, and the label the only column with a name that may mean a label, or several
+    numeric columns of one kind. If no column is named split, a column with names of splits is used. Other
+    columns are left out. A file of two columns without a header contains sequence and label.
 
     Parameters
     ----------
     cells
         Cells of the file.
     file
-        Its path, for messages.
+        Path of the file, for messages.
     names
         Columns that the user has named.
     label_wanted
-        Whether a label is looked for under other names than the plain ones.
+        Whether to look for labels under non-standard names as well.
     split_matters
-        Whether rows keep the splits they are given in; if not, nothing is refused for them.
+        Whether rows keep their given splits; otherwise no file is refused because of its splits.
     has_genome
-        Whether coordinates can stand for sequences.
+        Whether coordinates can replace sequences.
 
     Raises
     ------
     InputError
-        For a file without a sequence (or chromosome, start and end), a column named twice or not
-        there, and where two columns may be meant.
+        For a file without a sequence (or chromosome, start and end), for a missing or repeated column, and
+        for ambiguous columns.
     """
     names_known = [canonical_name(name) for name in cells.names] or ["sequence", "label"]
     finder = Finder(cells, names_known, file)
@@ -127,7 +126,7 @@ def choose_columns(
     folds = folds_among(others, values) if split_matters and split is None else []
     unread = sorted({*others, *cells.nested} - set(meaning))
     notes += _unread(*([finder.shown(i) for i in found] for found in (unread, folds)), file=file)
-    # Those that were named are in the order of their names.
+    # Columns named by the user are in the order given.
     labels = [i for i in (meaning if names.label else sorted(meaning)) if meaning[i] == "label"]
     if len(labels) > 1:
         frame = frame.assign(label=join_labels(frame, labels))
@@ -157,13 +156,13 @@ def unlabelled(
     file
         The file.
     header
-        The names of its columns; empty if it has none.
+        Column names of the file; empty if it has none.
     row
-        The row of the header.
+        Row of the header.
     has_titles
-        Whether its sequences have titles, which could give labels.
+        Whether the sequences have titles, which could contain labels.
     has_places
-        Whether it is BED, whose columns have names by their place.
+        Whether the file is BED, in which columns are named by their position.
     """
     if has_places:
         names = [name for name in header[3:] if name != "strand"]
@@ -196,7 +195,7 @@ def unlabelled(
 
 
 def _unread(unread: Sequence[str], folds: Sequence[str], *, file: Path) -> list[str]:
-    """Return what to say about columns that are not read."""
+    """Return messages about columns that are not read."""
     notes = []
     if folds:
         notes.append(

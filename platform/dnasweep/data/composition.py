@@ -1,4 +1,4 @@
-"""Lengths and base composition of the classes, split by split."""
+"""Lengths and base composition by class and split."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Separation(NamedTuple):
     auroc: float
     """The largest AUROC of one class against the rest, from 0.5 to 1."""
     surprising: bool
-    """Whether that is 0.55 or more and four standard errors above chance."""
+    """Whether `auroc` is at least 0.55 and four standard errors above chance."""
 
 
 def separation(values: pd.Series, labels: pd.Series) -> Separation:
@@ -67,7 +67,7 @@ def separation(values: pd.Series, labels: pd.Series) -> Separation:
     found = Separation(0.5, False)
     if labels.nunique() < 2 or values.nunique() < 2:
         return found
-    # Imported here, as it is slow and the options of commands import this file.
+    # Imported here because it is slow and the options of commands import this file.
     from sklearn.metrics import roc_auc_score
 
     for label in labels.unique():

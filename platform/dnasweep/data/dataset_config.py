@@ -161,7 +161,7 @@ class DatasetConfig(DatasetFields):
 
 
 def catalogue_of(fields: DatasetFields) -> Catalogue | None:
-    """Return the catalogue of species including those of the user; None: that of the platform.
+    """Return the catalogue of species including those of the user; None for the built-in one.
 
     Raises
     ------
@@ -183,7 +183,7 @@ def dataset_key(config: DatasetConfig) -> str:
     """
     settings = dataclasses.asdict(config)
     if settings["decoy_rate"] == DECOY_RATE or config.reads_files:
-        # Keys from before this option existed must not change.
+        # Keys that predate this option must not change.
         del settings["decoy_rate"]
     for name, usual in (("task", "auto"), ("positive_label", None), ("train_rows", None)):
         if settings[name] == usual:

@@ -31,27 +31,27 @@ from dnasweep.errors import InputError
 from dnasweep.formats.rejects import RejectedRow, write_rejects
 
 LABELS = "labels.json"
-"""File of what the labels of a data set are; missing where they are 0 and 1."""
+"""File that describes the labels of a data set; missing if they are 0 and 1."""
 TWINS = "twins.parquet"
-"""File of the rows that have a twin in train, see :class:`~dnasweep.data.twins.Twins`."""
+"""File of the rows with a twin in train, see :class:`~dnasweep.data.twins.Twins`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Dataset:
-    """Sequences in their splits and what is known about them."""
+    """Sequences with splits, labels and an audit."""
 
     table: pd.DataFrame
     """The sequences, as :mod:`dnasweep.data.table` defines them; every row has a split."""
     audit: Audit
-    """What could mislead."""
+    """Findings that could make results misleading."""
     elements: pd.DataFrame | None = None
     """True positions of promoter elements, if the data are simulated: id, element, start, end,
     strand."""
     labels: Labels = ZERO_AND_ONE
-    """What its labels are."""
+    """Description of the labels."""
 
     def write(self, folder: str | Path) -> None:
-        """Write table, audit, elements, baseline scores and twins into a folder that exists or is made."""
+        """Write table, audit, elements, baseline scores and twins into a folder, created if missing."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self.table.to_parquet(folder / "table.parquet", index=False)
@@ -67,7 +67,7 @@ class Dataset:
 
     @classmethod
     def read(cls, folder: str | Path) -> Dataset:
-        """Read what :meth:`write` wrote; the table is checked again."""
+        """Read a data set written by :meth:`write`, and check its table again."""
         folder = Path(folder)
         path = folder / "table.parquet"
         if not path.is_file():
@@ -88,14 +88,14 @@ class Dataset:
 def _read_labels(path: Path, table: pd.DataFrame) -> Labels:
     if path.is_file():
         return Labels.from_json(json.loads(path.read_text(encoding="utf-8")))
-    # They are 0 and 1, or the numbers of classes in a data set of an earlier version.
+    # Without the file, labels are 0 and 1, or class numbers in a data set of an earlier version.
     return Labels.of_table(table)
 
 
 def build_dataset(config: DatasetConfig, *, rejects: str | Path | None = None) -> Dataset:
     """Return the data set that a configuration describes.
 
-    Sequences are read or simulated, negatives are added, copies left out, and all are split and
+    Sequences are read or simulated, negatives are added, copies are dropped, and the result is split and
     audited.
 
     Parameters
@@ -126,7 +126,7 @@ def build_dataset(config: DatasetConfig, *, rejects: str | Path | None = None) -
         table, elements, groups = made.table, made.elements, made.families
     method = resolve_method(table, config.split)
     table, groups, dropped = _unique(table, groups, config.duplicates, method)
-    # Simulated copies of two relatives may be equal and dropped; elements follow their rows.
+    # Equal simulated sequences of related species may be dropped, with their elements.
     if elements is not None:
         elements = elements[elements["id"].isin(table["id"])].reset_index(drop=True)
     if config.split_groups == "twins":
@@ -169,7 +169,7 @@ def _fewer(
     groups: NDArray[np.int64] | None,
     notes: tuple[Finding, ...],
 ) -> tuple[pd.DataFrame, NDArray[np.int64] | None, tuple[Finding, ...]]:
-    """Draw as many training rows as are asked for, and say so."""
+    """Draw the requested number of training rows, and report it."""
     if config.train_rows is None:
         return table, groups, notes
     kept = fewer_rows(table, config.train_rows, config.seed)
@@ -186,7 +186,7 @@ def _fewer(
 
 
 class _Gathered(NamedTuple):
-    """Rows read and made."""
+    """Rows that were read, simulated or generated."""
 
     table: pd.DataFrame
     origins: pd.DataFrame
@@ -202,7 +202,7 @@ class _Gathered(NamedTuple):
 
 
 def _screened(config: DatasetConfig, rejects: str | Path | None) -> _Gathered:
-    """Return the rows to go on with, with the bad rows written and the copies left out."""
+    """Return the usable rows without copies, after writing the bad rows to a file."""
     gathered = _gather(config)
     if config.crop is not None:
         gathered = gathered._replace(table=crop_table(gathered.table, config.crop))
@@ -275,7 +275,7 @@ def _gather(config: DatasetConfig) -> _Gathered:
         seed=config.seed,
     )
     own = np.arange(len(table), dtype=np.int64)
-    # A negative made out of a promoter must not end up on the other side of a split from it.
+    # A negative made from a promoter must be in the same split as the promoter.
     origin = np.where(made.parents >= 0, own[table["label"] == 1][made.parents], -1)
     nowhere = pd.DataFrame({"file": "", "row": 0}, index=made.table.index)
     return _Gathered(
@@ -291,7 +291,7 @@ def _gather(config: DatasetConfig) -> _Gathered:
 def _unique(
     table: pd.DataFrame, groups: NDArray[np.int64] | None, duplicates: str, method: str
 ) -> tuple[pd.DataFrame, NDArray[np.int64] | None, int]:
-    """Drop repeated rows where that is wanted; returns the number dropped."""
+    """Drop repeated rows if requested; return the number of dropped rows."""
     if duplicates == "keep" or (duplicates == "auto" and method == "given"):
         return table, groups, 0
     same = ["sequence", "label", *outputs_of(table), "species"]

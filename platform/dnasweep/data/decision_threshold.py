@@ -1,4 +1,4 @@
-"""Where to cut a probability: one rule for the k-mer baseline, for every model and for every call."""
+"""Decision thresholds: one rule for the k-mer baseline, for every model and for every call."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from numpy.typing import ArrayLike
 
 
 def best_threshold(labels: ArrayLike, probabilities: ArrayLike) -> float:
-    """Return the cut on the probability of class 1 with the largest Matthews correlation.
+    """Return the threshold on the probability of class 1 with the largest Matthews correlation.
 
-    Cuts lie half-way between neighbouring probabilities; a sequence is called class 1 from the cut
-    upwards. Of equal cuts the one nearest to 0.5 is taken, and 0.5 where no cut helps. Use it on
-    validation rows only.
+    Candidate thresholds are midpoints between neighbouring probabilities; a sequence is called class 1 at or
+    above the threshold. Of equally good thresholds the one nearest to 0.5 is used, and 0.5 if none
+    helps. Use it on validation rows only.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def best_threshold(labels: ArrayLike, probabilities: ArrayLike) -> float:
     if len(distinct) < 2:
         return 0.5
     cuts = (distinct[:-1] + distinct[1:]) / 2
-    # Rows at and above each value except the lowest, which is above no cut.
+    # Rows at or above each value except the lowest, which is above no threshold.
     called = np.cumsum(np.bincount(rank)[::-1])[::-1][1:].astype(np.float64)
     hits = np.cumsum(np.bincount(rank, weights=positive)[::-1])[::-1][1:]
     spread = np.sqrt(called * (num - called) * num_positive * (num - num_positive))

@@ -1,6 +1,6 @@
-"""How simulated DNA evolves: the species tree, and Markov chains that are drawn and evolved along it.
+"""Evolution of simulated DNA: the species tree, and Markov chains sampled and evolved along it.
 
-Nothing here depends on labels, so that the DNA between the elements carries no trace of them.
+Nothing here depends on labels, so the DNA between the elements contains no information about them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SUBSTITUTIONS_PER_MYR: dict[str, float] = {
     "fruit_fly": 4.0e-3,
     "worm": 4.0e-3,
 }
-"""Neutral substitutions per site in a million years on each lineage. With the divergence times these
+"""Neutral substitutions per site per million years on each lineage. With the divergence times these
 give 0.07 between human and macaque (6.5 % in Rhesus Macaque Genome Consortium 2007), 0.12 between
 mouse and rat (0.15-0.20, Rat Genome Consortium 2004) and 0.5 between human and mouse (0.46-0.51,
 Mouse Genome Consortium 2002); between classes and phyla sites are saturated."""
@@ -44,7 +44,7 @@ class TreeNode(NamedTuple):
     species: str
     """The species of a leaf, empty inside the tree."""
     below: tuple[str, ...]
-    """The species of the leaves below; for a leaf, its own."""
+    """The species of the leaves below; for a leaf, the species itself."""
 
 
 def species_tree(
@@ -52,21 +52,21 @@ def species_tree(
 ) -> tuple[TreeNode, ...]:
     """Return the tree of some species, root first.
 
-    The topology is the average linkage of divergence times, which fit a tree already. An
-    inner branch has the mean rate of the lineages below it. A species beside the eight has the rate
-    of the one that :func:`~dnasweep.data.species.stand_in` names.
+    The topology is the average linkage of divergence times, which already fit a tree. An inner branch has
+    the mean rate of the lineages below it. A species other than the eight built-in ones has the rate of
+    its :func:`~dnasweep.data.species.stand_in`.
 
     Parameters
     ----------
     species
         Canonical names, at least one, each once.
     catalogue
-        Catalogue of known species; None: that of the platform.
+        Catalogue of known species; None for the built-in one.
 
     Raises
     ------
     InputError
-        For species of which it is not known when they diverged.
+        For species whose divergence time is unknown.
     """
     names = list(species)
     children: dict[int, tuple[int, int]] = {}
@@ -127,8 +127,8 @@ has begun to decay. Loci matched for G+C keep this difference in real data too."
 def dinucleotides(gc: float, cpg: float) -> NDArray[np.float64]:
     """Return the (4, 4) frequencies of neighbouring bases for a G+C fraction and a CpG ratio.
 
-    Both strands have the same frequencies and both bases of a pair the same marginals. Of the CpG
-    that is missing, two thirds became TpG and CpA, as by deamination, and one third CpC and GpG.
+    Both strands have the same frequencies, and both bases of a pair the same marginals. Two thirds of the
+    missing CpG become TpG and CpA, as by deamination, and one third CpC and GpG.
     """
     one = np.array([1 - gc, gc, gc, 1 - gc]) / 2
     pairs = np.outer(one, one)
@@ -145,7 +145,7 @@ def dinucleotides(gc: float, cpg: float) -> NDArray[np.float64]:
 
 
 def mean_composition(species: Sequence[str]) -> tuple[float, float]:
-    """Return the mean G+C fraction and CpG ratio of some species, taken as that of their ancestor."""
+    """Return the mean G+C fraction and CpG ratio of species, used for their common ancestor."""
     gc, cpg = np.mean([COMPOSITION[stand_in(s)] for s in species], axis=0)
     return float(gc), float(cpg)
 
@@ -153,7 +153,7 @@ def mean_composition(species: Sequence[str]) -> tuple[float, float]:
 def draw(
     composition: tuple[float, float], num: int, window: int, rng: np.random.Generator
 ) -> Codes:
-    """Return (num, window) codes drawn from the stationary chain of a composition.
+    """Return (num, window) codes sampled from the stationary chain of a composition.
 
     Parameters
     ----------
@@ -184,16 +184,15 @@ def evolve(
 ) -> Codes:
     """Return the descendants of (n, window) codes after a branch, towards a composition.
 
-    A hit site is drawn again given both its neighbours (Gibbs sampling, odd sites after even
-    ones), so the chain of the composition stays exactly as it is: sequences diverge and CpG stays
-    depleted.
+    A mutated site is redrawn given both its neighbours (Gibbs sampling, even sites before odd ones), so the
+    stationary distribution is preserved exactly: sequences diverge, and CpG stays depleted.
 
     Parameters
     ----------
     codes
         The ancestors; not changed.
     branch
-        Expected substitutions per site. A redrawn base is often the same, so more sites are hit.
+        Expected substitutions per site. A redrawn base is often unchanged, so more sites are redrawn.
     composition
         G+C fraction and CpG ratio at the end of the branch.
     rng
@@ -202,7 +201,7 @@ def evolve(
     pairs = dinucleotides(*composition)
     one = pairs.sum(axis=1)
     step = pairs / one[:, None]
-    # Padded with state 4, "no neighbour", so that the ends are drawn from the marginals.
+    # Padding with state 4 ("no neighbour") draws the ends from the marginals.
     left = np.vstack([step, one])
     right = np.hstack([step, np.ones((4, 1))])
     weights = left[:, None, :] * right.T[None, :, :]

@@ -1,4 +1,4 @@
-"""A random draw of training rows, for when all would take too long; test rows are always all kept."""
+"""A random subset of training rows to save time; all test rows are kept."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 VALIDATION_PART = 2
-"""Number of training rows that are kept per validation row."""
+"""Ratio of kept training rows to kept validation rows."""
 
 
 def fewer_rows(table: pd.DataFrame, most: int, seed: int = 0) -> NDArray[np.bool_]:
     """Return which rows to keep, shape (rows,): at most `most` of train, half as many of validation.
 
-    Rows are drawn in proportion to the size of each combination of label and species, at least one of
-    each, so a rare class is never lost; test rows and rows without a split are all kept.
+    Rows are drawn in proportion to the size of each combination of label and species, at least one row of
+    each, so rare classes are never lost; test rows and rows without a split are all kept.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def _drawn(
     kinds, counts = np.unique(strata, return_counts=True)
     exact = counts * (number / len(rows))
     quota = np.maximum(1, np.floor(exact)).astype(np.int64)
-    # Rows left over by rounding go to the largest remainders.
+    # Rounding: remaining rows go to the largest remainders.
     for place in np.argsort(quota - exact, kind="stable")[: max(0, number - int(quota.sum()))]:
         quota[place] += 1
     drawn = [

@@ -1,4 +1,4 @@
-"""Things found about a data set that its user should know."""
+"""Findings about a data set that the user should know."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 READ_AS = "read-as"
-"""Code of findings that say how files were understood."""
+"""Code of findings on how files were interpreted."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """One thing found."""
+    """One finding."""
 
     level: Literal["info", "warning"]
-    """How much it matters."""
+    """Severity."""
     code: str
-    """A short name that stays the same, such as `near-leak`."""
+    """A stable short name, such as `near-leak`."""
     message: str
-    """One sentence for a person."""
+    """One sentence for the user."""
 
 
 def info(code: str, message: str) -> Finding:

@@ -1,4 +1,4 @@
-"""Which files a folder stands for, and what is left unread in it."""
+"""Which files of a folder are read, and which are not."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dnasweep.errors import InputError
 from dnasweep.formats.detection import stem
 from dnasweep.formats.paths import entries_of
 
-# What editors, indexers and DNABERT's own script leave beside the files they were given.
+# Files that editors, indexers and DNABERT's script leave beside their input.
 _BYPRODUCT = re.compile(
     r".*~|#.*#|cached_.*|.*\.(?:bak|orig|swp|tmp|log|md|png|pdf|svg|py|sh|ipynb|html|"
     r"fai|gzi|md5|sha256|dvc)",
@@ -31,20 +31,19 @@ _SHOWN = 8
 
 
 def read_folder(folder: Path, *, split_matters: bool) -> Sources:
-    """Return the files that a folder stands for, and notes about what is not read of it.
+    """Return the files to read from a folder, and notes about files that are not read.
 
     Parameters
     ----------
     folder
         The folder; see :func:`~dnasweep.data.sources.find_sources`.
     split_matters
-        Whether rows keep the splits they are given in.
+        Whether rows keep their given splits.
 
     Raises
     ------
     InputError
-        For a folder without such files, or with one that would be left unread although it may be
-        a split or a class.
+        For a folder without such files, or with an unread file that may be a split or a class.
     """
     entries = entries_of(folder)
     if found := saved_files(folder):
@@ -59,7 +58,7 @@ def read_folder(folder: Path, *, split_matters: bool) -> Sources:
         if count > 1:
             names = ", ".join(source.path.name for source in by_split if source.split == split)
             raise InputError(
-                f"holds {count} files for the {split} split: {names}",
+                f"contains {count} files for the {split} split: {names}",
                 file=folder,
                 remedy="Keep one, or give files one by one.",
             )
@@ -78,7 +77,7 @@ def read_folder(folder: Path, *, split_matters: bool) -> Sources:
 
 
 def _several_splits(found: list[Source], folder: Path) -> Sources:
-    """Return files with their splits if there are several: `datasets` calls all rows train."""
+    """Return files with their splits if there are several; `datasets` calls unsplit data train."""
     named = {source.split for source in found} - {""}
     if len(named) != 1:
         return Sources(found, [])
@@ -110,7 +109,7 @@ def _unread(
 
 
 def _hub_folder(folder: Path, entries: Sequence[Path]) -> Sources | None:
-    """Return what the folder `data` of a clone of the hub holds; None for any other folder."""
+    """Return the contents of the folder `data` in a clone from the hub; None for any other folder."""
     inside = [p for p in entries if p.is_dir() and not is_split_folder(p) and _holds_splits(p)]
     if not inside or _by_split(data_files(entries)):
         return None
@@ -122,14 +121,14 @@ def _hub_folder(folder: Path, entries: Sequence[Path]) -> Sources | None:
             if classes
         )
         raise InputError(
-            f"holds {len(inside)} data sets: {_listed(inside, folder)}",
+            f"contains {len(inside)} data sets: {_listed(inside, folder)}",
             file=folder,
             remedy=f"Give them as {by_class}." if by_class else "Give one of these folders.",
         )
     if inside[0].name != "data":
         return None
     found = read_folder(inside[0], split_matters=True)
-    return Sources(found.files, [f"{folder.name}: read is its folder data", *found.notes])
+    return Sources(found.files, [f"{folder.name}: only its folder data is read", *found.notes])
 
 
 def _holds_splits(folder: Path) -> bool:
@@ -144,7 +143,7 @@ def _by_split(files: Iterable[Path]) -> list[Source]:
 
 
 def _few_shot_sets(entries: Sequence[Path]) -> list[Source]:
-    """Return the train files of folders that are named after their rows per class."""
+    """Return the train files of folders named after the number of rows per class."""
     folders = [p for p in entries if p.name.isdecimal() and p.is_dir() and int(p.name) > 0]
     return [
         source._replace(shots=int(sub.name))
@@ -170,7 +169,7 @@ def _shown(names: Sequence[str]) -> str:
 
 
 def _folders_below(folder: Path) -> list[Path]:
-    """Return the folders in a folder, and those in these."""
+    """Return the subfolders of a folder, and their subfolders."""
     inside = [p for p in entries_of(folder) if p.is_dir()]
     return [*inside, *(p for one in inside for p in entries_of(one) if p.is_dir())]
 

@@ -12,7 +12,7 @@ from dnasweep.formats.packing import PACKED_ENDINGS
 from dnasweep.formats.paths import user_path
 
 PREFIX = "hf://datasets/"
-"""What a path begins with that names a data set of the hub, as `hf://datasets/OWNER/NAME/FOLDER`."""
+"""Prefix of paths of data sets on the hub, such as `hf://datasets/OWNER/NAME/FOLDER`."""
 
 _NAME = re.compile(
     r"(?P<repo>[\w-][\w.-]*/[\w.-]+?)(?:@(?P<revision>[\w.-]+))?(?:/(?P<folder>.+))?"
@@ -20,19 +20,19 @@ _NAME = re.compile(
 
 
 def local_path(given: str | os.PathLike[str]) -> Path:
-    """Return the path that was given, or the folder to which a data set of the hub was fetched.
+    """Return the given path, or the folder into which a data set of the hub was downloaded.
 
-    Only files of data are fetched, as they are; nothing of the repository is run.
+    Only data files are downloaded, unchanged; no code of the repository is run.
 
     Parameters
     ----------
     given
-        A path, or `hf://datasets/OWNER/NAME`, with `@REVISION` and `/FOLDER` behind it where wanted.
+        A path, or `hf://datasets/OWNER/NAME`, optionally followed by `@REVISION` and `/FOLDER`.
 
     Raises
     ------
     InputError
-        For a name that the hub does not give, and a path that :func:`user_path` refuses.
+        For a name that the hub does not provide, and a path that :func:`user_path` refuses.
     """
     text = os.fspath(given)
     if not text.startswith(PREFIX):
@@ -59,7 +59,7 @@ def _fetch(name: str, repo: str, revision: str | None, folder: str) -> Path:
         return Path(
             snapshot_download(repo, repo_type="dataset", revision=revision, allow_patterns=inside)
         )
-    except Exception as error:  # of many kinds, from the network, the hub and its cache
+    except Exception as error:  # various kinds, from the network, the hub and its cache
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
             f"the hub does not provide this data set ({reason})",

@@ -1,4 +1,4 @@
-"""Several columns of labels as one, whose cells hold the labels of all of them."""
+"""Join several columns of labels into one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST = 0.9
 def join_labels(frame: pd.DataFrame, columns: Sequence[int]) -> pd.Series:
     """Return the cells of several columns with ; between them, TRUE and FALSE as 1 and 0.
 
-    A row in which all of them are empty is empty.
+    A row in which all columns are empty gives an empty cell.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def join_labels(frame: pd.DataFrame, columns: Sequence[int]) -> pd.Series:
 
 
 def are_numbers(frame: pd.DataFrame, columns: Sequence[int]) -> bool:
-    """Return whether nearly all cells of each column that are filled are numbers, or yes and no.
+    """Return whether nearly all non-empty cells of each column are numbers, or yes and no.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def are_numbers(frame: pd.DataFrame, columns: Sequence[int]) -> bool:
 
 
 def one_hot(frame: pd.DataFrame, columns: Sequence[int]) -> list[int]:
-    """Return those columns that hold 0 and 1 alone, if each row has one 1 in them; else none.
+    """Return the columns that contain only 0 and 1, if each row has exactly one 1; otherwise none.
 
     Parameters
     ----------

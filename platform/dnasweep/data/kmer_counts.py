@@ -18,17 +18,17 @@ def kmer_counts(
 ) -> csr_matrix:
     """Return counts of overlapping k-mers, (sequences, columns), sparse.
 
-    K-mers with other letters than ACGT are not counted.
+    K-mers with letters other than ACGT are not counted.
 
     Parameters
     ----------
     sequences
         DNA of any lengths.
     ks
-        Sizes of k-mers, each at least 1; their columns are side by side, AA...A first.
+        K-mer sizes, each at least 1; their columns are concatenated, each size beginning with AA...A.
     both_strands
-        Whether a k-mer and its reverse complement are one column, that of the first of them in the
-        alphabet; otherwise there are 4^k columns, and the strand in the file matters.
+        Whether a k-mer and its reverse complement share the column of the one that is first in
+        alphabetical order; otherwise there are 4^k columns, and the strand in the file matters.
     """
     flat = encode_flat(sequences)
     return hstack([_counts(flat, k, both_strands) for k in ks], format="csr", dtype=np.float64)
@@ -50,7 +50,7 @@ def _counts(flat: FlatCodes, k: int, both_strands: bool) -> csr_matrix:
     owner = np.repeat(np.arange(num), np.diff(flat.offsets))
     whole &= owner[:size] == owner[k - 1 :]
     begins = np.flatnonzero(whole)
-    # Counted in blocks of rows, as a table with a place for every k-mer: faster than sorting them.
+    # Counting into a dense table, in blocks of rows, is faster than sorting the k-mers.
     height = max(1, _PLACES // shape[1])
     blocks = []
     for first in range(0, num, height):

@@ -1,4 +1,4 @@
-"""How cells of labels are read, once it is known of which kind they are."""
+"""Reading cells of labels after their kind has been determined."""
 
 from __future__ import annotations
 
@@ -20,23 +20,22 @@ _TWO = "Write the two classes as 0 and 1."
 
 
 class LabelReading(NamedTuple):
-    """How cells of labels are read."""
+    """Rules for reading cells of labels."""
 
     labels: Labels = ZERO_AND_ONE
-    """What they are."""
+    """Description of the labels."""
     codes: Mapping[str, int] | None = None
-    """Number of the class of each label, as :func:`canonical` writes it; None: labels are numbers to
-    be learned."""
+    """Class number by label in the form of :func:`canonical`; None if labels are numbers (regression)."""
     note: str = ""
-    """What to tell the user; empty where nothing had to be decided."""
+    """Message for the user; empty if nothing had to be decided."""
     expected: str = f"an integer from 0 to {MAX_CLASSES - 1}"
-    """What a label that cannot be read is not."""
+    """Description of valid labels, for messages about invalid ones."""
     remedy: str = _TWO
-    """What to do about it."""
+    """Remedy for invalid labels."""
     separator: str = ""
-    """What parts several labels of a cell; empty where a cell holds one."""
+    """Separator of several labels in a cell; empty if a cell contains one label."""
     form: Form | None = None
-    """How a cell gives each base a class; None: labels are of rows."""
+    """Notation of classes of bases; None if labels are of rows."""
 
     def columns(
         self,
@@ -46,7 +45,7 @@ class LabelReading(NamedTuple):
         required: bool,
         sequences: pd.Series | None = None,
     ) -> dict[str, pd.Series]:
-        """Return the columns of the table that hold the labels, and note the rows without one.
+        """Return the label columns of the table, and record rows without a valid label as bad.
 
         Parameters
         ----------
@@ -57,7 +56,7 @@ class LabelReading(NamedTuple):
         required
             Whether a row without a label is bad; otherwise none is.
         sequences
-            The sequences of the rows, of whose bases labels may be; otherwise they are not looked at.
+            Sequences of the rows; used only for labels of bases.
         """
         names = self.labels.columns
         if self.form is not None:
@@ -80,7 +79,7 @@ class LabelReading(NamedTuple):
     def _of_bases(
         self, text: pd.Series, checks: RowChecks, sequences: pd.Series | None
     ) -> dict[str, pd.Series]:
-        """Return the column with a class for each base, and note the rows that have none."""
+        """Return the column with a class for each base, and record rows without valid labels as bad."""
         assert self.form is not None
         assert self.codes is not None
         assert sequences is not None
@@ -96,7 +95,7 @@ class LabelReading(NamedTuple):
         return {"label": pd.Series(-1, index=text.index), BASE_CLASSES: symbols}
 
     def classes(self, text: pd.Series, checks: RowChecks, *, required: bool) -> pd.Series:
-        """Return the class of each row, -1 where it is unknown, and note the rows without one.
+        """Return the class of each row, -1 if unknown, and record rows without a valid label as bad.
 
         Parameters
         ----------
@@ -113,7 +112,7 @@ class LabelReading(NamedTuple):
         return number.fillna(-1).astype("int64")
 
     def numbers(self, text: pd.Series, checks: RowChecks, *, required: bool) -> pd.Series:
-        """Return the number of each row, nan where there is none; otherwise as :meth:`classes`.
+        """Return the number of each row, nan if there is none; otherwise as :meth:`classes`.
 
         Parameters
         ----------
@@ -130,7 +129,7 @@ class LabelReading(NamedTuple):
         if not required:
             return
         missing = text.str.lower().isin([*MISSING, MAYBE_MISSING]) & ~known
-        none = "Write none where a row has none of the labels." if self.separator else ""
+        none = "Write none if a row has none of the labels." if self.separator else ""
         checks.add(missing, "the label is missing", none)
         quoted = text.str[:40].map(repr)
         reason = "the label " + quoted + f" is not {self.expected}"
@@ -138,7 +137,7 @@ class LabelReading(NamedTuple):
 
 
 def canonical(text: pd.Series) -> pd.Series:
-    """Return labels as they are compared: in lower case, whole numbers without sign or decimals."""
+    """Return labels in the form used for comparisons: lower case, whole numbers without + or decimals."""
     whole = text.str.fullmatch(WHOLE)
     found = text.str.casefold()
     if whole.any():
@@ -151,6 +150,6 @@ def _whole(text: str) -> int:
 
 
 def as_numbers(text: pd.Series) -> pd.Series:
-    """Return cells as finite numbers, nan where they are none."""
+    """Return cells as numbers; nan for cells that are not finite numbers."""
     number = pd.to_numeric(text.where(text.str.fullmatch(NUMBER)), errors="coerce")
     return number.where(np.isfinite(number))

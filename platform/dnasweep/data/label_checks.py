@@ -1,4 +1,4 @@
-"""Whether the labels of a data set can be learned, and told apart in every split."""
+"""Check that the labels of a data set can be learned and evaluated in every split."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _OTHER["profile"] = "signals along a row"
 
 
 def check_kinds(table: pd.DataFrame, origins: pd.DataFrame, labels: Labels) -> None:
-    """Refuse rows whose file gives them a class where the labels of others are numbers.
+    """Refuse rows that get a class from their file if the labels of other rows are not classes.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def check_kinds(table: pd.DataFrame, origins: pd.DataFrame, labels: Labels) -> N
     origins
         Columns `file` and `row`: the origin of each row.
     labels
-        Description of their labels.
+        Description of the labels.
     """
     if labels.columns:
         _refuse(
@@ -36,7 +36,7 @@ def check_kinds(table: pd.DataFrame, origins: pd.DataFrame, labels: Labels) -> N
 
 
 def check_rare(table: pd.DataFrame, origins: pd.DataFrame, labels: Labels) -> None:
-    """Refuse one of several classes that has too few rows to be in every split.
+    """Refuse a class with too few rows to be in every split, if there are more than two classes.
 
     Parameters
     ----------
@@ -67,19 +67,18 @@ def _refuse(wrong: pd.Series, origins: pd.DataFrame, reason: str, remedy: str) -
 
 
 def check_labels(table: pd.DataFrame, labels: Labels) -> None:
-    """Raise `InputError` unless every split has what is needed to learn and to test.
+    """Raise `InputError` unless the labels of every split are sufficient for training and testing.
 
-    Two classes or more have to be in every split, of several all; numbers have to differ in it, and of
-    labels that may stand together each has to be there and to be missing; of classes of bases some base
-    has to have each. Few-shot sets may come
-    without a validation split.
+    Every class must occur in every split; numbers must vary within it; with several labels per row, each
+    label must be both present and absent in some rows; and with classes of bases, each class must occur at
+    some base. Few-shot sets may lack a validation split.
 
     Parameters
     ----------
     table
         A data set whose rows have splits.
     labels
-        Description of its labels.
+        Description of the labels of the data set.
     """
     if labels.task == "binary":
         check_classes(table)

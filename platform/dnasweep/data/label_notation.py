@@ -1,4 +1,4 @@
-"""Ways to write labels that are undone before they are read, and those that are refused."""
+"""Notations of labels that are normalised before reading, and notations that are refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dnasweep.errors import InputError
 from dnasweep.formats.records import intervals_text, is_interval
 
 PART = ";"
-"""What parts the labels of a list once it is undone."""
+"""Separator of the labels of a list after normalisation."""
 
 _LIST = re.compile(r"\[(.*)\]|[({](.*,.*)[)}]", re.DOTALL)
 _COMMA = r"[+-]?\d*,\d+"
@@ -20,17 +20,17 @@ _BITS = r"[01]{2,}"
 _MINUS = "\u2212\u2013"
 _UNSEEN = "[\u200b-\u200d\u2060\ufeff\u00ad]"
 _HYPHENS = "[\u2010\u2011]"
-# With a point or a sign before the power, since 4E10 may be the name of a class.
+# A point or a signed exponent is required, since 4E10 may be the name of a class.
 _WHOLE_POWER = r"([+-]?\d)(?:\.(\d*?)0*[eE]\+?|[eE]\+)(\d{1,2})"
 _FRACTION = r"\d+ ?/ ?(?:[4-9]|[1-9]\d+)"
 _THOUSANDS = r"[+-]?\d{1,3}(?:[ '\u2019\u00a0\u202f]\d{3})+(?:\.\d+)?"
 
 
 def plain_cells(text: pd.Series) -> pd.Series:
-    """Return cells of labels with lists written as `0;1;1` and the minus of typesetters as -.
+    """Return cells of labels with lists written as `0;1;1` and typographic minus signs as -.
 
-    Signs that are not seen are left out, and whole numbers with a power of ten, as `numpy.savetxt` writes
-    them, have none.
+    Invisible characters are removed, and whole numbers in scientific notation, as written by
+    `numpy.savetxt`, are written as plain digits.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def plain_cells(text: pd.Series) -> pd.Series:
 
 
 def _without_power(cell: str) -> str:
-    """Return a whole number without its power of ten; another number as it is."""
+    """Return a whole number in scientific notation as plain digits; other numbers unchanged."""
     match = re.fullmatch(_WHOLE_POWER, cell)
     assert match is not None
     decimals, power = match[2] or "", int(match[3])
@@ -69,7 +69,7 @@ def _without_power(cell: str) -> str:
 
 
 def _intervals(cell: str) -> str:
-    """Return a list of intervals in JSON as it is written elsewhere; another one as it is."""
+    """Return a JSON list of intervals as `10-12:donor;50-52:acceptor`; other lists unchanged."""
     try:
         values = json.loads(cell)
     except (ValueError, RecursionError):
@@ -87,7 +87,7 @@ def _parts(cell: str) -> str:
 
 
 def check_notation(known: pd.Series) -> None:
-    """Refuse numbers that would be taken for other ones, or for words.
+    """Refuse numbers that would be misread as other numbers or as words.
 
     Parameters
     ----------
@@ -97,8 +97,8 @@ def check_notation(known: pd.Series) -> None:
     Raises
     ------
     InputError
-        For fractions, numbers with a decimal comma, a percent sign or signs between thousands, and rows
-        of 0 and 1 without separators.
+        For fractions, numbers with a decimal comma, a percent sign or thousands separators, and rows of 0
+        and 1 without separators.
     """
     if known.empty:
         return
@@ -120,8 +120,8 @@ def check_notation(known: pd.Series) -> None:
         )
     if (thousands := known.str.fullmatch(_THOUSANDS)).mean() >= 0.5:
         raise InputError(
-            f"the labels are numbers with signs between thousands, such as {known[thousands].iloc[0]}",
-            remedy="Write their digits alone, as in 12345.",
+            f"the labels are numbers with thousands separators, such as {known[thousands].iloc[0]}",
+            remedy="Write only the digits, as in 12345.",
         )
     bits = known.str.fullmatch(_BITS).all() and known.str.len().nunique() == 1
     if bits and known.str.startswith("0").any():

@@ -1,4 +1,4 @@
-"""Which kind of labels a data set has, seen from all cells together."""
+"""Determine the kind of labels of a data set from all cells together."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ from dnasweep.data.several_labels import read_several
 from dnasweep.errors import InputError
 
 FEW_NUMBERS = 20
-"""Different whole numbers up to which they are taken for classes, even with gaps."""
+"""Maximum number of different whole numbers that are read as classes even with gaps."""
 FEW_LEVELS = 5
-"""Different whole numbers from 0 on up to which they are classes in a column named after a measurement."""
+"""Maximum number of consecutive whole numbers starting at 0 that are classes in a column named
+after a measurement."""
 RARE = 0.1
-"""Share of rows up to which labels that fit no others are mistakes."""
+"""Maximum fraction of rows whose deviating labels count as mistakes."""
 _OR = " Pass --task regression if the labels are measurements."
 
 
@@ -43,13 +44,13 @@ def read_labels(
     columns: Sequence[str] = (),
     sequences: pd.Series | None = None,
 ) -> LabelReading:
-    """Return how the labels of a data set are to be read.
+    """Return how to read the labels of a data set.
 
-    Whole numbers from 0 to 127 are classes; so are words. Two words, -1 and 1, TRUE and FALSE or any
-    other two are the classes 0 and 1. Numbers with decimals, and many different ones, are measurements;
-    so are few different ones in a column with the name of a measurement. A symbol or an item of a list for
-    every base of each sequence, or intervals of it, are classes of bases. Single cells that do not fit the
-    others are for :class:`LabelReading` to find.
+    Whole numbers from 0 to 127 are classes, as are words. Two words, -1 and 1, TRUE and FALSE or any other
+    two labels are the classes 0 and 1. Numbers with decimals, or with many different values, are
+    measurements; so are counts in a column named after a measurement. One symbol or list item for each
+    base of a sequence, or intervals, are classes of bases. Single cells that do not fit the others are
+    found by :class:`LabelReading`.
 
     Parameters
     ----------
@@ -60,19 +61,18 @@ def read_labels(
     positive
         Which of two labels is class 1.
     required
-        Whether labels have to be of some kind; otherwise those that are of none are not read.
+        Whether labels must be of a known kind; otherwise labels of no known kind are ignored.
     classes
         Class names of the model that labels are compared with, if labels are not required.
     columns
-        Names of the columns that the labels are from, where they are known: of several, a cell holds
-        the labels of all, with ; between them.
+        Names of the label columns, if known; the labels of several columns are joined by ; in each cell.
     sequences
-        The sequence of each cell; None: not known, so that labels are of rows.
+        The sequence of each cell; None if unknown, in which case labels are of rows.
 
     Raises
     ------
     InputError
-        For labels that are of no kind, and a `positive` that is none of them.
+        For labels of no known kind, and a `positive` that does not occur among them.
     """
     if not required:
         return _as_far_as_known(text, classes)
@@ -105,7 +105,7 @@ def read_labels(
 
 
 def _as_far_as_known(text: pd.Series, classes: Sequence[str] | None) -> LabelReading:
-    """Return how labels are read that nothing depends on: of a model with classes, by their names."""
+    """Return how to read optional labels; by the class names of the model if it has any."""
     named = dict(zip(canonical(pd.Series(classes or (), dtype="str")), count(), strict=False))
     known = canonical(text[~text.str.lower().isin(MISSING)])
     if named and (known.isin(list(named)).all() or len(named) > 2):
@@ -119,7 +119,7 @@ def _as_far_as_known(text: pd.Series, classes: Sequence[str] | None) -> LabelRea
 
 
 def _are_measured(numbers: pd.Series, *, named: bool) -> bool:
-    """Return whether numbers are measurements and no classes, in a column that may be `named` so."""
+    """Return whether numbers are measurements rather than classes; `named` if the column name says so."""
     whole = numbers.str.fullmatch(WHOLE)
     if (~whole).sum() >= max(3, RARE * len(numbers)):
         return True
@@ -145,12 +145,12 @@ def _measured(numbers: pd.Series) -> LabelReading:
 def _classes(
     labels: pd.Series, spelled: pd.Series, task: TaskChoice, positive: str | None
 ) -> LabelReading:
-    """Return how classes are read, from their canonical labels and how those are spelled."""
+    """Return how to read classes, from their canonical labels and spellings."""
     whole = bool(labels.str.fullmatch(r"-?\d+").all())
     found = labels.drop_duplicates().tolist()
     if whole and task == "auto" and set(found) != {"-1", "1"}:
         usual = [one for one in found if 0 <= int(one) < MAX_CLASSES]
-        # A few others are mistakes; many are classes too.
+        # A few deviating labels are mistakes; many are further classes.
         if (~labels.isin(usual)).sum() <= RARE * len(labels):
             found = usual
     found = sorted(found, key=natural)
@@ -178,7 +178,7 @@ def _classes(
 
 
 def _spelling(cells: pd.Series) -> str:
-    """Return a label as most of its rows write it; whole numbers without decimals."""
+    """Return the most frequent spelling of a label; whole numbers without decimals."""
     most = str(cells.value_counts().index[0])
     return (
         canonical(pd.Series([most])).iloc[0] if pd.Series([most]).str.fullmatch(WHOLE)[0] else most
@@ -202,7 +202,7 @@ def _several(found: Sequence[str], names: Mapping[str, str], whole: bool) -> Lab
 
 
 def _two(found: list[str], names: Mapping[str, str], positive: str | None) -> LabelReading:
-    """Return how at most two classes are read."""
+    """Return how to read one or two classes."""
     chosen = None if positive is None else canonical(pd.Series([positive.strip()])).iloc[0]
     if chosen is not None and chosen not in found:
         raise InputError(

@@ -1,4 +1,4 @@
-"""Cells that hold several labels: sets of words such as `a;b`, and rows of numbers such as `0.3;1.2`."""
+"""Cells with several labels: sets of words such as `a;b`, and rows of numbers such as `0.3;1.2`."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import pandas as pd
 
 SEPARATORS, COMMA = ";|", ","
 MOST = 0.9
-"""Share of cells that have to be alike."""
+"""Fraction of cells that must have the same form."""
 EMPTY = frozenset(["none", "-"])
-"""Cells that are a set without labels, in lower case."""
+"""Cells, in lower case, that mean an empty set of labels."""
 
 
 def separator_of(text: pd.Series, *, share: float) -> str:
-    """Return what parts the labels of cells, empty where fewer than a share of the cells have several.
+    """Return the separator of labels, empty if fewer than `share` of the cells have several labels.
 
-    A comma does where the same few labels are combined in several ways.
+    A comma is a separator only if the same few labels recur in different combinations.
     """
     for separator in (*SEPARATORS, COMMA):
         several = text.str.contains(separator, regex=False)
@@ -28,9 +28,9 @@ def separator_of(text: pd.Series, *, share: float) -> str:
 
 
 def _recur(text: pd.Series) -> bool:
-    """Return whether cells are lists of fewer labels than there are cells, each of them in several.
+    """Return whether cells combine labels that each recur, fewer labels than there are cells.
 
-    A comma may as well be part of the name of a class.
+    Otherwise a comma may be part of a class name.
     """
     cells = [set(parts) for parts in parts_of(text.drop_duplicates(), COMMA)]
     counts = Counter(part for parts in cells for part in parts if part.casefold() not in EMPTY)
@@ -38,14 +38,14 @@ def _recur(text: pd.Series) -> bool:
 
 
 def parts_of(text: pd.Series, separator: str) -> pd.Series:
-    """Return the labels of each cell as a list, without blanks and empty parts."""
+    """Return the labels of each cell as a list, without surrounding spaces and empty parts."""
     return text.str.split(separator, regex=False).map(
         lambda parts: [part.strip() for part in parts if part.strip()]
     )
 
 
 def words_in(text: pd.Series, separator: str) -> dict[str, str]:
-    """Return every label of cells in lower case, and as most of the cells write it."""
+    """Return the most frequent spelling of every label, by its lower-case form."""
     spelled: dict[str, Counter[str]] = {}
     for parts in parts_of(text, separator):
         for part in parts:
@@ -56,7 +56,7 @@ def words_in(text: pd.Series, separator: str) -> dict[str, str]:
 
 
 def sets_of(text: pd.Series, separator: str, codes: Mapping[str, int]) -> np.ndarray:
-    """Return which labels each cell has, (rows, labels), 0 or 1; nan in rows that hold another one.
+    """Return which labels each cell has, (rows, labels), 0 or 1; nan in rows with an unknown label.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def sets_of(text: pd.Series, separator: str, codes: Mapping[str, int]) -> np.nda
 
 
 def rows_of_numbers(text: pd.Series, separator: str, num: int) -> np.ndarray:
-    """Return the numbers of each cell, (rows, num); nan in rows that do not hold so many.
+    """Return the numbers of each cell, (rows, num); nan in rows with another number of values.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def rows_of_numbers(text: pd.Series, separator: str, num: int) -> np.ndarray:
     separator
         Separator between their numbers.
     num
-        Numbers of each cell.
+        Number of values per cell.
     """
     found = np.full((len(text), num), np.nan)
     for row, parts in enumerate(parts_of(text, separator)):
@@ -98,7 +98,7 @@ def rows_of_numbers(text: pd.Series, separator: str, num: int) -> np.ndarray:
 
 
 def numbers_each(text: pd.Series, separator: str) -> int:
-    """Return how many numbers nearly all cells hold, 0 where they do not hold as many numbers each."""
+    """Return the number of values in nearly all cells, 0 if it differs between cells."""
     lengths: Counter[int] = Counter()
     for parts in parts_of(text, separator):
         numeric = pd.to_numeric(pd.Series(parts, dtype="object"), errors="coerce").notna().all()
@@ -108,5 +108,5 @@ def numbers_each(text: pd.Series, separator: str) -> int:
 
 
 def listed(names: Sequence[str], shown: int = 12) -> str:
-    """Return names as a message shows them: some, and each cut to its beginning."""
+    """Return names for a message: at most `shown`, each truncated."""
     return ", ".join(name[:40] for name in names[:shown]) + (", ..." if len(names) > shown else "")

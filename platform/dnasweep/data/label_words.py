@@ -1,4 +1,4 @@
-"""Words that labels are written in: which are missing, which mean yes or no, and which of two is which."""
+"""Words in labels: missing values, words for yes and no, and the positive one of two labels."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 _OF_SPREADSHEETS = ("#n/a", "#na", "#null!", "#ref!", "#value!", "#div/0!", "#name?", "#num!")
 MISSING = frozenset(["", "nan", "na", "n/a", "null", "<na>", *_OF_SPREADSHEETS])
-"""Cells that are no label, in lower case; those of spreadsheets say that a formula has failed."""
+"""Cells without a label, in lower case, including errors of spreadsheet formulas."""
 MAYBE_MISSING = "none"
-"""A missing value among numbers, a class among words."""
+"""A word that is a missing value among numbers, but a class among words."""
 
 _PAIRS = {
     "true": "false",
@@ -42,12 +42,12 @@ _WITHOUT = re.compile(r"[-_ ]?(?:less|free)")
 
 
 def is_yes_or_no(labels: Sequence[str]) -> bool:
-    """Return whether two labels, in lower case, only say yes and no, and name no class."""
+    """Return whether two lower-case labels are a pair such as yes and no, without class names."""
     return len(labels) == 2 and any(_PAIRS.get(a) == b for a, b in (labels, labels[::-1]))
 
 
 def positive_of(labels: Sequence[str]) -> str | None:
-    """Return which of two labels, in lower case, is the positive one; None where it is not clear.
+    """Return the positive one of two lower-case labels; None if it is not clear.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def positive_of(labels: Sequence[str]) -> str | None:
 
 
 def _says_no(one: str, other: str) -> bool:
-    """Return whether two labels are alike but for one word, which says yes in one and no in the other.
+    """Return whether two labels differ in one word only, positive in the first and negative in the second.
 
     Examples
     --------
