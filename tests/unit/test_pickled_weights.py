@@ -88,7 +88,7 @@ def test_what_is_no_weights_is_refused_by_name(source, tmp_path):
     with pytest.raises(InputError, match=r"pytorch_model\.bin is a Git LFS pointer"):
         as_safetensors(pointer, None, tmp_path)
     other = pickled(source, tmp_path / "other", pytorch_model={"epoch": 3})
-    with pytest.raises(InputError, match="something else than tensors"):
+    with pytest.raises(InputError, match="anything other than tensors"):
         as_safetensors(other, None, tmp_path / "pointer")
     torn = pickled(source, tmp_path / "torn", pytorch_model={"a": torch.zeros(4)})
     (torn / "pytorch_model.bin").write_bytes((torn / "pytorch_model.bin").read_bytes()[:-40])

@@ -1,7 +1,6 @@
-"""The field's own models: architectures that transformers does not have, one file each.
+"""Genomic language models whose architectures transformers lacks, one file each.
 
-No code that comes with a model is ever run, so each architecture is written here, from its description,
-with the names that its weights have on the hub. `family.py` says what has to be known of a family,
-`registry.py` which families there are and to which a checkpoint belongs, and `classes.py` which classes
-compute it.
+Code that comes with a model is never run, so each architecture is implemented here from its description,
+with the weight names used on the hub. `family.py` defines the properties of a family, `registry.py` lists
+the families and recognises the family of a checkpoint, and `classes.py` finds the classes of a family.
 """

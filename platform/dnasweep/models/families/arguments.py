@@ -1,4 +1,4 @@
-"""Arguments of a forward pass that a model does not take."""
+"""Arguments of a forward pass that a model does not support."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Caduceus: a bidirectional Mamba over single bases, with the reverse complement built in (PS) or not (PH).
 
-After Schiff et al. (2024), "Caduceus", ICML. The recurrence is in `selective_scan.py`, a layer's part that
-mixes tokens in `mamba.py`. With the reverse complement built in, every hidden state has two halves: that of
-the strand given, and that of the other strand, both its tokens and its channels reversed.
+After Schiff et al. (2024), "Caduceus", ICML. The recurrence is in `selective_scan.py`, the token mixer
+of a layer in `mamba.py`. With the reverse complement built in, every hidden state has two halves: one for the
+given strand, and one for the other strand with its tokens and channels reversed.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from dnasweep.models.families.two_strands import (
 )
 
 _STORED_TWICE = [r"mamba_rev\.(in|out)_proj\.", r"complement_map$"]
-"""Weights that pickled files have a second time."""
+"""Patterns of weights that pickled files store twice."""
 _OF_MAMBA = frozenset("d_state d_conv expand dt_rank bias conv_bias".split())
 _OF_ITS_TRAINING = frozenset("dt_min dt_max dt_init dt_scale dt_init_floor use_fast_path".split())
-"""Settings of `ssm_cfg` that say how a Mamba begins its training, or which of two programs runs it."""
+"""Settings of `ssm_cfg` for the initialisation of a Mamba, or for the choice between two implementations."""
 
 
 class CaduceusConfig(PreTrainedConfig):
-    """The authors' settings, by their names."""
+    """Configuration with the setting names of the authors."""
 
     model_type = CADUCEUS.model_type
     attribute_map: ClassVar[dict[str, str]] = {"num_hidden_layers": "n_layer"}
@@ -64,30 +64,30 @@ class CaduceusConfig(PreTrainedConfig):
 
     def __post_init__(self, **others: Any) -> None:
         for name in sorted(set(self.ssm_cfg or {}) - _OF_MAMBA - _OF_ITS_TRAINING):
-            raise ValueError(f"ssm_cfg has {name}, which no Mamba of a Caduceus has")
+            raise ValueError(f"ssm_cfg has {name}, which is not a setting of Caduceus")
         if self.rcps and not self.complement_map:
-            raise ValueError("it has no complement_map, and rcps asks for one")
-        # The authors' code ties the head of both strands in any case.
+            raise ValueError("complement_map is missing, but rcps requires it")
+        # The authors' code always ties the head of both strands.
         self.tie_word_embeddings |= self.rcps
         if self.pad_token_id is None:
-            # Without [CLS] and [SEP] (PlantCaduceus), bases begin at 3 and A and T are complements.
+            # Without [CLS] and [SEP] (PlantCaduceus), ids of bases begin at 3, and A and T are complements.
             plant = (self.complement_map or {}).get("3") == 6
             self.pad_token_id = 0 if plant else 4
         super().__post_init__(**others)
 
     @property
     def hidden_size(self) -> int:
-        """Channels of a hidden state: two halves where the reverse complement is built in."""
+        """Channels of a hidden state: two halves if the reverse complement is built in."""
         return 2 * self.d_model if self.rcps else self.d_model
 
     @property
     def num_embeddings(self) -> int:
-        """Rows of the token embeddings: the vocabulary, filled up."""
+        """Number of token embeddings: the vocabulary with padding."""
         multiple = self.pad_vocab_size_multiple
         return -(-self.vocab_size // multiple) * multiple
 
     def complements(self) -> list[int]:
-        """Return the id of the complement of each id; ids without one are their own."""
+        """Return the complement of each token id; ids without a complement map to themselves."""
         known = {int(k): int(v) for k, v in (self.complement_map or {}).items()}
         return [known.get(i, i) for i in range(self.num_embeddings)]
 
@@ -139,12 +139,12 @@ class _Caduceus(PreTrainedModel):
 
     @property
     def reads_complements(self) -> bool:
-        """Whether a token's embedding is looked up a second time, as that of its complement."""
+        """Whether the embedding of the complement of each token is looked up as well."""
         return self.config.rcps
 
 
 class CaduceusModel(_Caduceus):
-    """The encoder. Padding is not read, wherever it stands."""
+    """The encoder. Padding is never read, wherever it is."""
 
     def __init__(self, config: CaduceusConfig) -> None:
         super().__init__(config)
@@ -173,8 +173,8 @@ class CaduceusModel(_Caduceus):
         attention_mask
             1 at real tokens, (rows, tokens); None when nothing is padded.
         output_hidden_states
-            Whether what each layer reads is returned too, without the residual beside it; for rows
-            without padding.
+            Whether the input of each layer, without the residual, is also returned; only for rows without
+            padding.
         **others
             Further arguments; refused if they would change the result.
         """
@@ -199,7 +199,7 @@ class CaduceusModel(_Caduceus):
 
 
 class CaduceusForMaskedLM(_Caduceus):
-    """The masked language model, whose head is the table of embeddings unless the settings say otherwise."""
+    """The masked language model, whose head is tied to the embeddings unless configured otherwise."""
 
     def __init__(self, config: CaduceusConfig) -> None:
         super().__init__(config)
@@ -233,7 +233,7 @@ class CaduceusForMaskedLM(_Caduceus):
 
 
 class CaduceusForSequenceClassification(_Caduceus):
-    """The classifier, which reads the mean of all tokens, and with both strands the mean of two logits."""
+    """The classifier, which reads the mean of all tokens; with both strands, the two logits are averaged."""
 
     def __init__(self, config: CaduceusConfig) -> None:
         super().__init__(config)

@@ -1,4 +1,4 @@
-"""Which classes compute the models of a family."""
+"""The classes that implement the models of a family."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PLACES = {
     CADUCEUS.model_type: ("caduceus", "Caduceus"),
     NUCLEOTIDE_TRANSFORMER.model_type: ("nucleotide_transformer", "NucleotideTransformer"),
 }
-"""Module and beginning of the classes' names, by model type."""
+"""Module and prefix of the class names, by model type."""
 
 
 class FamilyClasses(NamedTuple):
@@ -39,7 +39,7 @@ class FamilyClasses(NamedTuple):
     encoder: Any
     """The encoder alone."""
     language_model: Any
-    """The encoder with its language model's head."""
+    """The encoder with its language model head."""
     classifier: Any
     """The encoder with a classification head."""
 
@@ -58,13 +58,13 @@ def classes_of(family: Family) -> FamilyClasses:
 
 
 def classes_by_type(model_type: str) -> FamilyClasses | None:
-    """Return the classes of models that `config.json` names by a model type of ours; None: of others."""
+    """Return the classes for a model type defined by this platform; None for other types."""
     family = next((one for one in FAMILIES if one.model_type == model_type), None)
     return None if family is None else classes_of(family)
 
 
 def register() -> None:
-    """Make transformers' Auto classes know these models."""
+    """Register these models with transformers' Auto classes."""
     from transformers import (
         AutoConfig,
         AutoModel,

@@ -14,10 +14,10 @@ from dnasweep.devices import to_device
 
 
 def slopes(num_heads: int) -> list[float]:
-    """Return the slope of each head, as the authors of ALiBi choose them.
+    """Return the slope of each head, as chosen by the authors of ALiBi.
 
-    For a power of two n these are 2^(-8/n), 2^(-16/n) ... 2^-8; for other numbers those of the next
-    smaller power of two, and then every second one of the next larger.
+    For a power of two n these are 2^(-8/n), 2^(-16/n) ... 2^-8; otherwise the slopes for the next smaller
+    power of two, followed by every second slope for the next larger one.
     """
     whole = 2 ** math.floor(math.log2(num_heads))
     found = [2.0 ** (-8 * (i + 1) / whole) for i in range(whole)]
@@ -27,12 +27,12 @@ def slopes(num_heads: int) -> list[float]:
 
 
 def bias_of(num_heads: int, tokens: int, device: torch.device | None = None) -> Tensor:
-    """Return what is added to the attention scores, (1, heads, tokens, tokens).
+    """Return the bias to add to the attention scores, (1, heads, tokens, tokens).
 
     Parameters
     ----------
     num_heads, tokens
-        Heads of the model, and tokens of a row.
+        Number of heads of the model, and of tokens of a row.
     device
         Device of the result.
     """

@@ -1,7 +1,7 @@
-"""DNABERT-2 and DNABERT-S: BERT without position embeddings, its attention biased by distance (ALiBi).
+"""DNABERT-2 and DNABERT-S: BERT without position embeddings, with attention biased by distance (ALiBi).
 
 Query, key and value come from one linear layer, and the feed-forward layer is gated: the first half of
-its width, through GELU, gates the second. After Zhou et al. (2024), "DNABERT-2", ICLR, and MosaicBERT
+its width passes through GELU and gates the second. After Zhou et al. (2024), "DNABERT-2", ICLR, and MosaicBERT
 (Portes et al. 2023).
 """
 
@@ -27,11 +27,11 @@ from dnasweep.models.families.distance_bias import bias_of
 from dnasweep.models.families.registry import DNABERT2
 
 _STORED_UNUSED = [r"embeddings\.position_embeddings\."]
-"""Stored by trainers that begin with a BERT; attention is biased by distance instead."""
+"""Unused weights stored by trainers that start from a BERT; positions enter through the attention bias."""
 _STORED_WITHOUT_CLASSES = [*_STORED_UNUSED, r"^bert\.pooler\."]
-"""The same of a masked language model, which does not read a pooler either."""
+"""The same for a masked language model, which does not use a pooler either."""
 HEAD_EPS = 1e-12
-"""Of the normalisation in the language model's head, whatever the encoder's is."""
+"""Epsilon of the normalisation in the language model head, independent of the encoder."""
 
 
 class DnaBert2Config(BertConfig):
@@ -40,7 +40,7 @@ class DnaBert2Config(BertConfig):
     model_type = DNABERT2.model_type
 
     alibi_starting_size: int = 512
-    # As the tokenizer has it; config.json does not say.
+    # From the tokenizer; config.json does not contain it.
     pad_token_id: int | None = 3
 
 
@@ -184,11 +184,11 @@ class DnaBert2Model(BertPreTrainedModel):
         attention_mask
             1 at real tokens, (rows, tokens); None when nothing is padded.
         first_only
-            Whether the last layer is computed at the first token alone; then that is the only token.
+            Whether the last layer is computed only at the first token, which is then the only one returned.
         output_hidden_states
-            Whether the states after the embeddings and after each layer are returned too.
+            Whether the states after the embeddings and after each layer are also returned.
         output_attentions
-            Whether the attention weights of each layer are returned too, (rows, heads, tokens, tokens).
+            Whether the attention weights of each layer are also returned, (rows, heads, tokens, tokens).
         **others
             Further arguments; refused if they would change the result.
         """
@@ -216,7 +216,7 @@ class DnaBert2Model(BertPreTrainedModel):
         )
 
     def _distance_bias(self, tokens: int, device: torch.device) -> Tensor:
-        """Return the bias for `tokens` tokens; the longest one so far is kept."""
+        """Return the bias for `tokens` tokens; the longest bias computed so far is cached."""
         kept = self._bias
         if kept is None or kept.device != device or kept.shape[-1] < tokens:
             # A tensor made in inference mode could not be used in training afterwards.
@@ -230,7 +230,7 @@ class _Transform(nn.Module):
     def __init__(self, config: DnaBert2Config) -> None:
         super().__init__()
         self.dense = nn.Linear(config.hidden_size, config.hidden_size)
-        # The encoder's own activation is GELU whatever the settings say.
+        # The activation of the encoder is always GELU, whatever the settings say.
         self.activation = ACT2FN[config.hidden_act]
         self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=HEAD_EPS)
 
@@ -265,7 +265,7 @@ class DnaBert2ForMaskedLM(BertForMaskedLM):
     }
 
     def __init__(self, config: DnaBert2Config) -> None:
-        # Not the parent's own, which would make a BERT first.
+        # Skip the parent's constructor, which would create a BERT first.
         super(BertForMaskedLM, self).__init__(config)
         self.bert = DnaBert2Model(config, add_pooling_layer=False)  # type: ignore[assignment]
         self.cls = _Head(config)  # type: ignore[assignment]
@@ -294,7 +294,7 @@ class DnaBert2ForSequenceClassification(BertForSequenceClassification):
         Parameters
         ----------
         *arguments, **named
-            As for :class:`DnaBert2Model`; the last layer is computed at the first token alone, unless
-            its attention is asked for.
+            As for :class:`DnaBert2Model`; the last layer is computed only at the first token, unless
+            its attention is requested.
         """
         return super().forward(*arguments, **named, first_only=not named.get("output_attentions"))

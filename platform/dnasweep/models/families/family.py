@@ -1,4 +1,4 @@
-"""What has to be known about a family of models, apart from its arithmetic."""
+"""Properties of a model family other than its computation."""
 
 from __future__ import annotations
 
@@ -20,59 +20,59 @@ def _never(config: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """Models of one architecture: how their rows have to be built, read and masked.
+    """Models of one architecture: how to build, read and mask their rows.
 
     The rows are built by :mod:`dnasweep.tokens.recognition`, and a tokenizer that builds other rows is refused by
     :mod:`dnasweep.models.pretrained.vocabulary_match`.
 
-    A row has a place before its first and behind its last token of DNA. Where a family has no special token
-    for one of them, the padding token stands there, which no model of the family reads.
+    A row has one position before its first and one after its last DNA token. If a family has no special
+    token there, the position contains the padding token, which no model of the family reads.
     """
 
     name: str
-    """As its authors call it."""
+    """Name used by the authors."""
     model_type: str
-    """Model type in the `config.json` of models that are saved here. transformers alone does not know
-    it, and refuses to run another model instead."""
+    """Model type in the `config.json` of models saved by this platform. transformers alone does not know it,
+    and therefore refuses instead of running another model."""
     told_by: Callable[[Mapping[str, Any]], bool]
-    """Whether a `config.json` of the hub is one of this family."""
+    """Function that tells whether a `config.json` from the hub belongs to this family."""
     weights: str
-    """Regular expression of a weight's name that this family has and no other model."""
+    """Regular expression for names of weights that only this family has."""
     first: Literal["[CLS]", "nothing"]
-    """What a row begins with."""
+    """First token of a row."""
     last: Literal["[SEP]", "nothing"]
-    """What a row ends with."""
+    """Last token of a row."""
     padded_on: Literal["left", "right"]
-    """Side on which the authors' own tokenizer fills up a batch; here it is always the right."""
+    """Side on which the authors' tokenizer pads a batch; this platform always pads on the right."""
     foreign: str
-    """What a letter other than A, C, G and T becomes, once it is written as N."""
+    """Tokens for letters other than A, C, G and T, which are first replaced by N."""
     reads: Literal["first token", "last token", "mean"]
-    """What the classifier reads of the last hidden states."""
+    """Last hidden states that the classifier reads."""
     one_length: bool
-    """Whether padding would change a value in the authors' code. Rows of one length are then computed
+    """Whether padding would change a value in the authors' code. If so, rows of equal length are computed
     together, without padding."""
     attention: bool = True
-    """Whether tokens attend to one another, so that attention can be shown."""
+    """Whether the model has attention, which can be shown."""
     objective: Literal["masked", "causal"] = "masked"
-    """How it was pretrained."""
+    """Pretraining objective."""
     reads_ahead: Callable[[Mapping[str, Any]], bool] = _never
-    """Whether a causal model has read the token that it predicts, from `config.json`."""
+    """Function of `config.json` that tells whether a causal model reads the token that it predicts."""
     absent: Literal["[MASK]"] = "[MASK]"
-    """Token that stands for one that is left out, in attributions."""
+    """Token that replaces absent tokens in attributions."""
     tokens: Callable[[Mapping[str, Any]], int] = _any_length
-    """Most tokens of a row, from `config.json`."""
+    """Function of `config.json` that returns the maximum number of tokens of a row."""
     state_floats: Callable[[Mapping[str, Any], int], float] | None = None
-    """Numbers for each token that a recurrence keeps in a forward pass without gradients, from
-    `config.json` and the tokens of a row; None: there is no recurrence."""
+    """Function of `config.json` and the number of tokens that returns how many floats per token a recurrence
+    keeps in a forward pass without gradients; None if there is no recurrence."""
     longest: str = "any"
-    """The same in words."""
+    """Description of the maximum number of tokens."""
     complements: bool = False
-    """Whether the model itself reads the reverse complement, by a map of token ids in `config.json`."""
+    """Whether the model reads the reverse complement itself, using a map of token ids in `config.json`."""
     read_settings: frozenset[str] = frozenset()
-    """Settings of `config.json` that the architecture reads, beside those of the class it is built on."""
+    """Settings of `config.json` that the architecture reads, in addition to those of its base class."""
     only: tuple[tuple[str, tuple[Any, ...]], ...] = ()
-    """Settings that nothing reads here, with the values at which they make no difference."""
+    """Settings that are ignored, with the values for which this makes no difference."""
 
     def has_weights(self, names: Any) -> bool:
-        """Return whether one of the names is of a weight that only this family has."""
+        """Return whether one of the weight names occurs only in this family."""
         return any(re.search(self.weights, name) for name in names)

@@ -1,7 +1,7 @@
-"""GENA-LM: transformers' BERT with layer normalisation before attention and before feed-forward.
+"""GENA-LM: transformers' BERT with layer normalisation before attention and feed-forward layers.
 
 x = x + Attention(pre_attention_ln(x)), then x = x + FeedForward(post_attention_ln(x)), and after the last
-layer `last_layer_ln` where the configuration says so. After Fishman et al. (2025), "GENA-LM", Nucleic Acids
+layer `last_layer_ln` if the configuration says so. After Fishman et al. (2025), "GENA-LM", Nucleic Acids
 Research 53.
 """
 
@@ -24,11 +24,11 @@ from transformers.models.bert.modeling_bert import (
 from dnasweep.models.families.registry import GENA
 
 _STORED_UNUSED = [r"cls\.seq_relationship\.", r"^bert\.pooler\."]
-"""Weights of the sentence task of base models, which a masked language model does not read."""
+"""Patterns of weights of the next-sentence task, which a masked language model does not use."""
 
 
 class GenaConfig(BertConfig):
-    """BERT's configuration, and where its layers normalise."""
+    """BERT's configuration with the positions of layer normalisation."""
 
     model_type = GENA.model_type
 
@@ -37,12 +37,12 @@ class GenaConfig(BertConfig):
 
     @property
     def normalises_last(self) -> bool:
-        """Whether there is a normalisation after the last layer: unless said, where layers begin with one."""
+        """Whether there is a normalisation after the last layer; by default, if layers begin with one."""
         return self.pre_layer_norm if self.last_layer_norm is None else self.last_layer_norm
 
 
 class _Dense(nn.Module):
-    """A linear layer with dropout, by the name `dense` that its weights have."""
+    """A linear layer with dropout, whose weights are named `dense`."""
 
     def __init__(self, width: int, config: GenaConfig) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class _Mixer(nn.Module):
 
 
 class GenaLayer(GradientCheckpointingLayer):
-    """A layer that normalises first."""
+    """A layer with normalisation before attention and feed-forward."""
 
     def __init__(self, config: GenaConfig, index: int) -> None:
         super().__init__()
@@ -86,9 +86,9 @@ class GenaLayer(GradientCheckpointingLayer):
         x
             Input, shape (rows, tokens, hidden).
         attention_mask
-            Attention mask in the form that transformers' attention takes.
+            Attention mask in the form expected by transformers' attention.
         first_only
-            Whether it is computed at the first token alone; then that is the only token.
+            Whether to compute only the first token, which is then the only one returned.
         **others
             Further arguments, passed on to attention.
         """
@@ -102,7 +102,7 @@ class GenaLayer(GradientCheckpointingLayer):
 
 
 def _first_context(part: BertSelfAttention, x: Tensor, mask: Tensor | None) -> Tensor:
-    """Return what the first token gathers from all, (rows, 1, hidden)."""
+    """Return the attention output of the first token, (rows, 1, hidden)."""
     heads = (part.num_attention_heads, part.attention_head_size)
     context = F.scaled_dot_product_attention(
         part.query(x[:, :1]).unflatten(-1, heads).transpose(1, 2),
@@ -179,7 +179,7 @@ class GenaForMaskedLM(BertForMaskedLM):
     _keys_to_ignore_on_load_unexpected = _STORED_UNUSED
 
     def __init__(self, config: GenaConfig) -> None:
-        # Not the parent's own, which would make a BERT first.
+        # Skip the parent's constructor, which would create a BERT first.
         super(BertForMaskedLM, self).__init__(config)
         self.bert = GenaModel(config, add_pooling_layer=False)
         self.cls = BertOnlyMLMHead(config)
@@ -207,8 +207,8 @@ class GenaForSequenceClassification(BertForSequenceClassification):
         Parameters
         ----------
         *arguments, **named
-            As for a BERT; the last layer is computed at the first token alone, unless states or attention
-            of all tokens are asked for.
+            As for a BERT; the last layer is computed only at the first token, unless states or attention of
+            all tokens are requested.
         """
         all_tokens = named.get("output_attentions") or named.get("output_hidden_states")
         return super().forward(*arguments, **named, first_only=not all_tokens)

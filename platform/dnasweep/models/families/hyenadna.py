@@ -1,4 +1,4 @@
-"""HyenaDNA: long convolutions whose filters are computed from positions, causal, over single bases.
+"""HyenaDNA: causal long convolutions over single bases, with filters computed from positions.
 
 After Nguyen et al. (2023), "HyenaDNA", NeurIPS, and Poli et al. (2023), "Hyena Hierarchy", ICML. Convolutions
 are computed by Fourier transforms of twice the length, so memory grows with the length.
@@ -23,11 +23,11 @@ from dnasweep.models.families.real_tokens import last_real, real_tokens, run_rea
 from dnasweep.models.families.registry import HYENADNA
 
 _SHORT_PADDING = 2
-"""Tokens before a row and behind it that the short filter reads as zeros."""
+"""Number of zero tokens that the short filter reads before and after a row."""
 
 
 class HyenaDnaConfig(PreTrainedConfig):
-    """The authors' settings, by their names."""
+    """Configuration with the setting names of the authors."""
 
     model_type = HYENADNA.model_type
     attribute_map: ClassVar[dict[str, str]] = {
@@ -51,10 +51,10 @@ class HyenaDnaConfig(PreTrainedConfig):
     pad_token_id: int | None = 4
     initializer_range: float = 0.02
     tie_word_embeddings: bool = False
-    # The frequency of sines, unless it was trained and is stored with the weights.
+    # The frequency of the sines, unless it was trained and is stored with the weights.
     activation_freq: float | int = 10
     train_freq: bool = True
-    # Of training, or read by nothing.
+    # Used only in training, or unused.
     use_bias: bool = True
     embed_dropout: float = 0.1
     hyena_dropout: float = 0.0
@@ -62,7 +62,7 @@ class HyenaDnaConfig(PreTrainedConfig):
 
     @property
     def num_embeddings(self) -> int:
-        """Rows of the token embeddings: the vocabulary, filled up."""
+        """Number of token embeddings: the vocabulary with padding."""
         multiple = self.pad_vocab_size_multiple
         return -(-self.vocab_size // multiple) * multiple
 
@@ -73,7 +73,7 @@ class _Mixer(nn.Module):
         width = config.d_model * (config.hyena_order + 1)
         self.in_proj = nn.Linear(config.d_model, width)
         self.out_proj = nn.Linear(config.d_model, config.d_model)
-        # Whatever the order: of one of 3, the present token is the last that is read.
+        # The same for every order; with order 3, the current token is the last one read.
         self.short_filter = nn.Conv1d(
             width, width, config.short_filter_order, groups=width, padding=_SHORT_PADDING
         )
@@ -130,7 +130,7 @@ class _HyenaDna(PreTrainedModel):
     config: HyenaDnaConfig
     config_class = HyenaDnaConfig
     base_model_prefix = "hyena"
-    # The frequencies of later sines, which are those of the first.
+    # Frequencies of later sines, which are the same as those of the first.
     _keys_to_ignore_on_load_unexpected: ClassVar[list[str]] = [  # type: ignore[misc]
         r"implicit_filter\.([3-9]|\d\d+)\.freq$"
     ]
@@ -138,7 +138,7 @@ class _HyenaDna(PreTrainedModel):
 
 
 class HyenaDnaModel(_HyenaDna):
-    """The encoder. Padding is not read, wherever it stands."""
+    """The encoder. Padding is never read, wherever it is."""
 
     def __init__(self, config: HyenaDnaConfig) -> None:
         super().__init__(config)
@@ -166,7 +166,7 @@ class HyenaDnaModel(_HyenaDna):
         attention_mask
             1 at real tokens, (rows, tokens); None when nothing is padded.
         output_hidden_states
-            Whether the states after the embeddings and after each layer are returned too.
+            Whether the states after the embeddings and after each layer are also returned.
         **others
             Further arguments; refused if they would change the result.
         """
@@ -203,7 +203,7 @@ class HyenaDnaForCausalLM(_HyenaDna):
         self.post_init()
 
     def get_output_embeddings(self) -> nn.Module:
-        """Return what makes logits of hidden states, whose weights may be those of the embeddings."""
+        """Return the output layer, whose weights may be tied to the embeddings."""
         return self.lm_head
 
     def forward(
@@ -212,7 +212,7 @@ class HyenaDnaForCausalLM(_HyenaDna):
         attention_mask: Tensor | None = None,
         **others: Any,
     ) -> CausalLMOutput:
-        """Return the vocabulary logits of the token after each, (rows, tokens, embeddings), as `.logits`.
+        """Return the vocabulary logits of the next token, (rows, tokens, embeddings), as `.logits`.
 
         Parameters
         ----------
@@ -225,7 +225,7 @@ class HyenaDnaForCausalLM(_HyenaDna):
 
 
 class HyenaDnaForSequenceClassification(_HyenaDna):
-    """The classifier, which reads the last real token, [SEP]."""
+    """The classifier, which reads the last token that is not padding, [SEP]."""
 
     def __init__(self, config: HyenaDnaConfig) -> None:
         super().__init__(config)

@@ -1,6 +1,6 @@
-"""How many tokens a model reads at once, where nothing limits them."""
+"""Numbers of tokens that models without a length limit read at once."""
 
 UNBOUNDED = 1 << 30
-"""Tokens that a model can read which reads sequences of any length."""
+"""Token limit of a model that reads sequences of any length."""
 CHUNK = 64
-"""Tokens of a chunk of the recurrence of Mamba on an accelerator."""
+"""Tokens per chunk of Mamba's recurrence on an accelerator."""

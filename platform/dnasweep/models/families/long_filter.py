@@ -1,7 +1,7 @@
-"""The long filters of HyenaDNA: functions of the position, and convolution with them.
+"""The long filters of HyenaDNA, which are functions of the position, and convolution with them.
 
-A small network with sines computes a filter from features of each position, and it decays with the distance.
-Features, times and decays are stored with the weights and read from there.
+A small network with sine activations computes a filter from features of each position, and the filter decays
+with distance. Features, times and decays are stored with the weights and read from there.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 _SHIFT = 0.05
-"""What is added to the decay of a filter, so that it never vanishes."""
+"""Constant added to the decay of a filter, so that the filter never vanishes."""
 
 
 class _Sine(nn.Module):
@@ -52,8 +52,8 @@ class LongFilter(nn.Module):
     def __init__(self, config: Any) -> None:
         super().__init__()
         width = config.filter_order
-        # By the places of its parts. One vector of frequencies is for all sines of a layer, so it stands
-        # in the place of the first alone.
+        # Named by index. All sines of a layer share one vector of frequencies, which is stored only with
+        # the first one.
         parts: dict[str, nn.Module] = {"0": nn.Linear(config.emb_dim, width), "1": _Sine(config)}
         for i in range(config.num_inner_mlps):
             parts[str(2 * i + 2)] = nn.Linear(width, width)
@@ -66,7 +66,7 @@ class LongFilter(nn.Module):
 
     def forward(self, tokens: int) -> Tensor:
         """Return the filter for rows of `tokens` tokens, (hidden, tokens)."""
-        # The sines turn fast, so that half precision would give another filter.
+        # The sines oscillate fast, so half precision would give a different filter.
         with torch.autocast(self.bias.device.type, enabled=False):
             parts = self.implicit_filter
             h = parts["0"](self.pos_emb.z[:, :tokens])
@@ -77,7 +77,7 @@ class LongFilter(nn.Module):
 
 
 def long_convolution(x: Tensor, kernel: Tensor) -> Tensor:
-    """Return the causal convolution of rows with a filter as long as they are, in fp32.
+    """Return the causal convolution of rows with a filter of the same length, in fp32.
 
     On a CPU it is computed in fp64, since rounding adds up over long rows.
 

@@ -20,7 +20,7 @@ class RootMeanSquareNorm(nn.Module):
     width
         Number of channels.
     eps
-        Added to the mean square.
+        Constant added to the mean square.
     """
 
     def __init__(self, width: int, eps: float) -> None:
@@ -29,18 +29,18 @@ class RootMeanSquareNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the normalised states, shaped as `x`."""
+        """Return the normalised states, with the shape of `x`."""
         scale = torch.rsqrt(x.float().square().mean(-1, keepdim=True) + self.eps)
         return (x.float() * scale).to(x.dtype) * self.weight
 
 
 def normalisation(config: Any) -> nn.Module:
-    """Return the normalisation of a Caduceus: by the root mean square, or by mean and variance.
+    """Return the normalisation of a Caduceus: RMSNorm, or LayerNorm.
 
     Parameters
     ----------
     config
-        Its settings, `d_model`, `norm_epsilon` and `rms_norm`.
+        Settings of a Caduceus, with `d_model`, `norm_epsilon` and `rms_norm`.
     """
     kind = RootMeanSquareNorm if config.rms_norm else nn.LayerNorm
     return kind(config.d_model, eps=config.norm_epsilon)
@@ -52,9 +52,9 @@ class Mamba(nn.Module):
     Parameters
     ----------
     config
-        Its settings, `d_model` and `ssm_cfg`.
+        Settings of a Caduceus, with `d_model` and `ssm_cfg`.
     projected
-        Whether it has projections of its own into and out of its channels.
+        Whether it has its own input and output projections.
     """
 
     def __init__(self, config: Any, *, projected: bool) -> None:
@@ -83,7 +83,7 @@ class Mamba(nn.Module):
         self.D = nn.Parameter(torch.ones(channels))
 
     def forward(self, projected: Tensor) -> Tensor:
-        """Return what the recurrence gives, (rows, tokens, channels).
+        """Return the output of the recurrence, (rows, tokens, channels).
 
         Parameters
         ----------
@@ -104,8 +104,8 @@ class BidirectionalMamba(nn.Module):
     Parameters
     ----------
     config
-        Its settings. With `bidirectional_weight_tie` both directions share their projections; without
-        `bidirectional` there is the first alone.
+        Settings of a Caduceus. With `bidirectional_weight_tie` both directions share their projections;
+        without `bidirectional` there is only the first direction.
     """
 
     def __init__(self, config: Any) -> None:
@@ -116,7 +116,7 @@ class BidirectionalMamba(nn.Module):
         self.mamba_rev = Mamba(config, projected=not self.tied) if config.bidirectional else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the mixed states, shaped as `x`, (rows, tokens, hidden)."""
+        """Return the mixed states, with the shape of `x`, (rows, tokens, hidden)."""
         ahead = self.mamba_fwd
         y = ahead.out_proj(ahead(ahead.in_proj(x)))
         if self.mamba_rev is None:

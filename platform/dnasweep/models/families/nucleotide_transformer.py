@@ -1,6 +1,6 @@
-"""The Nucleotide Transformer v2: transformers' ESM with rotary positions, its feed-forward layer gated.
+"""The Nucleotide Transformer v2: transformers' ESM with rotary positions and a gated feed-forward layer.
 
-The feed-forward layer computes twice its width, and the first half, through SiLU, gates the second.
+The feed-forward layer computes twice its width; the first half passes through SiLU and gates the second.
 After Dalla-Torre et al. (2025), "Nucleotide Transformer", Nature Methods 22.
 """
 
@@ -20,12 +20,12 @@ _STORED_UNUSED = [
     r"rotary_embeddings\.inv_freq$",
     r"contact_head\.",
 ]
-"""Stored by the authors' code, and read by nothing that this platform asks for."""
+"""Patterns of weights stored by the authors' code that this platform does not use."""
 _MADE_UNUSED = [r"contact_head\.", r"rotary_embeddings\.inv_freq$"]
 
 
 class NucleotideTransformerConfig(EsmConfig):
-    """ESM's configuration, and whether the feed-forward layer has biases."""
+    """ESM's configuration, with a setting for biases of the feed-forward layer."""
 
     model_type = NUCLEOTIDE_TRANSFORMER.model_type
 
@@ -83,7 +83,7 @@ class NucleotideTransformerForMaskedLM(EsmForMaskedLM):
     _keys_to_ignore_on_load_missing = _MADE_UNUSED
 
     def __init__(self, config: NucleotideTransformerConfig) -> None:
-        # Not the parent's own, which would make an ESM first.
+        # Skip the parent's constructor, which would create an ESM first.
         super(EsmForMaskedLM, self).__init__(config)
         self.esm = NucleotideTransformerModel(config)
         self.lm_head = EsmLMHead(config)
@@ -107,10 +107,10 @@ class NucleotideTransformerForSequenceClassification(EsmForSequenceClassificatio
 
 
 def ignore_padding_tokens(model: Any) -> None:
-    """Have an ESM never read a padding token, whether or not the caller says where padding is.
+    """Prevent an ESM from reading padding tokens, whether or not the caller passes an attention mask.
 
-    The rows of the Nucleotide Transformers have no token at their end, where this platform keeps a place
-    for one: the padding token.
+    Rows of the Nucleotide Transformers have no last special token; this platform puts a padding token in its
+    position.
 
     Parameters
     ----------

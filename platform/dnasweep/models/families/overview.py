@@ -1,4 +1,4 @@
-"""What works for which family, as the table of the documents; it is written from the registry."""
+"""Table of the features of each family for the documentation, generated from the registry."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _BY_TRANSFORMERS = (
 
 
 def overview() -> str:
-    """Return a Markdown table with a row for each family, and one for what transformers runs itself."""
+    """Return a Markdown table with a row for each family, and one for models that transformers supports."""
     rows = [HEADS, ("---",) * len(HEADS), *map(_row, FAMILIES), _BY_TRANSFORMERS]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 

@@ -1,7 +1,7 @@
-"""Models that take no attention mask: padding is left out before it could be read.
+"""Support for models without an attention mask: padding is removed before it can be read.
 
-Rows with one number of real tokens are computed together, so that a row has the same values alone and in a
-batch, wherever its padding stands.
+Rows with the same number of real tokens are computed together, so a row has the same values alone and in a
+batch, wherever its padding is. Real tokens are those that are not padding.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from torch import Tensor
 
 
 def real_tokens(ids: Tensor, attention: Tensor | None, pad_id: int | None) -> Tensor:
-    """Return which tokens are read, (rows, tokens): those that are no padding.
+    """Return which tokens are read, that is, are not padding, (rows, tokens).
 
     Parameters
     ----------
     ids
         Token ids, shape (rows, tokens).
     attention
-        1 at real tokens, (rows, tokens); None where the ids alone say it.
+        1 at real tokens, (rows, tokens); None if the ids alone show padding.
     pad_id
         Id of the padding token, which is never read.
     """
@@ -29,16 +29,16 @@ def real_tokens(ids: Tensor, attention: Tensor | None, pad_id: int | None) -> Te
 
 
 def run_real_tokens(run: Callable[[Tensor], Tensor], x: Tensor, real: Tensor) -> Tensor:
-    """Return what `run` gives for the real tokens of each row, (rows, tokens, width); 0 elsewhere.
+    """Return the output of `run` for the real tokens of each row, (rows, tokens, width); 0 elsewhere.
 
     Parameters
     ----------
     run
-        Computes rows of one length, (rows, tokens, hidden).
+        Function that computes rows of equal length, (rows, tokens, hidden).
     x
         Input of the layer for all tokens, shape (rows, tokens, hidden).
     real
-        True at tokens that are read, shape (rows, tokens).
+        True at real tokens, shape (rows, tokens).
     """
     if bool(real.all()):
         return run(x)

@@ -1,4 +1,4 @@
-"""Which families there are, and to which of them a checkpoint belongs, by its settings and its weights."""
+"""The model families, and recognition of the family of a checkpoint from its settings and weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dnasweep.models.families.lengths import CHUNK
 
 
 def _is(config: Mapping[str, Any], model_type: str) -> bool:
-    """Return whether a config.json says one kind of model, or does not say any."""
+    """Return whether a config.json names this model type, or none."""
     return config.get("model_type") in (None, model_type)
 
 
@@ -57,7 +57,7 @@ GENA = Family(
     read_settings=frozenset({"pre_layer_norm", "last_layer_norm"}),
     only=(("position_embedding_type", ("absolute",)), *_NO_DECODER),
 )
-"""GENA-LM (Fishman et al. 2025): BERT that normalises before attention and feed-forward."""
+"""GENA-LM (Fishman et al. 2025): BERT with normalisation before attention and feed-forward layers."""
 
 NUCLEOTIDE_TRANSFORMER = Family(
     name="Nucleotide Transformer v2",
@@ -73,7 +73,7 @@ NUCLEOTIDE_TRANSFORMER = Family(
     foreign="N, after which k-mers begin anew",
     reads="first token",
     one_length=False,
-    # Positions are rotary: this is the length it was trained on, and two more are never used.
+    # Positions are rotary; this is the length used in training, which includes two unused positions.
     longest="`max_position_embeddings` less 2",
     tokens=lambda config: int(config.get("max_position_embeddings") or 2050) - 2,
     read_settings=frozenset({"add_bias_fnn"}),
@@ -138,11 +138,11 @@ CADUCEUS = Family(
 PlantCaduceus have no token at either end."""
 
 FAMILIES: tuple[Family, ...] = (DNABERT2, GENA, NUCLEOTIDE_TRANSFORMER, HYENADNA, CADUCEUS)
-"""Every family, the order of no importance."""
+"""All families; the order does not matter."""
 
 
 def family_of(config: Mapping[str, Any]) -> Family | None:
-    """Return the family that a `config.json` says, of the hub or saved here; None: none of these.
+    """Return the family of a `config.json`, from the hub or saved by this platform; None if there is none.
 
     Parameters
     ----------
@@ -156,21 +156,21 @@ def family_of(config: Mapping[str, Any]) -> Family | None:
 
 
 def recognise(config: Mapping[str, Any], weights: Iterable[str], directory: Path) -> Family | None:
-    """Return the family of a checkpoint, by its settings and its weights; None: none of these.
+    """Return the family of a checkpoint, from its settings and weights; None if there is none.
 
     Parameters
     ----------
     config
         Contents of `config.json`.
     weights
-        Names of the weights there are.
+        Names of the weights of the checkpoint.
     directory
         Directory of the model, for error messages.
 
     Raises
     ------
     InputError
-        When settings and weights are not of one family.
+        If settings and weights do not belong to the same family.
     """
     names = list(weights)
     said = family_of(config)
@@ -186,7 +186,7 @@ def recognise(config: Mapping[str, Any], weights: Iterable[str], directory: Path
             file=directory,
             remedy="Give the model with the config.json it was saved with.",
         )
-    # A GENA-LM may say that it normalises behind, as BERT does.
+    # A GENA-LM may be configured with normalisation after each layer, like BERT.
     plain = said is GENA and config.get("pre_layer_norm") is False
     if not plain and not said.has_weights(names):
         _refuse(said, names, directory)

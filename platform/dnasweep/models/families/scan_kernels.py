@@ -1,8 +1,8 @@
-"""The loops of Mamba's recurrence over some channels of one row, compiled by numba for the processor at hand.
+"""The loops of Mamba's recurrence over some channels of one row, compiled by numba for the local processor.
 
-h_t = exp(dt_t A) h_(t-1) + dt_t B_t x_t, and y_t = C_t . h_t. Everything about a token stays in registers and in
-the nearest cache; written with tensors, decays and states go through memory several times.
-The loops release the interpreter's lock, so that threads compute different channels.
+h_t = exp(dt_t A) h_(t-1) + dt_t B_t x_t, and y_t = C_t . h_t. All data of a token stay in registers and in
+the nearest cache; with tensor operations, decays and states would pass through memory several times.
+The loops release the interpreter lock, so threads can compute different channels in parallel.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 MATH = {"contract", "reassoc", "nsz"}
-"""Sums may be taken in another order; what is not a number stays so."""
+"""Fast-math flags: sums may be reordered, but nan and infinity keep their meaning."""
 
 _LOG2_E, _HALF, _LOWEST, _HIGHEST = map(np.float32, (1.4426950408889634, 0.5, -126.0, 128.0))
 _MANTISSA_BITS, _EXPONENT_BIAS = np.int32(23), np.int32(127)
@@ -27,7 +27,7 @@ _T0, _T1, _T2, _T3, _T4, _T5, _T6, _T7 = (
 
 @intrinsic
 def _as_float(context: Any, bits: Any) -> Any:
-    """Read the bits of an integer as a number in fp32."""
+    """Reinterpret the bits of an integer as an fp32 number."""
     from llvmlite import ir
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -37,9 +37,9 @@ def _as_float(context: Any, bits: Any) -> Any:
 
 
 def compiled(function: Callable[..., None]) -> Callable[..., None]:
-    """Compile a loop when it is first called, or take what an earlier process left beside this file.
+    """Compile a loop when it is first called, or load the code cached by an earlier process.
 
-    Where neither that folder nor the user's cache can be written, each process compiles for itself.
+    If neither the folder of this file nor the user's cache is writable, each process compiles anew.
     """
     options: dict[str, Any] = {"nogil": True, "fastmath": MATH, "error_model": "numpy"}
     try:
@@ -52,7 +52,7 @@ def compiled(function: Callable[..., None]) -> Callable[..., None]:
 def exp(x: float) -> float:
     """Return e^x in fp32, to a relative error of 2e-7 around 0.
 
-    The C library's takes one number at a time, this one as many as a register holds.
+    The function of the C library handles one number at a time; this one is vectorised.
     """
     power = x * _LOG2_E
     power = _LOWEST if power < _LOWEST else power
@@ -77,12 +77,12 @@ def forward(
     first: int,
     end: int,
 ) -> None:
-    """Write what is read of the states of some channels of a row.
+    """Write the output of the recurrence for a range of channels of a row.
 
     Parameters
     ----------
     x, dt
-        Inputs and step sizes, (tokens, channels), in fp32 as all others.
+        Inputs and step sizes, (tokens, channels); all arrays are in fp32.
     a
         Decay rates, shape (channels, states).
     b, c
@@ -90,11 +90,11 @@ def forward(
     output
         Output to write, shape (tokens, channels).
     before
-        Written, the states before each segment, (segments, channels, states); may have no segment.
+        States before each segment, to write, (segments, channels, states); may have no segments.
     segment
         Number of tokens in a segment.
     first, end
-        The channels from `first` up to `end`.
+        Range of channels: `first` (inclusive) to `end` (exclusive).
     """
     state = np.zeros((end - first, a.shape[1]), np.float32)
     for t in range(x.shape[0]):
@@ -129,16 +129,16 @@ def backward(
     db: np.ndarray,
     dc: np.ndarray,
 ) -> None:
-    """Write the gradients that some channels of a row give.
+    """Write the gradients for a range of channels of a row.
 
-    The gradient of the states is the same recurrence backwards: g_t = dy_t C_t + exp(dt_(t+1) A) g_(t+1).
+    The gradient of the states follows the same recurrence backwards: g_t = dy_t C_t + exp(dt_(t+1) A) g_(t+1).
 
     Parameters
     ----------
     x, dt, a, b, c, before, segment, first, end
         The arguments of :func:`forward`.
     dy
-        The gradient of its output, (tokens, channels).
+        Gradient of the output of :func:`forward`, (tokens, channels).
     dx, ddt
         Outputs to write, shape (tokens, channels).
     da
@@ -148,7 +148,7 @@ def backward(
     """
     channels, num_states = end - first, a.shape[1]
     decays = np.empty((segment, channels, num_states), np.float32)
-    # The states from before the first token to after the last.
+    # The states from before the first token until after the last one.
     states = np.empty((segment + 1, channels, num_states), np.float32)
     carried = np.zeros((channels, num_states), np.float32)
     for number in range(before.shape[0] - 1, -1, -1):

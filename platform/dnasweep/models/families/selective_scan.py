@@ -1,10 +1,10 @@
-"""The recurrence of Mamba (Gu and Dao 2023), exact, in plain torch, in the way that suits the device.
+"""The exact recurrence of Mamba (Gu and Dao 2023), computed in the way that suits the device.
 
-h_t = exp(dt_t A) h_(t-1) + dt_t B_t x_t, and y_t = C_t . h_t + D x_t, for every channel apart. A CPU goes from
-token to token (:mod:`~dnasweep.models.families.sequential_scan`). Other devices would wait for each token, so
-there the row is cut into chunks; within one, the recurrence is an associative scan of log2(chunk) steps, and one
-state goes from a chunk to the next. Either way memory grows with the length, and in training only the states
-between pieces are kept: what is inside is computed again for the gradient.
+h_t = exp(dt_t A) h_(t-1) + dt_t B_t x_t, and y_t = C_t . h_t + D x_t, for each channel separately. A CPU proceeds token by
+token (:mod:`~dnasweep.models.families.sequential_scan`). Other devices would wait for each token, so the row is
+divided into chunks; within a chunk, the recurrence is an associative scan in log2(chunk) steps, and the state is
+passed from each chunk to the next. In both cases memory is linear in the length, and in training only the states
+between chunks or segments are kept; states within them are recomputed for the gradient.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ def selective_scan(x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, d: Te
 def associative_scan(
     x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, *, chunk: int = CHUNK
 ) -> Tensor:
-    """Return what is read of the states, (rows, tokens, channels).
+    """Return the outputs without the skip connection, (rows, tokens, channels).
 
     Parameters
     ----------
     x, dt, a, b, c
         As for :func:`selective_scan`, in fp32.
     chunk
-        Tokens of a chunk; changes values by rounding alone.
+        Tokens per chunk; changes values only by rounding.
     """
     state = x.new_zeros(x.shape[0], *a.shape)
     outputs = []
@@ -66,10 +66,10 @@ def associative_scan(
 def _chunk(
     x: Tensor, dt: Tensor, b: Tensor, c: Tensor, a: Tensor, state: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Return the outputs of a chunk and the state after it."""
+    """Return the outputs of a chunk, and the state after it."""
     decay = torch.exp(dt[..., None] * a)
     value = (dt * x)[..., None] * b[:, :, None, :]
-    # The state before the chunk is one more input of its first token.
+    # The state before the chunk is treated as an additional input of its first token.
     value = torch.cat([value[:, :1] + decay[:, :1] * state[:, None], value[:, 1:]], dim=1)
     tokens, step = x.shape[1], 1
     while step < tokens:

@@ -1,8 +1,8 @@
-"""The recurrence of Mamba, token after token: the fewest operations, and the fastest way on a CPU.
+"""The recurrence of Mamba token by token, which needs the fewest operations and is fastest on a CPU.
 
-The loops are compiled (:mod:`~dnasweep.models.families.scan_kernels`). Threads share rows and, where there are
-fewer rows than threads, the channels of a row. For the gradient the states are kept once in a segment of
-tokens; those inside are computed again.
+The loops are compiled (:mod:`~dnasweep.models.families.scan_kernels`). Threads share the rows or, with fewer rows
+than threads, the channels of a row. For the gradient, one state is kept per segment of tokens; the states within
+segments are recomputed.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 NUMBERS = 1 << 15
-"""Of the states of a segment: 128 KiB in fp32, and as much again for the decays."""
+"""Floats for the states of a segment: 128 KiB in fp32, and the same amount for the decays."""
 
 
 def sequential_scan(x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
-    """Return what is read of the states, (rows, tokens, channels), in fp32.
+    """Return the outputs without the skip connection, (rows, tokens, channels), in fp32.
 
     Parameters
     ----------
     x
-        Inputs, (rows, tokens, channels), in fp32 as all others.
+        Inputs, (rows, tokens, channels); all tensors are in fp32.
     dt
         Step sizes, positive, shape (rows, tokens, channels).
     a
@@ -70,7 +70,7 @@ class _SequentialScan(torch.autograd.Function):
         x, dt, a, b, c, before = ctx.saved_tensors
         pieces = ctx.pieces
         dx, ddt = torch.empty_like(x), torch.empty_like(dt)
-        # Of each thread its own, since all channels add to them.
+        # One copy per thread, since all channels add to them.
         da = a.new_zeros(len(x), *a.shape)
         db, dc = (x.new_zeros(len(x), len(pieces), *b.shape[1:]) for _ in range(2))
         xs, dts, rates, bs, cs, dys, befores, dxs, ddts, das, dbs, dcs = _arrays(
@@ -95,7 +95,7 @@ def _pieces(rows: int, channels: int) -> list[tuple[int, int]]:
 
 
 def _segment(tokens: int, num_pieces: int, a: Tensor) -> int:
-    """Return the tokens of a segment, whose states stay in a processor's cache."""
+    """Return the number of tokens per segment, chosen so that their states fit into the cache."""
     each = max(a.numel() // num_pieces, 1)
     return min(max(NUMBERS // each, 1), max(tokens, 1))
 

@@ -1,7 +1,7 @@
-"""Hidden states of both strands, of a Caduceus with the reverse complement built in.
+"""Hidden states of both strands in a Caduceus with the reverse complement built in.
 
-The first half of the channels is that of the strand given; the second that of the other strand, both its
-tokens and its channels reversed. One set of weights computes both.
+The first half of the channels belongs to the given strand, the second to the other strand, with tokens and
+channels reversed. Both halves are computed with the same weights.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from dnasweep.models.families.mamba import BidirectionalMamba, normalisation
 
 
 def other_half(x: Tensor) -> Tensor:
-    """Return the tokens and the channels of states in reverse, (rows, tokens, channels)."""
+    """Return states with tokens and channels reversed, (rows, tokens, channels)."""
     return x.flip(1, 2)
 
 
 class _Mixer(nn.Module):
-    """The mixer of both halves, by the name that its weights have."""
+    """The mixer of both halves, under the name used for its weights."""
 
     def __init__(self, config: Any) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class _Mixer(nn.Module):
 
 
 class _NamedNorm(nn.Module):
-    """A normalisation, by the name that its weights have without `fused_add_norm`."""
+    """A normalisation, under the name used for its weights without `fused_add_norm`."""
 
     def __init__(self, config: Any) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class _NamedNorm(nn.Module):
 
 
 def strand_norm(config: Any) -> nn.Module:
-    """Return the normalisation of one half, by the names that its weights have.
+    """Return the normalisation of one half, under the names used for its weights.
 
     Parameters
     ----------
@@ -56,12 +56,12 @@ def strand_norm(config: Any) -> nn.Module:
 
 
 class TwoStrandBlock(nn.Module):
-    """A block over both halves, which change places in the normalisation that the models were trained with.
+    """A block over both halves, which are swapped in the normalisation used in training.
 
     Parameters
     ----------
     config
-        Settings of a Caduceus. Without `fused_add_norm` the halves keep their places.
+        Settings of a Caduceus. Without `fused_add_norm` the halves are not swapped.
     """
 
     def __init__(self, config: Any) -> None:
@@ -71,7 +71,7 @@ class TwoStrandBlock(nn.Module):
         self.exchanges = config.fused_add_norm
 
     def forward(self, x: Tensor, residual: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return what the block adds, and the residual that goes beside it, (rows, tokens, channels).
+        """Return the output of the block and the residual, each (rows, tokens, channels).
 
         Parameters
         ----------
@@ -102,13 +102,13 @@ class TwoStrandEmbeddings(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """Return the embeddings of token ids, (rows, tokens, channels of both halves)."""
-        # The other strand, reversed twice: each token's complement where the token is.
+        # The other strand, reversed twice, has the complement of each token at the position of the token.
         there = to_device(torch.tensor(self.complements), ids.device)[ids]
         return torch.cat([self.embedding(ids), self.embedding(there).flip(-1)], dim=-1)
 
 
 class TwoStrandHead(nn.Module):
-    """The language model's head, which reads both halves with the same weights.
+    """The language model head, which reads both halves with the same weights.
 
     Parameters
     ----------
@@ -131,6 +131,6 @@ class TwoStrandHead(nn.Module):
         """
         first, second = states.chunk(2, dim=-1)
         complements = to_device(torch.tensor(self.complements), states.device)
-        # The other strand's logit of a base is that of its complement here.
+        # The logit of a base on the other strand belongs to its complement on the given strand.
         there = self.lm_head(second.flip(-1))[..., complements]
         return self.lm_head(first) + there

@@ -1,4 +1,4 @@
-"""The model of a directory with whatever head it has: what embeddings are made with."""
+"""Load the model of a directory with any head, for computing embeddings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from dnasweep.models.pretrained.weight_files import read_headers
 
 
 def load_any(directory: str | Path) -> PreTrainedModel:
-    """Return the model of a directory with the head it has, or its encoder alone, in fp32 on the CPU.
+    """Return the model of a directory with its head, or only its encoder, in fp32 on the CPU.
 
     Parameters
     ----------
@@ -54,9 +54,9 @@ def _bare_encoder(directory: Path) -> PreTrainedModel:
     family = classes_by_type(settings.model_type)
     if family is None and type(settings) not in MODEL_MAPPING:
         raise InputError(
-            f"transformers has no encoder of the kind {settings.model_type!r} alone",
+            f"transformers has no separate encoder of the kind {settings.model_type!r}",
             file=directory,
-            remedy="Give the model with its head, as save_pretrained writes it.",
+            remedy="Give the model with its head, as written by save_pretrained.",
         )
     kind: Any = MODEL_MAPPING[type(settings)] if family is None else family.encoder
     found = load_model(kind, directory, settings)

@@ -1,8 +1,9 @@
 """Classifiers of bases: any encoder with a linear layer on the last hidden state of each token.
 
-A token covers several bases, so the layer has logits for each place in a token: a base takes those of its
-place in the tokens that cover it (:mod:`dnasweep.models.encoder.bases`). transformers has no such model. Its
-`ForTokenClassification` says one thing of a whole token, which cannot tell a splice site from its neighbours.
+A token covers several bases, so the layer has logits for each position in a token; a base uses the logits of
+its position in the tokens that cover it (:mod:`dnasweep.models.encoder.bases`). transformers has no such model: its
+`ForTokenClassification` gives one prediction per token, which cannot distinguish a splice site from its
+neighbours.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from dnasweep.tasks.registry import BASES_PER_TOKEN, BINS_PER_ROW
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
 MOST_PLACES = 16
-"""Places of a longer token share the logits of the last one."""
+"""Maximum number of positions per token; later positions share the logits of the last one."""
 _RELOAD = (
     "Classes of bases: the encoder of this model with a linear layer for each place in a token, which "
     "transformers does not have. Load it with dnasweep.load_model, or "
@@ -34,7 +35,7 @@ _RELOAD = (
 
 
 class _BaseClassifier(PreTrainedModel):
-    """An encoder and the layer, beside a class of transformers that knows how the encoder is initialised."""
+    """An encoder with the layer; a class of transformers is mixed in for the initialisation of the encoder."""
 
     make_encoder: Any
 
@@ -71,17 +72,17 @@ def base_classifier(settings: Any) -> type[PreTrainedModel]:
 
 
 def set_base_head(settings: Any, tokenizer: DnaTokenizer | None, places: int = 1) -> None:
-    """Have a configuration describe a model of bases or bins, or of rows.
+    """Set a configuration to describe a model of bases, of bins or of rows.
 
     Parameters
     ----------
     settings
         Configuration of a model, changed in place.
     tokenizer
-        The model's, whose longest token says how many places in a token there are; None: it is a
-        model of rows.
+        Tokenizer of the model, whose longest token determines the number of positions per token; None
+        for a model of rows.
     places
-        Bins of a row; 1: it is a model of bases.
+        Bins of a row; 1 for a model of bases.
     """
     if tokenizer is None:
         for name in (BASES_PER_TOKEN, BINS_PER_ROW):
@@ -99,7 +100,7 @@ def set_base_head(settings: Any, tokenizer: DnaTokenizer | None, places: int = 1
 @functools.cache
 def _class_of(kind: type[Any]) -> type[PreTrainedModel]:
     encoder = _encoder_of(kind)
-    # An encoder may be made from another one, whose layers a head is not to have beside its own.
+    # An encoder class may derive from another one, whose layers the head must not add to its own.
     parent = next(one for one in encoder.__mro__ if PreTrainedModel in one.__bases__)
     name = encoder.__name__.removesuffix("Model") + OF_BASES
     body = {
@@ -123,7 +124,7 @@ def _encoder_of(kind: type[Any]) -> Any:
 
 
 def _made(encoder: Any, config: Any, *, alibi: bool) -> Any:
-    """Return an encoder without a pooler, which nothing would read."""
+    """Return an encoder without a pooler, which would not be used."""
     pooled = "add_pooling_layer" in inspect.signature(encoder.__init__).parameters
     made = encoder(config, add_pooling_layer=False) if pooled else encoder(config)
     if alibi:

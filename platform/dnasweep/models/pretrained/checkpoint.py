@@ -1,8 +1,8 @@
 """Models on disk: plain HuggingFace directories, safetensors only.
 
-What :func:`export` writes opens with `AutoModelForMaskedLM` or `AutoModelForSequenceClassification` and
-`AutoTokenizer`, with transformers alone. Nothing is ever unpickled from a path that a user gives. The
-state of a training in progress is in :mod:`dnasweep.models.training.train_state`.
+Directories written by :func:`export` open with `AutoModelForMaskedLM` or `AutoModelForSequenceClassification`
+and `AutoTokenizer`, using transformers alone. Nothing is ever unpickled from a path given by a user. The
+state of a training run in progress is handled in :mod:`dnasweep.models.training.train_state`.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ def export(model: PreTrainedModel, tokenizer: DnaTokenizer | None, directory: st
     Parameters
     ----------
     model
-        A masked language model or a classifier; weights are written in the precision they have.
+        A masked language model or a classifier; weights keep their precision.
     tokenizer
-        Its tokenizer; None writes the model alone.
+        Tokenizer of the model; None writes only the model.
     directory
-        Created where it is missing; files of the same names are replaced.
+        Directory to write; created if missing, and existing files of the same names are replaced.
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    # One file, written in a moment.
+    # Writing a single file is fast.
     logging.disable_progress_bar()
     model.save_pretrained(directory, max_shard_size="50GB")
     if tokenizer is not None:
@@ -62,7 +62,7 @@ def read_weights(directory: str | Path) -> dict[str, Tensor]:
     Raises
     ------
     InputError
-        As :func:`read_config`, when a file is damaged, and for values that are not finite.
+        As :func:`read_config`, and for damaged files and values that are not finite.
     """
     directory = Path(directory)
     read_config(directory)
@@ -75,8 +75,8 @@ def load_classifier(directory: str | Path) -> PreTrainedModel:
     Raises
     ------
     InputError
-        When the directory is no checkpoint of a classifier that transformers itself can run, its
-        weights are not those of its class, or it does not run.
+        If the directory is not a checkpoint of a classifier that transformers itself can run, if its
+        weights do not match its class, or if it does not run.
     """
     return _load(Path(directory), "classifier")
 
@@ -84,12 +84,12 @@ def load_classifier(directory: str | Path) -> PreTrainedModel:
 def open_classifier(
     model: PreTrainedModel | str | Path, tokenizer: DnaTokenizer | None = None
 ) -> tuple[PreTrainedModel, DnaTokenizer]:
-    """Return a classifier and its tokenizer; what is not given is loaded from the directory `model`."""
+    """Return a classifier and its tokenizer; either is loaded from the directory `model` if not given."""
     if not isinstance(model, PreTrainedModel):
         tokenizer = load_tokenizer(Path(model)) if tokenizer is None else tokenizer
         model = load_classifier(model)
     if tokenizer is None:
-        raise ValueError("a model without its directory needs its tokenizer")
+        raise ValueError("a model that is not given as a directory needs its tokenizer")
     return model, tokenizer
 
 
@@ -101,7 +101,7 @@ def load_masked_lm(directory: str | Path, *, dropout: float | None = None) -> Pr
     directory
         A model directory.
     dropout
-        Dropout probability of training; None: what the directory says.
+        Dropout probability for training; None uses that of the directory.
     """
     return _load(Path(directory), "masked", dropout)
 
@@ -144,20 +144,20 @@ def _load(directory: Path, wanted: Head, dropout: float | None = None) -> PreTra
 
 
 def load_encoder(model: PreTrainedModel, directory: Path) -> None:
-    """Copy the encoder's weights from a model directory of our own into a classifier.
+    """Copy the encoder weights from a model directory written by this platform into a classifier.
 
     Parameters
     ----------
     model
         A classifier of the same family and size, changed in place. A pooler that the directory
-        lacks stays as it is.
+        lacks stays unchanged.
     directory
         Directory written by :func:`export`.
 
     Raises
     ------
     InputError
-        When the weights are not those of the classifier's encoder.
+        If the weights do not match the classifier's encoder.
     """
     prefix = f"{model.base_model_prefix}."
     weights: dict[str, Tensor] = {

@@ -1,4 +1,4 @@
-"""The classes of a classifier as its configuration names them."""
+"""Class names in the configuration of a classifier."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from dnasweep.tokens.model_files import reading
 
 
 def check_classes(settings: Any, directory: Path) -> None:
-    """Refuse class names unless each class has one of its own and they are numbered from 0.
+    """Refuse class names unless they are unique and numbered from 0.
 
     Parameters
     ----------
     settings
-        Configuration of a classifier. Numbers that `label2id` has as text, as some trainers write them,
-        become numbers.
+        Configuration of a classifier. Numbers that some trainers write into `label2id` as text are
+        converted to numbers.
     directory
-        Named in errors.
+        Directory of the model, for error messages.
 
     Raises
     ------
     InputError
-        With the names.
+        For invalid names, which the message contains.
     """
     with reading(directory / CONFIG_FILE):
         names = settings.id2label
@@ -45,9 +45,9 @@ def check_classes(settings: Any, directory: Path) -> None:
 
 
 def check_single_output(settings: Any, directory: Path) -> None:
-    """Refuse a classifier with one output unless it is said to be a number or a label, or is of bases or bins.
+    """Refuse a classifier with one output unless it is declared as a number or a label, or is of bases or bins.
 
-    As the only class of a row, its probability would be 1 whatever the row.
+    If the output were the only class, its probability would be 1 for every row.
     """
     single = settings.problem_type in (None, "single_label_classification")
     places = any(getattr(settings, name, None) for name in (BASES_PER_TOKEN, BINS_PER_ROW))
@@ -55,7 +55,7 @@ def check_single_output(settings: Any, directory: Path) -> None:
         raise InputError(
             f"the model has one output, and {CONFIG_FILE} does not say what it is",
             file=directory,
-            remedy='Where it predicts a number, write "problem_type": "regression" there; where it is the '
+            remedy='If it predicts a number, write "problem_type": "regression" there; if it is the '
             'log odds of a class, "multi_label_classification".',
         )
 
@@ -70,7 +70,7 @@ def name_classes(settings: Any, num_labels: int, label_names: Sequence[str] | No
     num_labels
         Number of classes.
     label_names
-        Their names, in order; None: `LABEL_0`, `LABEL_1`...
+        Class names in order; None for `LABEL_0`, `LABEL_1`...
     """
     names = [f"LABEL_{i}" for i in range(num_labels)] if label_names is None else label_names
     if len(names) != num_labels:

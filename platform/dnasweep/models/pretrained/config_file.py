@@ -1,4 +1,4 @@
-"""`config.json` as it is, and the settings in it that this platform has written; without torch."""
+"""Read `config.json` without torch, and check the settings in it that this platform writes."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from dnasweep.tokens.model_files import AGAIN, INDEX_FILE, WEIGHTS_FILE, read_js
 
 CONFIG_FILE = "config.json"
 USE_KNOWN_KIND = "Use a model of a kind that transformers has, such as BERT, RoBERTa or ESM."
-"""Remedy where transformers has no such model."""
+"""Remedy if transformers has no such model."""
 KNOWN = (
     "Models of transformers' own kinds are read, and "
     + ", ".join(family.name for family in FAMILIES)
     + "; others that need code of their own are not."
 )
-"""Remedy where a model needs code that is not there."""
+"""Remedy if a model requires its own code."""
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 CONVERT = (
     "Where you trust it, write its weights as safetensors beside it, everything else as it is: "
@@ -32,8 +32,8 @@ CONVERT = (
     "save_file({{k: v.contiguous().clone() for k, v in w.items()}}, "
     "d + '/model.safetensors', {{'format': 'pt'}})\" {}"
 )
-"""How a user who trusts pickled weights makes safetensors of them, tensor by tensor. A class of
-transformers that loads and saves them would leave out the weights that it does not know."""
+"""Instructions for converting trusted pickled weights to safetensors, tensor by tensor. Loading and saving
+them with a class of transformers would drop weights that the class does not have."""
 
 
 def read_settings(directory: Path) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def read_settings(directory: Path) -> dict[str, Any]:
     Raises
     ------
     InputError
-        When the directory is missing or has no `config.json`, or that file is damaged.
+        If the directory is missing, or `config.json` is missing or damaged.
     """
     if not directory.is_dir():
         raise InputError("there is no such model directory", file=directory)
@@ -64,7 +64,7 @@ def read_config(directory: str | Path) -> dict[str, Any]:
     Raises
     ------
     InputError
-        When the directory is missing, is no checkpoint, or has only pickled weights.
+        If the directory is missing, is not a checkpoint, or has only pickled weights.
     """
     directory = Path(directory)
     config = read_settings(directory)
@@ -80,7 +80,7 @@ def read_config(directory: str | Path) -> dict[str, Any]:
 
 
 def config_misfit(reason: str, file: Path) -> InputError:
-    """Return the error that `config.json` and the rest of a model do not fit together."""
+    """Return the error for a `config.json` that does not match the rest of a model."""
     remedy = "Give the model with the config.json it was saved with."
     return InputError(reason, file=file, remedy=remedy)
 
@@ -111,5 +111,5 @@ def _check_own(found: Mapping[str, Any], directory: Path) -> None:
 
 
 def is_number(value: Any) -> bool:
-    """Return whether a value of JSON is a number."""
+    """Return whether a JSON value is a number."""
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,4 +1,4 @@
-"""A pretrained checkpoint whose pretraining goes on: a masked language model with the head that it has."""
+"""Continued pretraining of a checkpoint: a masked language model with its existing head."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def check_masked(directory: Path) -> None:
 def masked_lm_of_checkpoint(
     directory: Path, *, tokenizer: DnaTokenizer, num_tokens: int, dropout: float
 ) -> PreTrainedModel:
-    """Return the masked language model of a checkpoint, to be trained on.
+    """Return the masked language model of a checkpoint, for further training.
 
     Parameters
     ----------
@@ -49,14 +49,14 @@ def masked_lm_of_checkpoint(
     tokenizer
         Tokenizer of the rows; the model must have its tokens.
     num_tokens
-        Tokens of the longest row.
+        Number of tokens of the longest row.
     dropout
         Dropout probability.
 
     Raises
     ------
     InputError
-        When the model is no masked language model, or vocabulary or length do not fit.
+        If the model is not a masked language model, or its vocabulary or length does not fit.
     """
     check_masked(directory)
     model = load_masked_lm(directory, dropout=dropout)

@@ -1,4 +1,4 @@
-"""Dropout of a model to be trained, by all the names that transformers' configurations have for it."""
+"""Set the dropout of a model to be trained, under all setting names used by transformers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
 
 
 def set_dropout(settings: Any, dropout: float) -> None:
-    """Set the dropout of a model to be built; attention weights get none.
+    """Set the dropout of a model to be built; attention weights get no dropout.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """The encoder of a pretrained checkpoint as the start of a classifier.
 
-Any encoder that transformers' own classes run will do, and the families of
-:mod:`dnasweep.models.families`. Only safe formats are read, and no code that
-comes with a model is ever run.
+Any encoder that transformers' own classes support can be used, as can the families of
+:mod:`dnasweep.models.families`. Only safe formats are read, and code that comes with
+a model is never run.
 """
 
 from __future__ import annotations
@@ -71,16 +71,16 @@ _HEADS = (
     MODEL_FOR_QUESTION_ANSWERING_MAPPING,
     MODEL_FOR_MULTIPLE_CHOICE_MAPPING,
 )
-"""Heads of transformers that an encoder may come with; they are left out."""
+"""Heads of transformers that a checkpoint may contain; they are discarded."""
 
 
 def describe(directory: Path) -> ModelConfig:
-    """Return size and kind of the encoder in a model directory.
+    """Return the size and kind of the encoder in a model directory.
 
     Raises
     ------
     InputError
-        When it is no checkpoint of an encoder that transformers itself can run.
+        If the directory is not a checkpoint of an encoder that transformers itself can run.
     """
     config = _encoder_config(directory)
     recognise(read_config(directory), read_headers(directory), directory)
@@ -125,12 +125,12 @@ def build_on_checkpoint(
     head: Literal["row", "bases"] = "row",
     places: int = 1,
 ) -> PreTrainedModel:
-    """Return a classifier whose encoder is that of a model directory, and whose head is new.
+    """Return a classifier with the encoder of a model directory and a new head.
 
     Parameters
     ----------
     directory
-        A model saved by transformers, with any head or none.
+        Directory of a model saved by transformers, with or without a head.
     config
         Configuration returned by :func:`describe`; `max_tokens` and `windows` may be changed.
     tokenizer, num_tokens, num_labels, label_names, head, places
@@ -138,16 +138,16 @@ def build_on_checkpoint(
     dropout
         Dropout probability in encoder and head; attention weights get no dropout.
     seed
-        Seed of the head, and of a pooler that the directory does not have.
+        Seed of the head, and of a pooler if the directory lacks one.
 
     Raises
     ------
     InputError
-        When the directory, the vocabulary or the length of the sequences does not fit.
+        If the directory, the vocabulary or the length of the sequences does not fit.
     """
     settings = _encoder_config(directory)
     check_vocabulary(settings, tokenizer, directory)
-    # How long sequences are read is said by `config`, and not by the checkpoint.
+    # `config`, not the checkpoint, determines how long sequences are read.
     if hasattr(settings, WINDOWS):
         setattr(settings, WINDOWS, None)
     if config.max_tokens is not None:
@@ -162,7 +162,7 @@ def build_on_checkpoint(
     alibi = settings.model_type == ALIBI
     kind: Any = base_classifier(settings) if head == "bases" else _classifier_class(settings)
     settings._attn_implementation = attention_of(kind)
-    # The head is a new one, whatever the directory has.
+    # The head is always new, even if the directory has one.
     stored = {k: v for k, v in read_headers(directory).items() if not is_of_classifier(k)}
     check_size(kind, settings, stored, directory)
     with torch.random.fork_rng(devices=[]):
@@ -178,14 +178,14 @@ def build_on_checkpoint(
 
 
 def new_parts(model: PreTrainedModel, directory: Path) -> list[str]:
-    """Return the parts of a classifier that a directory has no weights of: its head, perhaps a pooler.
+    """Return the parts of a classifier without weights in a directory: its head, and possibly a pooler.
 
     Parameters
     ----------
     model
         Model returned by :func:`build_on_checkpoint`.
     directory
-        Directory that it was made from.
+        Directory of the encoder.
     """
     stored = {name.removeprefix(f"{model.base_model_prefix}.") for name in read_headers(directory)}
     parts = []
@@ -197,12 +197,12 @@ def new_parts(model: PreTrainedModel, directory: Path) -> list[str]:
 
 
 def check_encoder_weights(found: LoadedModel, settings: Any, directory: Path) -> None:
-    """Refuse an encoder whose weights are not all there, or a directory with others than those of a head.
+    """Refuse an encoder with missing weights, or a directory with weights of neither encoder nor head.
 
     Parameters
     ----------
     found
-        The encoder, as :func:`~dnasweep.models.pretrained.model_class.load_model` returns it.
+        Encoder returned by :func:`~dnasweep.models.pretrained.model_class.load_model`.
     settings
         Configuration of the model.
     directory
@@ -211,7 +211,7 @@ def check_encoder_weights(found: LoadedModel, settings: Any, directory: Path) ->
     Raises
     ------
     InputError
-        With the names of the weights.
+        For such weights, with their names.
     """
     refuse_misfit(
         settings.model_type,
@@ -238,10 +238,10 @@ def _not_fresh(names: list[str]) -> list[str]:
 
 
 def _of_no_known_head(names: list[str], settings: PreTrainedConfig) -> list[str]:
-    """Return the names of weights that no head of transformers has for this kind of encoder."""
+    """Return the names of weights that belong to no head of transformers for this kind of encoder."""
     if not names:
         return []
-    heads = {"classifier.weight", "classifier.bias"}  # of a classifier of bases
+    heads = {"classifier.weight", "classifier.bias"}  # from a classifier of bases
     plain = copy.deepcopy(settings)
     plain.num_labels = 2  # names do not depend on it, and some heads allow no other number
     for head in _heads_of(plain):
@@ -252,7 +252,7 @@ def _of_no_known_head(names: list[str], settings: PreTrainedConfig) -> list[str]
 
 
 def _heads_of(settings: PreTrainedConfig) -> list[Any]:
-    """Return the classes with a head that there are for a kind of encoder."""
+    """Return the existing classes with a head for a kind of encoder."""
     family = classes_by_type(settings.model_type)
     if family is not None:
         return [family.language_model, family.classifier]

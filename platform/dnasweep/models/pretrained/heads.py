@@ -1,7 +1,7 @@
-"""Which head the model of a directory has: as config.json says, and where that leaves it open, by its weights.
+"""Determine the head of a model from config.json or, if that is not conclusive, from its weights.
 
-A `config.json` of the hub may name no class (DNABERT-2), or every class that its authors have (the Nucleotide
-Transformer v2), so that its name alone would make a classifier of a masked language model.
+A `config.json` on the hub may name no class (DNABERT-2), or all classes of its authors (the Nucleotide
+Transformer v2), in which case the names alone would make a masked language model look like a classifier.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from dnasweep.models.families.registry import CADUCEUS, family_of
 from dnasweep.models.pretrained.config_file import CONFIG_FILE, read_settings
 
 CLASSIFIER = "ForSequenceClassification"
-"""What the names of classifiers' classes end with."""
+"""Suffix of the class names of classifiers."""
 OF_BASES = "ForBaseClassification"
-"""What the names of classifiers of bases end with."""
+"""Suffix of the class names of classifiers of bases."""
 MASKED = "ForMaskedLM"
-"""What the names of masked language models' classes end with."""
+"""Suffix of the class names of masked language models."""
 CAUSAL = ("ForCausalLM", "LMHeadModel")
-"""What the names of causal language models' classes end with."""
+"""Suffixes of the class names of causal language models."""
 UNKNOWN = "a model of unknown kind"
 
 Head = Literal["classifier", "masked", "causal", "none"]
@@ -36,16 +36,16 @@ _CLASSES = re.compile(r"(classifier|score|logits_proj)\.")
 _WORDS = re.compile(
     r"(cls\.predictions|lm_head|generator_lm_head|predictions|vocab_projector|vocab_layer_norm)\."
 )
-"""What the names of weights of either head begin with, in transformers and in the families."""
+"""Patterns of weight names of each head, in transformers and in the families."""
 
 
 class ModelKind(NamedTuple):
     """The head of a model, and its class."""
 
     head: Head
-    """What it computes; `none`: an encoder alone, or a head of another purpose."""
+    """Kind of head; `none` for an encoder without a head, or with any other head."""
     architecture: str
-    """Name of its class as `config.json` has it, or what to call it where it names none."""
+    """Name of the class in `config.json`, or a description if it names none."""
 
 
 def kind_of(directory: Path) -> ModelKind:
@@ -54,20 +54,18 @@ def kind_of(directory: Path) -> ModelKind:
     Parameters
     ----------
     directory
-        A model directory. Its weights are looked at, by name, only where `config.json` names no class
-        or several.
+        A model directory. Names of weights are read only if `config.json` names no class or several.
 
     Raises
     ------
     InputError
-        When `config.json` is missing or damaged, and where the weights are looked at, for weights that
-        cannot be read.
+        If `config.json` is missing or damaged, or if the weights are needed and cannot be read.
     """
     config = read_settings(directory)
     named = [str(name) for name in config.get("architectures") or []]
     if len(named) == 1:
         return ModelKind(_head_named(named[0]), named[0])
-    # Imported here because most models do not need their weights, and so torch, for this.
+    # Imported here because most models need neither weights nor torch for this.
     from dnasweep.models.pretrained.weight_files import read_headers
 
     stored = read_headers(directory)
@@ -81,14 +79,14 @@ def kind_of(directory: Path) -> ModelKind:
 
 
 def kind_by_weights(config: Mapping[str, Any], weights: Iterable[str]) -> ModelKind:
-    """Return which head a model has whose `config.json` names no class, or several.
+    """Return the head of a model whose `config.json` names no class or several.
 
     Parameters
     ----------
     config
         Contents of `config.json`.
     weights
-        Names of its weights.
+        Names of the weights of the model.
     """
     named = [str(name) for name in config.get("architectures") or []]
     family = family_of(config)
@@ -103,7 +101,7 @@ def kind_by_weights(config: Mapping[str, Any], weights: Iterable[str]) -> ModelK
 
 
 def check_head(kind: ModelKind, wanted: Head, directory: Path) -> None:
-    """Raise `InputError` unless a model has the head wanted.
+    """Raise `InputError` unless a model has the required head.
 
     Parameters
     ----------
@@ -119,7 +117,7 @@ def check_head(kind: ModelKind, wanted: Head, directory: Path) -> None:
     remedy = None
     if kind.architecture == UNKNOWN:
         remedy = (
-            f"Where you know its class of transformers, name it in {CONFIG_FILE}, such as "
+            f"If you know its transformers class, name it in {CONFIG_FILE}, such as "
             f'"architectures": ["Bert{CLASSIFIER}"].'
         )
     raise InputError(
@@ -130,7 +128,7 @@ def check_head(kind: ModelKind, wanted: Head, directory: Path) -> None:
 
 
 def is_of_classifier(weight: str) -> bool:
-    """Return whether a weight of this name is of a classification head."""
+    """Return whether a weight with this name belongs to a classification head."""
     return _CLASSES.match(weight) is not None
 
 
@@ -145,7 +143,7 @@ def _head_named(architecture: str) -> Head:
 def _head_of(weights: list[str], family: Family | None) -> Head:
     if any(_CLASSES.match(name) for name in weights):
         return "classifier"
-    # The language model's head of a Caduceus is its embedding, and not stored.
+    # The language model head of a Caduceus is tied to its embeddings and not stored.
     if any(_WORDS.match(name) for name in weights) or family is CADUCEUS:
         return "masked" if family is None else family.objective
     return "none"

@@ -1,6 +1,6 @@
-"""Models of the Hugging Face hub, fetched once into its cache.
+"""Models of the Hugging Face hub, downloaded once into its cache.
 
-`HF_ENDPOINT`, `HF_HOME`, `HF_HUB_OFFLINE` and `HF_TOKEN` mean what they mean to `huggingface_hub`.
+`HF_ENDPOINT`, `HF_HOME`, `HF_HUB_OFFLINE` and `HF_TOKEN` have the same meaning as for `huggingface_hub`.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 class HubModel(NamedTuple):
-    """A model as the hub had it at one commit."""
+    """A model of the hub at one commit."""
 
     directory: Path
-    """Its files, in the cache of the hub."""
+    """Directory of the files, in the cache of the hub."""
     commit: str
-    """The commit, 40 hexadecimal digits; empty if the cache does not name it."""
+    """The commit, 40 hexadecimal digits; empty if the cache does not record it."""
 
 
 def is_hub_name(text: str) -> bool:
@@ -34,22 +34,21 @@ def is_hub_name(text: str) -> bool:
 
 
 def fetch_model(name: str, *, pickle: bool = True) -> HubModel:
-    """Return a model of the hub, whose files are fetched unless its cache has them.
+    """Return a model of the hub, after downloading its files if they are not in the cache.
 
-    Only configuration, vocabulary and weights are fetched, no code.
+    Only configuration, vocabulary and weights are downloaded, never code.
 
     Parameters
     ----------
     name
-        OWNER/MODEL, with @ and a branch, a tag or a commit behind it for another revision than that of
-        the main branch.
+        OWNER/MODEL, optionally followed by @ and a branch, tag or commit other than the main branch.
     pickle
-        Whether pickled weights are fetched, of a model that has no others.
+        Whether to download pickled weights if a model has no others.
 
     Raises
     ------
     InputError
-        If the hub does not give it.
+        If the hub does not provide the model.
     """
     directory = _download(name, _FILES)
     if pickle and not weight_files(directory):
@@ -73,7 +72,7 @@ def _download(name: str, patterns: Sequence[str]) -> Path:
                 ignore_patterns=["*/*"],
             )
         )
-    except Exception as error:  # of many kinds, from the network, the hub and its cache
+    except Exception as error:  # various kinds, from the network, the hub and its cache
         raise InputError(
             f"there is no such directory, and the hub does not provide it ({first_line(error)})",
             file=name,

@@ -1,6 +1,6 @@
-"""The class of transformers that runs a model directory, and a model of it with the directory's weights.
+"""Find the transformers class of a model directory, and load the model with the weights of the directory.
 
-The class is known by its name. No code and no adapter that comes with a model is ever used.
+The class is found by its name. Code and adapters that come with a model are never used.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def class_named(name: str, model_type: str, directory: Path) -> type[Any]:
     Raises
     ------
     InputError
-        When transformers has no such class, or the class is another kind of model.
+        If transformers has no such class, or the class is of another model type.
     """
     own = {ALIBI: alibi.class_of, CONVNET: convnet.class_of}.get(model_type)
     kind: Any = getattr(transformers, name, None) if own is None else own(name)
@@ -61,7 +61,7 @@ def class_named(name: str, model_type: str, directory: Path) -> type[Any]:
 
 
 def masked_class(settings: Any, directory: Path) -> type[Any]:
-    """Return transformers' masked language model of a configuration.
+    """Return transformers' masked language model class for a configuration.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def masked_class(settings: Any, directory: Path) -> type[Any]:
     Raises
     ------
     InputError
-        When there is none.
+        If there is no such class.
     """
     known: Any = transformers.MODEL_FOR_MASKED_LM_MAPPING
     if type(settings) not in known:
@@ -87,19 +87,19 @@ def masked_class(settings: Any, directory: Path) -> type[Any]:
 
 
 class LoadedModel(NamedTuple):
-    """A model, and how its class and the weights of its directory differ."""
+    """A model, and the differences between its class and the weights of its directory."""
 
     model: PreTrainedModel
     missing: list[str]
-    """Weights of the class that the files lack, or have in another shape."""
+    """Weights of the class that are missing from the files, or have another shape."""
     unexpected: list[str]
     """Weights of the files that the class does not have, by their names in the files."""
 
 
 def load_model(kind: type[Any], directory: Path, settings: Any) -> LoadedModel:
-    """Return a model in fp32 on the CPU, made from the weights of a directory alone.
+    """Return a model in fp32 on the CPU, created only from the weights of a directory.
 
-    No other file is read: neither code nor adapters, which could name a model in another place.
+    No other files are read: neither code nor adapters, which could refer to a model elsewhere.
 
     Parameters
     ----------
@@ -108,18 +108,18 @@ def load_model(kind: type[Any], directory: Path, settings: Any) -> LoadedModel:
     directory
         A model directory.
     settings
-        Its configuration, see :func:`dnasweep.models.pretrained.settings.settings_of`.
+        Configuration of the model, see :func:`dnasweep.models.pretrained.settings.settings_of`.
 
     Raises
     ------
     InputError
-        When the weights are damaged or not finite, or do not make such a model.
+        If the weights are damaged or not finite, or do not fit the class.
     """
     stored = read_headers(directory)
     check_size(kind, settings, stored, directory)
     weights = read_tensors(directory, stored)
-    # Loading takes milliseconds, and its progress bar would break the caller's own. What is missing
-    # is for the caller to decide about, so transformers' warnings about it are not shown.
+    # Loading takes milliseconds, and its progress bar would disturb the caller's. The caller decides
+    # about missing weights, so transformers' warnings about them are not shown.
     logging.disable_progress_bar()
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()
@@ -135,7 +135,7 @@ def load_model(kind: type[Any], directory: Path, settings: Any) -> LoadedModel:
         )
     except MemoryError:
         raise
-    except Exception as error:  # a class may raise anything for settings that it does not expect
+    except Exception as error:  # a class may raise anything for unexpected settings
         raise config_misfit(
             f"transformers cannot load it as {kind.__name__} ({first_line(error)})", directory
         ) from error
@@ -155,10 +155,10 @@ def load_model(kind: type[Any], directory: Path, settings: Any) -> LoadedModel:
 def _fill_shared_biases(
     model: PreTrainedModel, missing: set[str], weights: Mapping[str, Tensor]
 ) -> set[str]:
-    """Fill the biases of vocabulary heads that files have under their other name alone; return which.
+    """Fill in biases of vocabulary heads that files contain under only one of two names; return these names.
 
-    A head's bias is its decoder's, whether or not the decoder's weight is that of the embeddings, and
-    earlier versions of transformers store it once.
+    The bias of a head is also the bias of its decoder, whether or not the decoder weight is tied to the
+    embeddings, and earlier versions of transformers store it only once.
     """
     filled = set()
     for name in missing:
@@ -171,18 +171,18 @@ def _fill_shared_biases(
 
 
 def attention_of(kind: type[Any]) -> str:
-    """Return the attention that a class is loaded with: fused where it has that, else `eager`."""
+    """Return the attention implementation for a class: fused if available, otherwise `eager`."""
     return "sdpa" if getattr(kind, "_supports_sdpa", False) else "eager"
 
 
 def prepare(model: PreTrainedModel) -> None:
-    """Have a model compute the same for a row whatever came before it and is beside it.
+    """Make the output of a model for a row independent of earlier rows and of the batch.
 
     Parameters
     ----------
     model
-        A BigBird chooses sparse or full attention for each batch, and an ESM never reads padding
-        tokens; other models are left alone.
+        A BigBird is changed to choose sparse or full attention for each batch, and an ESM to never read
+        padding tokens; other models are not changed.
     """
     _choose_attention_by_row(model)
     if model.config.model_type in ("esm", NUCLEOTIDE_TRANSFORMER.model_type):
@@ -190,10 +190,10 @@ def prepare(model: PreTrainedModel) -> None:
 
 
 def _choose_attention_by_row(model: PreTrainedModel) -> None:
-    """Have a BigBird choose sparse or full attention for each batch.
+    """Make a BigBird choose sparse or full attention for each batch.
 
-    transformers' BigBird changes to full attention at the first row that is too short for blocks, and
-    never changes back, so that what it returns for a row would depend on the rows before it.
+    transformers' BigBird switches to full attention at the first row that is too short for blocks, and
+    never switches back, so its output for a row would depend on earlier rows.
     """
     if model.config.model_type == "big_bird":
         model.base_model.register_forward_pre_hook(_choose_attention, with_kwargs=True)
@@ -206,10 +206,10 @@ def _choose_attention(model: Any, arguments: tuple[Any, ...], named: dict[str, A
         if x is not None
     )
     config = model.config
-    # As transformers counts: global blocks, the window and random blocks, with a reserve.
+    # Counted as in transformers: global blocks, the window and random blocks, with a margin.
     fewest = (5 + 2 * config.num_random_blocks) * config.block_size
     wanted = config.attention_type if rows.shape[1] > fewest else "original_full"
     if wanted != model.attention_type:
-        # The new layers draw random weights, which are then replaced.
+        # The new layers are initialised with random weights, which are then replaced.
         with torch.random.fork_rng(devices=[]):
             model.set_attention_type(wanted)

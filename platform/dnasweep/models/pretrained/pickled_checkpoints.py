@@ -1,7 +1,7 @@
-"""Checkpoints whose weights are pickled: read in another process, and kept as safetensors.
+"""Checkpoints with pickled weights: read in another process, and stored as safetensors.
 
-Unpickling can run whatever a file says. So it is done by torch's restricted unpickler, which makes tensors and
-nothing else, in a process without environment and secrets, and only safetensors come out of it.
+Unpickling can run arbitrary code. It is therefore done by torch's restricted unpickler, which creates only
+tensors, in a process without environment or secrets that returns only safetensors.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from dnasweep.tokens.model_files import (
 PICKLED_FILE = "pytorch_model.bin"
 PICKLED_INDEX = "pytorch_model.bin.index.json"
 PICKLED_PATTERNS = ("pytorch_model*.bin", PICKLED_INDEX)
-"""Patterns of the files of pickled weights that are read."""
+"""Patterns of the names of files with pickled weights."""
 
 
 def pickled_files(directory: Path) -> list[str]:
-    """Return the names of the files with pickled weights, where a directory has no safetensors.
+    """Return the names of the files with pickled weights, if a directory has no safetensors.
 
     Raises
     ------
     InputError
-        When an index is damaged or names what is no such file beside it.
+        If an index is damaged, or names anything other than such a file in the same directory.
     """
     if any((directory / name).is_file() for name in (WEIGHTS_FILE, INDEX_FILE)):
         return []
@@ -59,19 +59,19 @@ def pickled_files(directory: Path) -> list[str]:
 
 
 def convert_pickled(directory: Path, target: Path) -> None:
-    """Write a model directory's files into another folder, its pickled weights as safetensors.
+    """Copy the files of a model directory into another folder, with pickled weights as safetensors.
 
     Parameters
     ----------
     directory
-        With pickled weights, in one file or in pieces with their index.
+        Directory with pickled weights, in one file or in several with an index.
     target
-        A folder.
+        Folder to write to.
 
     Raises
     ------
     InputError
-        When a file is missing, damaged or a pointer of Git LFS, or holds more than weights.
+        If a file is missing, damaged or a Git LFS pointer, or contains more than weights.
     """
     names = pickled_files(directory)
     written = {}
@@ -95,7 +95,7 @@ def convert_pickled(directory: Path, target: Path) -> None:
 def _weight_map(directory: Path) -> dict[str, str]:
     weight_map = read_json(directory / PICKLED_INDEX).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
-        raise InputError("it has no weight_map", file=directory / PICKLED_INDEX, remedy=AGAIN)
+        raise InputError("there is no weight_map", file=directory / PICKLED_INDEX, remedy=AGAIN)
     return weight_map
 
 
@@ -123,7 +123,7 @@ def _refuse(path: Path, status: int, said: str) -> NoReturn:
     last = said.splitlines()[-1][:200] if said else f"exit status {status}"
     if status == unpickle_process.REFUSED:
         raise InputError(
-            f"{path.name} holds more than weights ({last}), and was not read",
+            f"{path.name} contains more than weights ({last}), and was not read",
             file=path.parent,
             remedy="Ask its authors for safetensors.",
         )

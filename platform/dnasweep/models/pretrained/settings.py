@@ -1,8 +1,8 @@
-"""`config.json` of a checkpoint as transformers' own configuration, or the reason for refusing it.
+"""Convert `config.json` of a checkpoint to transformers' configuration, or refuse it with a reason.
 
 A setting that transformers' class does not read may still mean that the model computes something
-else: pre-layer normalisation, relative positions, gates. The weights do not always show it. So
-settings are known by name, and unknown ones are refused.
+else: pre-layer normalisation, relative positions, gates. The weights do not always show this.
+Settings are therefore accepted by name, and unknown ones are refused.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ _OWN = (
     BINS_PER_ROW,
     "how_to_load",
 )
-"""Settings that this platform writes."""
-# The implementation of attention and the precision of the weights are chosen here. Names of kernels
+"""Settings written by this platform."""
+# This platform chooses the attention implementation and the precision of the weights. Names of kernels
 # would be looked up on the hub.
 _CHOSEN_HERE = (
     "attn_implementation",
@@ -57,14 +57,14 @@ _CHOSEN_HERE = (
     "torch_dtype",
     "per_layer_config",
 )
-# How transformers' code reads a setting that its classes do not declare, such as one of an earlier
-# version.
+# Patterns by which transformers' code reads settings that its classes do not declare, such as those of
+# an earlier version.
 _READ = re.compile(r"""(?:getattr|hasattr)\(\s*(?:self\.)?config,\s*["'](\w+)["']""")
 _TAKEN = re.compile(r"""kwargs\.(?:get|pop)\(\s*["'](\w+)["']""")
 _CONVERTED = ("rope_theta", "rope_scaling", "partial_rotary_factor")
 """Accepted by every class that declares `rope_parameters`."""
-# Settings of other versions and trainers that have no effect on the encoder: how text is generated, how
-# the model was trained, heads that are not read, and names of files.
+# Settings of other versions and trainers without effect on the encoder: text generation, training,
+# unused heads, and file names.
 _WITHOUT_EFFECT = frozenset(
     "_commit_hash _name_or_path _num_labels adapters auto_map bad_words_ids begin_suppress_tokens "
     "classifier_activation classifier_bias classifier_dropout classifier_dropout_prob "
@@ -84,7 +84,7 @@ _WITHOUT_EFFECT = frozenset(
     "down_scale_factor layers_to_keep max_seq_length mlm_probability padding_idx tie_weights_ "
     "transformers.js_config unsloth_fixed unsloth_version".split()
 )
-# Settings that nothing reads, with the values at which they make no difference.
+# Settings that are ignored, with the values for which this makes no difference.
 _ONLY: dict[str, tuple[Any, ...]] = {
     "position_embedding_type": ("absolute",),
     "pre_layer_norm": (False,),
@@ -109,25 +109,25 @@ _ONLY: dict[str, tuple[Any, ...]] = {
     "is_decoder": (False,),
 }
 _DUPLICATES = {"layer_norm_eps": "norm_eps"}
-"""Settings that ModernBERT's authors write under two names, with the name that is read."""
+"""Settings that ModernBERT's authors write under two names; the second name is read."""
 _ESM_POSITIONS = ("absolute", "rotary")
 
 
 def settings_of(found: Mapping[str, Any], directory: Path) -> Any:
-    """Return the configuration of a model of transformers, of our own RoBERTa with ALiBi, or of a family.
+    """Return the configuration of a transformers model, of this platform's RoBERTa with ALiBi, or of a family.
 
     Parameters
     ----------
     found
-        The contents of `config.json`.
+        Contents of `config.json`.
     directory
         Directory of the model, for error messages.
 
     Raises
     ------
     InputError
-        When transformers has no such kind of model, a value is impossible, or a setting asks for
-        something that transformers' own model does not compute.
+        If transformers has no such kind of model, a value is impossible, or a setting requires something
+        that transformers' own model does not support.
     """
     if (family := family_of(found)) is not None:
         return _family_settings(found, family, directory)
@@ -142,7 +142,7 @@ def settings_of(found: Mapping[str, Any], directory: Path) -> Any:
         what = (
             f"transformers itself has no model of the kind {model_type!r}"
             if "model_type" in found
-            else f"{CONFIG_FILE} does not say of which kind the model is (model_type)"
+            else f"{CONFIG_FILE} does not name the kind of model (model_type)"
         )
         raise InputError(
             what + (", and code that comes with a model is never run" if own_code else ""),
@@ -152,11 +152,11 @@ def settings_of(found: Mapping[str, Any], directory: Path) -> Any:
     _refuse_unknown(found, kind, directory)
     if own_code:
         raise InputError(
-            f"{CONFIG_FILE} names code of its own that computes the model ({own_code}); such code is "
+            f"{CONFIG_FILE} names custom code for the model ({own_code}); such code is "
             "never run, and the weights do not show how it differs from transformers' own "
             f"{model_type}",
             file=directory,
-            remedy=f"Only where you know that it computes the same, take auto_map out of "
+            remedy=f"Only if you know that it computes the same, remove auto_map from "
             f"{CONFIG_FILE}.",
         )
     return _made(kind, found, directory)
@@ -164,7 +164,7 @@ def settings_of(found: Mapping[str, Any], directory: Path) -> Any:
 
 def _family_settings(found: Mapping[str, Any], family: Family, directory: Path) -> Any:
     kind = classes_of(family).config
-    # What the authors' code computes is known, so it need not be run.
+    # The computation of the authors' code is implemented here, so the code is not needed.
     _refuse_unknown(found, kind, directory, family)
     named = {name: v for name, v in found.items() if name not in ("model_type", "auto_map")}
     settings = _made(kind, named, directory)
@@ -175,7 +175,7 @@ def _family_settings(found: Mapping[str, Any], family: Family, directory: Path) 
 def _made(kind: Any, found: Mapping[str, Any], directory: Path) -> Any:
     plain = {name: value for name, value in found.items() if name not in _CHOSEN_HERE}
     with reading(directory / CONFIG_FILE):
-        # JSON has no infinity: transformers writes it as an object.
+        # JSON has no infinity; transformers writes it as an object.
         settings = kind.from_dict(kind._decode_special_floats(plain))
         if not isinstance(settings.architectures or [], list):
             raise ValueError(f"architectures is {settings.architectures!r}")
@@ -184,7 +184,7 @@ def _made(kind: Any, found: Mapping[str, Any], directory: Path) -> Any:
 
 
 def _own_code(found: Mapping[str, Any]) -> str | None:
-    """Return the code that a checkpoint brings to compute its model, where there is any."""
+    """Return the custom code that a checkpoint names for its model, or None."""
     own = found.get("auto_map")
     if not isinstance(own, Mapping):
         return None if own is None else repr(own)
@@ -195,7 +195,7 @@ def _refuse_unknown(
     found: Mapping[str, Any], kind: Any, directory: Path, family: Family | None = None
 ) -> None:
     declared = {field.name for field in dataclasses.fields(kind)} | set(kind.attribute_map)
-    # Some settings are derived from others, and written beside them.
+    # Some settings are derived from others and stored as well.
     declared |= set(kind().to_dict())
     named = f"transformers' own {kind.model_type}" if family is None else family.name
     limits = dict(_ONLY)
@@ -225,13 +225,13 @@ def _refuse_unknown(
         raise InputError(
             f"{asks}, a setting that {named} does not have; the model may compute something else",
             file=directory,
-            remedy="Only where you know that it has no effect on what the encoder computes, take "
-            f"it out of {CONFIG_FILE}.",
+            remedy="Only if you know that it has no effect on the output of the encoder, remove "
+            f"it from {CONFIG_FILE}.",
         )
 
 
 def _read_undeclared(kind: Any) -> set[str]:
-    """Return settings that transformers' code for a kind of model reads without declaring them."""
+    """Return the settings that transformers' code for a kind of model reads without declaring them."""
     modules = [inspect.getmodule(kind)]
     if kind in MODEL_MAPPING:
         model: Any = MODEL_MAPPING[kind]

@@ -1,4 +1,4 @@
-"""A smoke test: run a model on two short rows before anything else is asked of it."""
+"""A smoke test: run a model on two short rows before it is used."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dnasweep.tasks.registry import BASES_PER_TOKEN
 from dnasweep.tokens.model_files import first_line
 
 _TOKENS = (9, 6)
-"""Tokens of the two rows."""
+"""Number of tokens of each of the two rows."""
 _TOLERANCE = 1e-3
 """Largest difference between a row alone and in a batch, relative to the largest value, in fp32."""
 
@@ -34,7 +34,7 @@ def check_runs(model: Any, directory: Path) -> None:
     Raises
     ------
     InputError
-        Saying which of these it is.
+        With the reason.
     """
     training = model.training
     model.eval()
@@ -43,7 +43,7 @@ def check_runs(model: Any, directory: Path) -> None:
             alone, together = _values(model)
     except MemoryError:
         raise
-    except Exception as error:  # a class may raise anything for a row that it does not expect
+    except Exception as error:  # a class may raise anything for an unexpected row
         raise InputError(
             f"transformers' {model.config.model_type} with these settings does not run on a row of "
             f"a few tokens ({first_line(error)})",
@@ -84,7 +84,7 @@ def _values(model: Any) -> tuple[Tensor, Tensor]:
 
 
 def _computed(model: Any) -> Callable[[Any, Tensor, Tensor | None], Tensor]:
-    """Return what is looked at of a model: its class logits, vocabulary logits or hidden states."""
+    """Return a function for the tested outputs of a model: class logits, vocabulary logits or states."""
     if type(model).__name__.endswith("ForSequenceClassification"):
         return class_logits
     if getattr(model.config, BASES_PER_TOKEN, None):
@@ -95,7 +95,7 @@ def _computed(model: Any) -> Callable[[Any, Tensor, Tensor | None], Tensor]:
 
 
 def _first_token_classes(model: Any, ids: Tensor, attention: Tensor | None) -> Tensor:
-    """Return the logits that the first token of each row has for its bases."""
+    """Return the base logits of the first token of each row."""
     return model.classifier(last_hidden_state(model, ids, attention)[:, 0])
 
 

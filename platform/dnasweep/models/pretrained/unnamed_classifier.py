@@ -1,4 +1,4 @@
-"""The class of a classifier whose `config.json` names none, where its weights leave no doubt."""
+"""Find the class of a classifier whose `config.json` names none, if its weights are unambiguous."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ from dnasweep.models.pretrained.weight_files import StoredTensor
 from dnasweep.models.pretrained.weight_match import check_size, weightless
 
 _OTHERS = (MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING, MODEL_FOR_MULTIPLE_CHOICE_MAPPING)
-"""Heads whose weights may have the names of a classifier's."""
+"""Other heads whose weights may have the same names as those of a classifier."""
 
 
 def only_classifier(
     config: Mapping[str, Any], stored: Mapping[str, StoredTensor], directory: Path
 ) -> str | None:
-    """Return the name of the classifier of rows of transformers whose head has the weights given.
+    """Return the name of the transformers sequence classifier whose head matches the stored weights.
 
     Parameters
     ----------
     config
         Contents of `config.json`.
     stored
-        The weights, see :func:`~dnasweep.models.pretrained.weight_files.read_headers`.
+        Stored weights, see :func:`~dnasweep.models.pretrained.weight_files.read_headers`.
     directory
         Directory of the model, for error messages.
 
     Returns
     -------
     name
-        None where there is no such class, or a class with another head has the same weights, such as one
-        that classifies tokens.
+        None if there is no such class, or if a class with another head, such as a token classifier, has the
+        same weights.
 
     Raises
     ------
     InputError
-        When transformers has no such kind of model.
+        If transformers has no such kind of model.
     """
     settings = settings_of(config, directory)
     if type(settings) not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING:
@@ -65,7 +65,7 @@ def _head_of(kind: Any, settings: Any) -> dict[str, tuple[int, ...]]:
 
 
 def _head(kind: Any, weights: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of the head's weights, and of a pooler, which some heads have and others not."""
+    """Return the shapes of the weights of the head, including a pooler, which only some heads have."""
     encoder = f"{kind.base_model_prefix}."
     return {
         name: shape

@@ -1,9 +1,9 @@
-"""Pickled weights as safetensors: a program of its own, run in a process that has nothing to lose.
+"""Convert pickled weights to safetensors: a separate program, run in a process without privileges.
 
     python -I unpickle_process.py FILE TARGET
 
-torch's restricted unpickler makes tensors and plain containers and nothing else; a file that asks for anything
-else is refused before it is done. The process that runs this has no environment, no secrets and an empty folder.
+torch's restricted unpickler creates only tensors and plain containers; a file that requires anything else is
+refused before that is executed. The process has no environment variables, no secrets and an empty folder.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 REFUSED = 3
-"""Exit status where a file holds more than weights."""
+"""Exit status if a file contains more than weights."""
 DAMAGED = 4
-"""Exit status where a file cannot be read."""
+"""Exit status if a file cannot be read."""
 _ASKED = re.compile(r"GLOBAL\s+([\w.]+)")
 
 
@@ -26,7 +26,7 @@ def convert(source: Path, target: Path) -> int:
     Parameters
     ----------
     source
-        A `pytorch_model.bin`, or a piece of one.
+        A `pytorch_model.bin`, or one part of it.
     target
         The file to write.
     """
@@ -35,18 +35,18 @@ def convert(source: Path, target: Path) -> int:
 
     try:
         found: Any = torch.load(source, map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever a file makes the unpickler raise
+    except Exception as error:  # a file can make the unpickler raise anything
         text = str(error)
         if "nsupported" in text or "WeightsUnpickler" in text or "Weights only load" in text:
             match = _ASKED.search(text)
-            print(match[1] if match else "an object that is no tensor")
+            print(match[1] if match else "an object that is not a tensor")
             return REFUSED
         print((text.strip() or type(error).__name__).splitlines()[0][:200])
         return DAMAGED
     if not isinstance(found, dict) or not all(isinstance(v, torch.Tensor) for v in found.values()):
-        print("something else than tensors by name")
+        print("anything other than tensors by name")
         return REFUSED
-    # Tensors that share memory, as tied weights do, are written each.
+    # Tensors that share memory, such as tied weights, are written separately.
     weights = {str(name): value.detach().contiguous().clone() for name, value in found.items()}
     save_file(weights, target, metadata={"format": "pt"})
     return 0

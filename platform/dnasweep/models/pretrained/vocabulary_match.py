@@ -1,4 +1,4 @@
-"""Whether a tokenizer is the one that a model was trained with."""
+"""Check that a tokenizer is the one that a model was trained with."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from dnasweep.tokens.tokenizers import DnaTokenizer
 
 
 def check_own_vocabulary(directory: Path) -> None:
-    """Refuse a model directory with a tokenizer that is not its model's; one without a tokenizer passes."""
+    """Refuse a model directory whose tokenizer does not match its model; a tokenizer may be missing."""
     if has_tokenizer(directory):
         found = read_settings(directory)
         settings: Any = SimpleNamespace(**found, to_dict=lambda: found)
         if family_of(found) is not None or not {"vocab_size", "pad_token_id"} <= found.keys():
-            # Imported here because most models say both themselves, and a plan does without transformers.
+            # Imported here because most configurations contain both values, and plans do not need transformers.
             from dnasweep.models.pretrained.settings import settings_of
 
             settings = settings_of(found, directory)
@@ -28,24 +28,24 @@ def check_own_vocabulary(directory: Path) -> None:
 
 
 def check_vocabulary(settings: Any, tokenizer: DnaTokenizer, directory: Path) -> None:
-    """Refuse a tokenizer whose tokens or rows are not those of a model.
+    """Refuse a tokenizer whose tokens or rows do not match a model.
 
     Parameters
     ----------
     settings
-        The model's configuration.
+        Configuration of the model.
     tokenizer
-        Its tokenizer.
+        Tokenizer to check.
     directory
         Directory of the model, for error messages.
 
     Raises
     ------
     InputError
-        Saying what does not fit.
+        With the mismatch.
     """
     size, embeddings = tokenizer.vocab_size, int(settings.vocab_size)
-    # Embeddings are often padded to a number that suits the hardware.
+    # Embeddings are often padded to a multiple that suits the hardware.
     padded = {-(-size // multiple) * multiple for multiple in (1, 8, 16, 32, 64, 128)}
     reason = None
     if size > embeddings:
@@ -68,14 +68,14 @@ def check_vocabulary(settings: Any, tokenizer: DnaTokenizer, directory: Path) ->
 
 
 def _other_row_ends(family: Family, tokenizer: DnaTokenizer) -> str | None:
-    """Return how a tokenizer's rows begin or end otherwise than those of a family, if they do."""
+    """Return how the rows of a tokenizer begin or end differently from those of a family, or None."""
     there = tokenizer.cls_id != tokenizer.pad_id
     if there != (family.first == "[CLS]"):
         return (
             f"rows of {family.name} begin with {family.first}, and those of the tokenizer do not"
         )
     there = tokenizer.sep_id != tokenizer.pad_id
-    # Rows of PlantCaduceus have no end either.
+    # Rows of PlantCaduceus have no last token either.
     if there != (family.last == "[SEP]") and not family.complements:
         return f"rows of {family.name} end with {family.last}, and those of the tokenizer do not"
     return None

@@ -1,7 +1,7 @@
 """The weights of a model directory: safetensors files, whose headers are checked before they are read.
 
-Names and shapes of the weights are in a file's header, so a model can be refused before any weight is
-read.
+The header of a file contains the names and shapes of its weights, so a model can be refused before any weight
+is read.
 """
 
 from __future__ import annotations
@@ -27,44 +27,44 @@ from dnasweep.tokens.model_files import (
 )
 
 _FLOATS = ("F64", "F32", "F16", "BF16")
-# Counters that some files have beside their weights, and the map of Caduceus, which config.json has too.
+# Counters that some files contain, and the complement map of Caduceus, which is also in config.json.
 _COUNTERS = ("position_ids", "token_type_ids", "num_batches_tracked", "complement_map")
 
 
 _WRAPPERS = ("module.", "_orig_mod.")
-"""What DataParallel and torch.compile write before the name of every weight."""
+"""Prefixes that DataParallel and torch.compile add to every weight name."""
 _ATTRIBUTES = ("model.", "base_model.", "backbone.", "net.", "encoder.")
-"""What modules that hold a model, those of Lightning and peft, write there as well."""
+"""Prefixes added by modules that wrap a model, such as those of Lightning and peft."""
 _ENCODERS = re.compile(
     "(bert|roberta|esm|electra|albert|distilbert|deberta|hyena|caduceus|transformer|model)[.]"
 )
 
 
 class StoredTensor(NamedTuple):
-    """A weight as a file's header describes it."""
+    """A weight as described in the header of a file."""
 
     file: str
     """Name of the file."""
     name: str
-    """Its name there."""
+    """Name in the file."""
     shape: tuple[int, ...]
     """Its shape."""
     dtype: str
-    """As safetensors names it: `F32`, `BF16`..."""
+    """Data type as named by safetensors: `F32`, `BF16`..."""
 
 
 def is_counter(name: str) -> bool:
-    """Return whether a stored array is a counter, of positions for example, and no weight."""
+    """Return whether a stored array is a counter, for example of positions, rather than a weight."""
     return name.endswith(_COUNTERS)
 
 
 def read_headers(directory: Path) -> dict[str, StoredTensor]:
-    """Return all weights of a model directory by name, as the headers of its files describe them.
+    """Return all weights of a model directory by name, as described in the headers of its files.
 
     Raises
     ------
     InputError
-        When a file is missing, damaged or no safetensors, or an index does not fit its files.
+        If a file is missing, damaged or not in safetensors format, or an index does not match its files.
     """
     in_pieces = not (directory / WEIGHTS_FILE).is_file()
     index = read_index(directory / INDEX_FILE) if in_pieces else None
@@ -98,12 +98,12 @@ def read_headers(directory: Path) -> dict[str, StoredTensor]:
 
 
 def _unwrapped(found: dict[str, StoredTensor]) -> dict[str, StoredTensor]:
-    """Return the weights by the names that they had before a trainer wrapped the model."""
+    """Return the weights under the names they had before a trainer wrapped the model."""
     for wrapper in (*_WRAPPERS, *_ATTRIBUTES):
         bare = {name.removeprefix(wrapper): stored for name, stored in found.items()}
         if not found or not all(name.startswith(wrapper) for name in found):
             continue
-        # A LLaMA, a HyenaDNA without its head and others have such a name themselves.
+        # LLaMA, HyenaDNA without a head and other models have such names themselves.
         if wrapper in _WRAPPERS or any(map(_ENCODERS.match, bare)):
             return _unwrapped(bare)
     return found
@@ -119,7 +119,7 @@ def read_tensors(
     Raises
     ------
     InputError
-        As :func:`read_headers`, and for a weight with values that are no finite numbers.
+        As :func:`read_headers`, and for a weight with values that are not finite.
     """
     headers = read_headers(directory) if headers is None else headers
     files = sorted({stored.file for stored in headers.values()})
@@ -134,7 +134,7 @@ def read_tensors(
         if not torch.isfinite(value).all():
             count = int((~torch.isfinite(value)).sum())
             raise InputError(
-                f"the weight {weight} of {headers[weight].file} has {count} values that are no "
+                f"the weight {weight} of {headers[weight].file} has {count} values that are not "
                 "finite numbers (nan or inf)",
                 file=directory,
                 remedy="Its training has diverged or the file is damaged: give another model.",

@@ -1,4 +1,4 @@
-"""Whether the weights of a directory are those that `config.json` describes, before a model is made."""
+"""Check that the weights of a directory match `config.json`, before a model is created."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from dnasweep.models.pretrained.weight_files import StoredTensor
 from dnasweep.tokens.model_files import first_line
 
 _SPARE = 200
-"""Number of weights, of heads and poolers, that a file may lack."""
+"""Maximum number of weights, such as those of heads and poolers, that a file may lack."""
 _LARGE = 1 << 20
-"""A larger setting has to be the size of some weight."""
+"""Settings above this value must equal a dimension of some weight."""
 _SHOWN = 3
-"""Names that an error shows."""
+"""Number of names shown in an error message."""
 
 
 class _TooManyError(Exception):
@@ -34,11 +34,11 @@ class _TooManyError(Exception):
 def check_size(
     kind: Any, settings: Any, stored: Mapping[str, StoredTensor], directory: Path
 ) -> None:
-    """Refuse a configuration that describes another model than the weights there are.
+    """Refuse a configuration that does not match the stored weights.
 
-    Names and shapes are compared with those of a model on torch's `meta` device, which takes no memory.
-    Making that model stops when it has far more weights than the files, so a wrong setting costs
-    nothing.
+    Names and shapes are compared with those of a model on torch's `meta` device, which needs no memory.
+    The construction of that model stops once it has many more weights than the files, so a wrong setting
+    costs nothing.
 
     Parameters
     ----------
@@ -54,13 +54,13 @@ def check_size(
     Raises
     ------
     InputError
-        Naming settings or weights.
+        For a mismatch, with the settings or weights.
     """
     largest = max([_LARGE, *(size for weight in stored.values() for size in weight.shape)])
     for name, value in vars(settings).items():
         if isinstance(value, int) and abs(value) > largest:
             raise config_misfit(
-                f"config.json says that {name} is {value}, and no weight is that large", directory
+                f"config.json says that {name} is {value}, but no weight is that large", directory
             )
     skeleton = _skeleton(kind, settings, len(stored), directory)
     prefix = f"{kind.base_model_prefix}."
@@ -70,7 +70,7 @@ def check_size(
         found = next((shapes[spelling] for spelling in spellings if spelling in shapes), None)
         if found is not None and found != tuple(value.shape):
             raise config_misfit(
-                f"the weight {name} has the shape {list(found)}, and by config.json it would have "
+                f"the weight {name} has the shape {list(found)}, but config.json requires "
                 f"{list(value.shape)}",
                 directory,
             )
@@ -78,7 +78,7 @@ def check_size(
     stored_numbers = sum(math.prod(weight.shape) for weight in stored.values())
     if described > 4 * stored_numbers + _LARGE:
         raise config_misfit(
-            f"config.json describes a model of {described} numbers, and its files have "
+            f"config.json describes a model of {described} numbers, but its files have "
             f"{stored_numbers}",
             directory,
         )
@@ -87,7 +87,7 @@ def check_size(
 def refuse_misfit(
     model_type: str, directory: Path, *, missing: list[str], unexpected: list[str]
 ) -> None:
-    """Raise `InputError` where a class and the files of a directory have different weights.
+    """Raise `InputError` if a class and the files of a directory have different weights.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def _named(names: list[str]) -> str:
 
 
 def weightless(kind: Any, settings: Any) -> nn.Module:
-    """Return a model on the `meta` device: its weights have shapes and take no memory."""
+    """Return a model on the `meta` device, whose weights have shapes but need no memory."""
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
         return kind(settings)
 
@@ -139,7 +139,7 @@ def _skeleton(kind: Any, settings: Any, num_stored: int, directory: Path) -> dic
             f"config.json describes a model of many more weights than the {num_stored} there are",
             directory,
         ) from None
-    except Exception as error:  # a class may raise anything for settings it does not expect
+    except Exception as error:  # a class may raise anything for unexpected settings
         raise config_misfit(
             f"transformers cannot make a {kind.__name__} of config.json ({first_line(error)})",
             directory,
@@ -148,7 +148,7 @@ def _skeleton(kind: Any, settings: Any, num_stored: int, directory: Path) -> dic
 
 @contextmanager
 def _at_most(number: int) -> Iterator[None]:
-    """Stop making a model once it has more than `number` weights, or 20 times as many modules."""
+    """Stop the construction of a model at more than `number` weights, or 20 times as many modules."""
 
     def stop_after(most: int) -> Callable[..., None]:
         numbers = itertools.count(1)
