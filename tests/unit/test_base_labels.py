@@ -89,7 +89,7 @@ def test_rows_without_a_site_have_none(tmp_path: Path) -> None:
     assert not found.labels.targets(found.table)[2:].any()
     with pytest.raises(InputError, match="row 4: the label is missing") as raised:
         read(tmp_path / "y.csv", [*INTERVALS[:2], "", INTERVALS[3]])
-    assert "none where there is none" in str(raised.value)
+    assert "or none if there are none" in str(raised.value)
 
 
 def test_rows_of_other_lengths_end_beyond_them(tmp_path: Path) -> None:

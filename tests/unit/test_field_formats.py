@@ -146,7 +146,7 @@ def test_damaged_and_empty_parquet_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-40])
     assert "damaged Parquet or Arrow" in refused(path)
     ROWS.iloc[:0].to_parquet(path)
-    assert "holds no sequence" in refused(path)
+    assert "contains no sequence" in refused(path)
     ROWS[["label"]].to_parquet(path)
     assert "no column with sequences: found label" in refused(path)
     ROWS.assign(seq=[[s] for s in DNA]).to_parquet(path)

@@ -200,7 +200,7 @@ REFUSED = {
     "one row of k-mers is broken": (
         "x.csv",
         table("sequence,label", ALTERNATE, [kmers(s, 6, 1 + 5 * (i == 3)) for i, s in enumerate(DNA)]),
-        "row 5", "no list of overlapping k-mers",
+        "row 5", "not a list of overlapping k-mers",
     ),
     "EMBL": ("x.embl", "ID   X1; SV 1;\nSQ   Sequence\n     acgt\n//\n", "is EMBL", "Convert it"),
     "an empty cell among several labels": (

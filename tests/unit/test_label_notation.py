@@ -178,9 +178,9 @@ def test_columns_of_flags_with_one_1_a_row_are_classes_of_their_names(tmp_path: 
 
 def test_several_columns_that_cannot_be_joined_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "x.csv", {"a": ["x", "y"] * 24, "b": [0, 1] * 24})
-    with pytest.raises(InputError, match="do not all hold numbers"):
+    with pytest.raises(InputError, match="do not all contain numbers"):
         read_rows(path, columns=ColumnNames(label=("a", "b")))
-    with pytest.raises(InputError, match="--task is binary, and rows have several labels"):
+    with pytest.raises(InputError, match="--task is binary, but rows have several labels"):
         read_rows(
             write(tmp_path / "y.csv", {"a": [1, 1] * 24, "b": [0, 1] * 24}),
             columns=ColumnNames(label=("a", "b")),

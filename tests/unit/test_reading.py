@@ -258,7 +258,7 @@ def test_bad_cells_of_other_columns_are_named(
     [
         ("x.csv", "", "file is empty"),
         ("x.csv", " \n\n", "file is empty"),
-        ("x.csv", "seq,label\n", "holds no sequence"),
+        ("x.csv", "seq,label\n", "contains no sequence"),
         ("x.csv", gzip.compress(b"", mtime=0), "file is empty"),
         ("x.csv", gzip.compress(PLAIN.encode() * 99, mtime=0)[:-12], "corrupt or cut short"),
         ("x.csv.gz", b"\x1f\x8b\x08\x00" + b"rubbish" * 9, "corrupt or cut short"),

@@ -137,7 +137,7 @@ def test_skipping_is_offered_only_where_it_does_no_harm(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cells", "says"),
     [
-        ("ACGTACG TACGTAC,1", "does not continue .* without blanks"),
+        ("ACGTACG TACGTAC,1", "does not continue .* without spaces"),
         ("ACGT,1,unknown", "Leave the cell of an unknown species empty"),
     ],
 )

@@ -30,7 +30,7 @@ class Tracks:
     Parameters
     ----------
     files
-        Files of the scan; :attr:`files` holds them by name: `probability.bw` or `donor.plus.bw`,
+        Files of the scan; :attr:`files` contains them by name: `probability.bw` or `donor.plus.bw`,
         `peaks.tsv`, `scan.html` and others.
     settings
         The settings: what was scanned, and how.
@@ -76,7 +76,7 @@ class Tracks:
     @cached_property
     def peaks(self) -> pd.DataFrame:
         """One row per peak: chrom, start (from 0), end, strand, summit, height (probability or value),
-        and `track` where there are several.
+        and `track` if there are several.
 
         Raises
         ------
@@ -138,7 +138,7 @@ class Tracks:
 
     def to_frame(self, region: str | None = None) -> pd.DataFrame:
         """Return the tracks as a table with one row per interval: `chrom`, `start` (from 0), `end`, and
-        `probability`, or a column for each track; of a regression model, a column named after the output.
+        `probability`, or a column for each track; for a regression model, a column named after the output.
 
         Parameters
         ----------

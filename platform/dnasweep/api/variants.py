@@ -34,7 +34,7 @@ def score_variants(
     Parameters
     ----------
     model
-        A classifier, or a language model (masked or causal), which gives the log-likelihood ratio alone.
+        A classifier, or a language model (masked or causal), which gives only the log-likelihood ratio.
     variants
         VCF or TSV files, or a table with columns `chrom`, `pos` (from 1), `ref` and `alt`.
     genome

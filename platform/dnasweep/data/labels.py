@@ -1,4 +1,4 @@
-"""What the labels of a data set are: of which kind, and how their classes or outputs are called."""
+"""The kind of labels of a data set, and the names of its classes or outputs."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ TaskChoice = Literal[
     "auto", "binary", "multiclass", "regression", "multilabel", "token", "profile"
 ]
 CLASS_TASKS = ("binary", "multiclass")
-"""Tasks whose rows have one class each, as the number in the column `label`."""
+"""Tasks with one class per row, stored as a number in the column `label`."""
 NEGATIVE, POSITIVE = "negative", "positive"
-"""Names of two classes whose labels are no names themselves, such as 0 and 1."""
+"""Names of two classes whose labels are not names, such as 0 and 1."""
 MAX_CLASSES = 128
 OUTPUT = "output:"
-"""What the names of columns with outputs begin with."""
+"""Prefix of the names of columns with outputs."""
 BACKGROUND = ("none", "background", "0", "o", "-", ".", "n", "other", "negative", "intergenic")
-"""Names of the class of bases that have nothing, in lower case, the clearest first."""
+"""Lower-case names of the background class of bases, most specific first."""
 
 
 def background_of(names: Sequence[str]) -> str | None:
-    """Return which class of bases is the background; None where each of them says something.
+    """Return the background class of bases; None if no class is the background.
 
     Examples
     --------
@@ -42,18 +42,18 @@ def background_of(names: Sequence[str]) -> str | None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Labels:
-    """The kind of the labels of a data set, and the names that the user knows them by."""
+    """The kind of labels of a data set, and the names used by the user."""
 
     task: TaskName = "binary"
-    """What is learned from them."""
+    """Task to learn."""
     names: tuple[str, ...] = (NEGATIVE, POSITIVE)
-    """Of classes, of rows or of bases, in the order of their numbers; or of the outputs of each row."""
+    """Names of the classes of rows or bases, in the order of their numbers, or of the outputs of each row."""
     places: int = 1
-    """Bins of a row each of which has the outputs."""
+    """Number of bins per row, each of which has all outputs."""
 
     @property
     def columns(self) -> list[str]:
-        """Columns of the table with the outputs; empty where a row has one class."""
+        """Columns of the table with the outputs; empty if each row has one class."""
         if self.task == "token":
             return [BASE_CLASSES]
         if self.places > 1:
@@ -62,8 +62,8 @@ class Labels:
         return [] if self.task in CLASS_TASKS else [OUTPUT + name for name in self.names]
 
     def targets(self, table: pd.DataFrame) -> NDArray[Any]:
-        """Return what is to be learned: class numbers (rows,), or outputs (rows, outputs), float64, those
-        of a bin side by side; of bases class numbers, (rows, bases), -1 beyond the end of a row."""
+        """Return the targets: class numbers (rows,); or outputs (rows, outputs), float64, with those of a bin
+        side by side; or class numbers of bases (rows, bases), -1 beyond the end of a row."""
         if self.task == "token":
             return base_targets(table[BASE_CLASSES])
         if self.task in CLASS_TASKS:
@@ -71,20 +71,20 @@ class Labels:
         return table[self.columns].to_numpy(np.float64)
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as plain JSON types; `from_json` reads it."""
+        """Return the labels as plain JSON types, for `from_json`."""
         found = asdict(self)
         return found if self.places > 1 else {k: v for k, v in found.items() if k != "places"}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Labels:
-        """Return the labels that `to_json` wrote."""
+        """Return labels written by `to_json`."""
         return cls(
             task=data["task"], names=tuple(data["names"]), places=int(data.get("places", 1))
         )
 
     @classmethod
     def of_table(cls, table: pd.DataFrame) -> Labels:
-        """Return the labels of a table of class numbers that says nothing else about them."""
+        """Return the labels of a table that contains only class numbers."""
         highest = int(table["label"].max()) if len(table) else -1
         if highest < 2:
             return cls()
@@ -92,4 +92,4 @@ class Labels:
 
 
 ZERO_AND_ONE = Labels()
-"""Those of two classes that are numbered and have no names of their own."""
+"""Labels of two numbered classes without names."""

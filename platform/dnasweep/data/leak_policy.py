@@ -1,6 +1,6 @@
-"""Leaks that would make every score on the test set void, refused before anything is computed.
+"""Leaks that would invalidate every score on the test set, refused before anything is computed.
 
-The audit only warns of what may mislead.
+The audit, in contrast, only gives warnings.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from dnasweep.formats.rejects import RejectedRow
 LeakPolicy = Literal["refuse", "drop", "keep"]
 
 MAX_LENGTH_AUROC = 0.9
-"""AUROC of the length of a sequence alone above which it gives the class away."""
+"""AUROC of sequence length alone above which length gives the class away."""
 
 
 class SharedRows(NamedTuple):
-    """Rows of train and validation that a later split has as well."""
+    """Rows of train and validation that also occur in a later split."""
 
     rows: NDArray[np.bool_]
-    """(rows,) whether a row is one of them."""
+    """(rows,) whether a row also occurs in a later split."""
     error: InputError | None
-    """The error to raise if there may be none; None if there are none."""
+    """The error to raise if such rows are not allowed; None if there are none."""
 
     @property
     def notes(self) -> tuple[Finding, ...]:
-        """Findings to report if they are left out."""
+        """Findings to report if these rows are left out."""
         if not self.rows.any():
             return ()
         what = f"{self.rows.sum():,} rows that are also in a later split, or overlap it, were left out"
@@ -43,23 +43,23 @@ class SharedRows(NamedTuple):
 
 
 def find_copies(table: pd.DataFrame, origins: pd.DataFrame) -> SharedRows:
-    """Find the rows of train that validation or test have as well, and of validation that test has.
+    """Find rows of train that also occur in validation or test, and rows of validation that occur in test.
 
-    A split has a row if it contains its sequence, read from either strand, or a row whose
-    coordinates share a base with it.
+    A row occurs in a split that contains its sequence, on either strand, or a row with overlapping
+    coordinates.
 
     Parameters
     ----------
     table
         Sequences whose splits are given, with a fresh index.
     origins
-        Columns file and row: where each row is from; the file is empty for generated rows.
+        Columns file and row: the origin of each row; the file is empty for generated rows.
     """
     order = table["split"].map({name: i for i, name in enumerate(SPLITS)}).fillna(-1).to_numpy()
     shared = SharedDna.of(table)
     dropped = np.zeros(len(table), dtype=bool)
     for split in (1, 0):
-        # A row of validation that is dropped because test has it is no reason to drop one of train.
+        # A validation row that is dropped because of a test row must not cause a train row to be dropped.
         dropped |= shared.any_of(order == split, (order > split) & ~dropped)
     evaluated = _in_earlier(order, shared.any_of)
     if not evaluated.any():
@@ -110,16 +110,16 @@ def _in_earlier(
     order: NDArray[np.integer[Any]],
     shared: Callable[[NDArray[np.bool_], NDArray[np.bool_]], NDArray[np.bool_]],
 ) -> NDArray[np.bool_]:
-    """Return which rows of validation and test share something with a row of an earlier split."""
+    """Return which rows of validation and test have a match in an earlier split."""
     validation = shared(order == 1, order == 0)
     return validation | shared(order == 2, (order == 0) | (order == 1))
 
 
 def _ways_on(table: pd.DataFrame, dropped: NDArray[np.bool_]) -> str:
-    """Return the options to go on with; leaving copies out only if all splits keep their classes."""
+    """Return the options for continuing; leaving out copies is offered only if all splits keep their classes."""
     classes = table.groupby("split")["label"].nunique()
     left = table[~dropped].groupby("split")["label"].nunique().reindex(classes.index)
-    anew = "--split cluster to split anew, or --leaks keep to go on with a warning."
+    anew = "--split cluster to split anew, or --leaks keep to continue with a warning."
     if not (left == classes).all():
         return f"Pass {anew}"
     return f"Pass --skip-bad-rows or --leaks drop to leave the earlier copies out, {anew}"
@@ -128,7 +128,7 @@ def _ways_on(table: pd.DataFrame, dropped: NDArray[np.bool_]) -> str:
 def rejected_copies(
     table: pd.DataFrame, origins: pd.DataFrame, rows: NDArray[np.bool_]
 ) -> list[RejectedRow]:
-    """Return the rows that :func:`find_copies` found as rejected rows.
+    """Return the rows found by :func:`find_copies` as rejected rows.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def rejected_copies(
         if number and split not in left:
             raise InputError(
                 f"all {number:,} {split} rows are also in a later split, or overlap it",
-                remedy="Pass --split cluster to split anew, or --leaks keep to go on with a warning.",
+                remedy="Pass --split cluster to split anew, or --leaks keep to continue with a warning.",
             )
     return [
         RejectedRow(
@@ -168,12 +168,12 @@ def rejected_copies(
 
 
 def check_lengths(table: pd.DataFrame, origins: pd.DataFrame) -> None:
-    """Refuse classes that the length of a sequence alone tells apart, with an AUROC above `MAX_LENGTH_AUROC`.
+    """Refuse classes that sequence length alone separates, with an AUROC above `MAX_LENGTH_AUROC`.
 
     Raises
     ------
     InputError
-        With the length to cut all sequences to, for the first row of another class than the first.
+        For the first row of another class than the first row, with a length to cut all sequences to.
     """
     labelled = (table["label"] >= 0).to_numpy()
     bases, labels = table["sequence"].str.len()[labelled], table["label"][labelled]
@@ -192,7 +192,7 @@ def check_lengths(table: pd.DataFrame, origins: pd.DataFrame) -> None:
         f"is {listed}",
         **_at(origins, int(other)),
         remedy=f"Cut all sequences to one length with --crop {number}{skipping}, or pass "
-        "--leaks keep to go on with a warning.",
+        "--leaks keep to continue with a warning.",
     )
 
 

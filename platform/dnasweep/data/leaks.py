@@ -1,8 +1,8 @@
-"""Rows that are the same, or nearly, in two splits, in two species, or with two labels.
+"""Identical or similar rows in two splits, in two species, or with two labels.
 
-A sequence and its reverse complement are two readings of the same molecule. Rows whose coordinates
-share a base of a genome have these bases in common, however different their sequences look. The audit
-warns of them; which rows are refused or dropped is decided in :mod:`.leak_policy`.
+A sequence and its reverse complement are the two strands of the same molecule. Rows with overlapping
+coordinates share DNA, however different their sequences look. The audit warns of such rows;
+:mod:`.leak_policy` decides which rows are refused or dropped.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ Rows = NDArray[np.bool_]
 
 
 def find_leaks(table: pd.DataFrame, pairs: SimilarPairs, identity: float) -> Iterator[Finding]:
-    """Yield findings about rows of validation that are also in train, and of test in either.
+    """Yield findings about validation rows that are also in train, and test rows that are in either.
 
-    `exact` counts equal sequences, `near` those of at least the given identity, equal ones
-    included, both read from either strand; `overlap` counts rows that share a base of the genome.
-    A row counts only if it has a partner of its own on the other side, not through a third row.
+    `exact` counts equal sequences and `near` sequences of at least the given identity, including equal
+    ones, both on either strand; `overlap` counts rows that overlap on the genome. A row counts only if it
+    matches a row of the other split directly, not through a third row.
 
     Parameters
     ----------
@@ -64,10 +64,10 @@ def _of_reverse(number: int) -> str:
 def _similar(
     pairs: SimilarPairs, molecules: Molecules, here: Rows, there: Rows
 ) -> tuple[Rows, Rows]:
-    """Return the rows `here` similar to a row `there`: on either strand, and as they read."""
-    # Pairs join first copies; through the numbers of their molecules they hold for all copies.
+    """Return which rows `here` are similar to a row `there`: on either strand, and on the same strand."""
+    # Pairs connect first copies; molecule numbers extend them to all copies.
     first, second = molecules.molecule[pairs.first], molecules.molecule[pairs.second]
-    # Whether the pair is similar with one canonical strand and one that is not.
+    # Whether one member of the similar pair is on its canonical strand and the other is not.
     reverse = pairs.reverse ^ molecules.reverse[pairs.first] ^ molecules.reverse[pairs.second]
     one, other = np.concatenate([first, second]), np.concatenate([second, first])
     reverse = np.concatenate([reverse, reverse]).astype(np.int64)
@@ -93,7 +93,7 @@ def find_duplicates(table: pd.DataFrame) -> Iterator[Finding]:
 
 
 def find_relatives(table: pd.DataFrame, pairs: SimilarPairs, identity: float) -> Iterator[Finding]:
-    """Yield a finding about similar sequences of different species, a warning if splits part them.
+    """Yield a finding about similar sequences of different species, a warning if they are in different splits.
 
     Parameters
     ----------
@@ -126,10 +126,10 @@ def find_relatives(table: pd.DataFrame, pairs: SimilarPairs, identity: float) ->
 
 
 def find_shared_chromosomes(table: pd.DataFrame) -> Iterator[Finding]:
-    """Yield a finding about test rows on chromosomes that train has as well, where rows name them.
+    """Yield a finding about test rows on chromosomes that also occur in train, if rows have chromosomes.
 
-    It is no leak, but what published splits by chromosome exclude: neighbours share genes, isochores
-    and repeats.
+    This is not a leak, but published splits by chromosome avoid it, since neighbouring loci share genes,
+    isochores and repeats.
     """
     loci = row_loci(table.reset_index(drop=True))
     splits = table["split"].reset_index(drop=True).loc[loci.index]
@@ -146,7 +146,7 @@ def find_shared_chromosomes(table: pd.DataFrame) -> Iterator[Finding]:
 
 
 def find_conflicting_labels(table: pd.DataFrame) -> Iterator[Finding]:
-    """Yield findings about sequences with several labels, as they read and on their two strands."""
+    """Yield findings about sequences with several labels, on the same strand and on opposite strands."""
     table = table[table["label"] >= 0]
     if table.empty:
         return
@@ -154,7 +154,7 @@ def find_conflicting_labels(table: pd.DataFrame) -> Iterator[Finding]:
     labels = table["label"].reset_index(drop=True)
     read = (labels.groupby(molecules.reading).transform("nunique") > 1).to_numpy()
     either = (labels.groupby(molecules.molecule).transform("nunique") > 1).to_numpy()
-    # If a sequence conflicts with itself there is nothing to add about its other strand.
+    # A sequence that conflicts with itself is not reported again for its other strand.
     reverse = either & ~np.isin(molecules.molecule, molecules.molecule[read])
     if read.any():
         number, first = len(np.unique(molecules.reading[read])), table["id"].iloc[read.argmax()]

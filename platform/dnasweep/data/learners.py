@@ -1,4 +1,4 @@
-"""Linear models that the k-mer baseline fits, one for each kind of labels, and what they are judged by."""
+"""Linear models of the k-mer baseline, one for each kind of label, and their scores for tuning."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Counts: TypeAlias = "csr_matrix | NDArray[np.float64]"
 
 
 class Learner(Protocol):
-    """What is fitted on the counts, and what it is judged by."""
+    """A model to fit on the counts, with its score for tuning."""
 
     strengths: tuple[float, ...]
     """Inverse regularisations that are tried, strongest first, for counts scaled to unit variance."""
 
     def fit(self, counts: Counts, strength: float, *, max_iter: int) -> Any:
-        """Fit the training labels on their scaled counts, going on from the last fit.
+        """Fit the training labels on their scaled counts, starting from the last fit.
 
         Parameters
         ----------
@@ -39,11 +39,11 @@ class Learner(Protocol):
         ...
 
     def predict(self, counts: Counts) -> NDArray[np.float64]:
-        """Return what the last fit says of scaled counts, one row per sequence."""
+        """Return predictions of the last fit for scaled counts, one row per sequence."""
         ...
 
     def score(self, labels: NDArray[Any], predicted: NDArray[np.float64]) -> float:
-        """Return how good that is, larger is better; nan where it cannot be told.
+        """Return the score of predictions, larger is better; nan if it is undefined.
 
         Parameters
         ----------
@@ -56,7 +56,7 @@ class Learner(Protocol):
 
 
 class Classes:
-    """Logistic regression, judged by AUROC: of two classes, or the mean of each against the rest."""
+    """Logistic regression, scored by AUROC; for several classes, the mean of each against the rest."""
 
     strengths: tuple[float, ...] = (1e-4, 1e-3, 1e-2)
 
@@ -70,7 +70,7 @@ class Classes:
         self.model = LogisticRegression(warm_start=True)
 
     def fit(self, counts: Counts, strength: float, *, max_iter: int) -> None:
-        """Fit the training labels on their scaled counts, going on from the last fit.
+        """Fit the training labels on their scaled counts, starting from the last fit.
 
         Parameters
         ----------
@@ -95,7 +95,7 @@ class Classes:
         return probabilities
 
     def score(self, labels: NDArray[Any], predicted: NDArray[np.float64]) -> float:
-        """Return the AUROC; nan for rows of one class.
+        """Return the AUROC; nan for rows of a single class.
 
         Parameters
         ----------
@@ -108,19 +108,19 @@ class Classes:
 
 
 class SeveralLabels:
-    """Logistic regression for each label of a row, judged by the mean AUROC."""
+    """Logistic regression for each label of a row, scored by the mean AUROC."""
 
     strengths: tuple[float, ...] = Classes.strengths
 
     def __init__(self, labels: ArrayLike) -> None:
         self.labels = np.asarray(labels).astype(int)
-        # Of a rare label, the rows of a search may have none.
+        # The rows used for tuning may lack a rare label.
         self.columns = [
             Classes(column) if len(np.unique(column)) > 1 else None for column in self.labels.T
         ]
 
     def fit(self, counts: Counts, strength: float, *, max_iter: int) -> None:
-        """Fit every label on the scaled counts of the training rows, going on from the last fit.
+        """Fit every label on the scaled counts of the training rows, starting from the last fit.
 
         Parameters
         ----------
@@ -144,7 +144,7 @@ class SeveralLabels:
         return found
 
     def score(self, labels: NDArray[Any], predicted: NDArray[np.float64]) -> float:
-        """Return the mean AUROC of the labels that some rows have and some have not.
+        """Return the mean AUROC of the labels that are present in some rows and absent in others.
 
         Parameters
         ----------
@@ -158,7 +158,7 @@ class SeveralLabels:
 
 
 class Numbers:
-    """Ridge regression of one or several outputs, judged by the mean R2."""
+    """Ridge regression of one or several outputs, scored by the mean R2."""
 
     strengths: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 
@@ -167,7 +167,7 @@ class Numbers:
         self.mean, spread = targets.mean(axis=0), targets.std(axis=0)
         self.spread = np.where(spread > 0, spread, 1.0)
         self.scaled = (targets - self.mean) / self.spread
-        # The solver for sparse counts that fits an intercept and draws no random numbers.
+        # The only solver for sparse counts that fits an intercept and uses no random numbers.
         self.model = Ridge(solver="sparse_cg", tol=1e-5)
 
     def fit(self, counts: Counts, strength: float, *, max_iter: int) -> None:
@@ -208,12 +208,12 @@ class Numbers:
 
 
 def mean_auroc(labels: NDArray[Any], probabilities: NDArray[np.float64]) -> float:
-    """Return the AUROC of two classes, or the mean over classes of each against the rest.
+    """Return the AUROC of two classes, or the mean AUROC of each class against the rest.
 
     Parameters
     ----------
     labels
-        Class numbers, (n,); nan is returned if there is one class only.
+        Class numbers, (n,); nan is returned if there is only one class.
     probabilities
         (n, classes).
     """

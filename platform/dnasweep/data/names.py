@@ -1,4 +1,4 @@
-"""What names mean: the words in which files, folders, columns and cells say a split or a class."""
+"""Meaning of names: words for splits and classes in names of files, folders and columns, and in cells."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ LABEL_NAMES = {
 """Names of files that mean a class."""
 
 HELD_OUT_NAMES = frozenset(["eval", "evaluation", "holdout", "heldout", "validate"])
-"""Words by which a file may be one of the splits, but not always the same one."""
+"""Words in file names that may mean different splits."""
 
 UNCERTAIN_SPLIT_NAMES = HELD_OUT_NAMES | {"development", "unseen", "independent", "blind"}
-"""The same for folders, columns and cells."""
+"""Such words in names of folders and columns, and in cells."""
 
 _SHORT = {
     **dict.fromkeys(("tr", "trn"), "train"),
@@ -40,9 +40,9 @@ _COMPOUND = re.compile(r"(.+?)(?:set|data|split|file)s?")
 
 
 def words_of(name: str) -> set[str]:
-    """Return the words of a name in lower case: my, train and set for `my_trainSet2`.
+    """Return the lower-case words of a name: my, train and set for `my_trainSet2`.
 
-    A compound counts by its first part as well, as train in `trainset`; `hold-out` is one word.
+    The first part of a compound also counts, such as train in `trainset`; `hold-out` is one word.
     """
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
     spaced = re.sub(r"(hold|held)[-_. ]?out", r"\1out", spaced, flags=re.IGNORECASE)
@@ -51,7 +51,7 @@ def words_of(name: str) -> set[str]:
 
 
 def split_meant(cell: str) -> str:
-    """Return the split that a cell in lower case names, as `test`, `training set` and `tst`, or "".
+    """Return the split named by a lower-case cell such as `test`, `training set` or `tst`, or "".
 
     Examples
     --------
@@ -80,7 +80,7 @@ def _only_split(file: Path, names: dict[str, str]) -> str:
 
 
 def shortest_names(files: Sequence[Path]) -> list[str]:
-    """Return the shortest ends of the paths that tell the files apart."""
+    """Return the shortest path suffixes that distinguish the files."""
     names = [stem(f) for f in files]
     for depth in range(1, max((len(f.parts) for f in files), default=0)):
         counts = Counter(names)
@@ -92,6 +92,6 @@ def shortest_names(files: Sequence[Path]) -> list[str]:
 
 
 def species_in_name(file: Path) -> str:
-    """Return the species that a file is named after, "" where it is named after none."""
+    """Return the species that a file is named after, "" if there is none."""
     match = _EPDNEW.search(file.name)
     return named_after(match[1] if match else stem(file), is_code=bool(match))

@@ -24,7 +24,7 @@ NEGATIVE_KINDS: tuple[NegativeKind, ...] = get_args(NegativeKind)
 """The generators by name; the last two need coordinates and a genome."""
 
 USUAL_DISTANCES = (600, 300, 150, 75, 0)
-"""Bases to keep around positives by default: the first for which there is room."""
+"""Default distances in bases from positives; the first with enough room is used."""
 
 
 class Negatives(NamedTuple):
@@ -33,23 +33,23 @@ class Negatives(NamedTuple):
     table: pd.DataFrame
     """The rows, label 0, as :mod:`dnasweep.data.table` defines them."""
     parents: NDArray[np.int64]
-    """(rows,) position of the promoter each is derived from, -1 for regions of the genome."""
+    """(rows,) index of the promoter from which each row is derived, -1 for regions of the genome."""
     notes: tuple[Finding, ...] = ()
-    """Findings about how they were made."""
+    """Findings about how the rows were generated."""
 
 
 def segment_shuffle(sequence: str, rng: np.random.Generator) -> str:
-    """Return a promoter with 8 of 25 segments permuted, and each of them shuffled within itself.
+    """Return a promoter in which 8 of 25 segments are permuted and shuffled internally.
 
-    Hadad et al.'s negatives: 24-base segments of a 600-base promoter, 8 chosen at random; the
-    other 17 stay as they are, and base composition is kept. Other windows have
-    segments of a 25th (at most 24 bases) and the same share of them is shuffled. Bases left over
-    at the end stay.
+    Negatives of Hadad et al.: of the 24-base segments of a 600-base promoter, 8 are chosen at random; the
+    other 17 stay unchanged, and base composition is preserved. In other windows, segments have a 25th of
+    the length (at most 24 bases), and the same fraction of them is shuffled. Remaining bases at the end
+    stay unchanged.
     """
     letters = np.frombuffer(sequence.encode("ascii"), dtype=np.uint8).copy()
     size = min(24, max(1, len(letters) // 25))
     num = len(letters) // size
-    # All segments are candidates: with the first eight, every negative would keep its core.
+    # All segments are candidates; if the first eight were used, every negative would keep its core.
     chosen = rng.choice(num, size=min(num, max(2, round(num * 8 / 25))), replace=False)
     segments = letters[: num * size].reshape(num, size)
     segments[chosen] = rng.permuted(segments[rng.permutation(chosen)], axis=1)
@@ -60,7 +60,7 @@ def substitute_segments(sequence: str, rng: np.random.Generator) -> str:
     """Return a promoter with 12 of 20 pieces replaced by random bases (DeePromoter, Oubounyt 2019).
 
     The new bases are A, C, G and T with equal probability, so the G+C fraction moves towards one
-    half, which the audit shows. Bases left over at the end form one more piece, which is kept.
+    half, which the audit shows. Remaining bases at the end form another piece, which is kept.
     """
     letters = np.frombuffer(sequence.encode("ascii"), dtype=np.uint8).copy()
     size = len(letters) // 20
@@ -80,7 +80,7 @@ def dinucleotide_shuffle(sequence: str, rng: np.random.Generator) -> str:
     """Return a uniformly drawn sequence with exactly the same dinucleotides, ends fixed.
 
     A random Eulerian walk (Altschul and Erickson 1985, Mol. Biol. Evol. 2:526): the last exits of
-    all letters but the final one are drawn until they form a tree into it, the others shuffled.
+    all letters except the final one are drawn until they form a tree into it; the other exits are shuffled.
     """
     if len(sequence) < 3:
         return sequence
@@ -124,22 +124,22 @@ def generate_negatives(
 ) -> Negatives:
     """Return one negative for each promoter, of the same length, species, chromosome and split.
 
-    A negative made from the sequence of a promoter depends on that row and the seed alone, not on
+    A negative made from the sequence of a promoter depends only on that row and the seed, not on
     other rows; it has the chromosome of its promoter, but no coordinates.
 
     Parameters
     ----------
     promoters
-        A table of promoters; for the kinds cut from a genome with chrom, start and end.
+        A table of promoters; chrom, start and end are required for negatives cut from a genome.
     kind
         One of `NEGATIVE_KINDS`.
     genome
         FASTA of the genome, for `random-region` and `gc-matched`.
     occupied
-        Other rows that no region of the genome may touch; rows without coordinates are ignored.
+        Other rows that regions of the genome must not overlap; rows without coordinates are ignored.
     distance
-        Bases between a region of the genome and every promoter and occupied row; None: the first
-        of `USUAL_DISTANCES` that the genome has room for.
+        Minimum distance in bases between a region and every promoter and occupied row; None for the first
+        of `USUAL_DISTANCES` for which the genome has enough room.
     seed
         Seed of the generator.
 
@@ -195,7 +195,7 @@ def _cut(
     distance: int | None,
     seed: int,
 ) -> tuple[pd.DataFrame, int]:
-    """Cut regions from the genome, at the distance asked for or the first usual one with room."""
+    """Cut regions from the genome, at the requested distance or the first default one with enough room."""
     asked = USUAL_DISTANCES if distance is None else (distance,)
     smaller = (one for one in USUAL_DISTANCES if one < asked[-1])
     refusal: NoRoom | None = None
@@ -210,7 +210,7 @@ def _cut(
                 match_gc=kind == "gc-matched",
             )
         except NoRoom as error:
-            # Of several distances the smallest is the one that tells.
+            # The refusal for the smallest distance is the most informative.
             refusal = error if one in asked else refusal
             continue
         if one in asked:

@@ -1,4 +1,4 @@
-"""Species of the user's own: a table of their names, and a dated tree."""
+"""Species added by the user: a table of names, and a dated tree."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ COLUMNS = ("name", "taxon", "synonyms", "clade")
 """Columns of a table of species; all but the name may be missing or empty."""
 
 _TOLERANCE = 0.01
-"""How far leaves may be from the present, as a fraction of the age of the root: rounding."""
+"""Tolerated distance of leaves from the present due to rounding, as a fraction of the age of the root."""
 
 
 def read_catalogue(species_table: str | None = None, tree: str | None = None) -> Catalogue | None:
-    """Return what is known about species with the user's own added; None: nothing is added.
+    """Return the catalogue of species with additions by the user; None if there are none.
 
     Parameters
     ----------
     species_table
         CSV or TSV with the columns `name` (scientific), `taxon` (of the NCBI taxonomy), `synonyms`
-        (several separated by `|`) and `clade` (the smallest one around it of the NCBI taxonomy). A
-        name that is known adds its synonyms to that species.
+        (several separated by `|`) and `clade` (the smallest one of the NCBI taxonomy that
+        contains the species). A row with a known name adds its synonyms to that species.
     tree
-        Newick or Nexus file whose leaves are species and whose branches are million years. Two of
-        its species are as far apart as it says.
+        Newick or Nexus file with species as leaves and branch lengths in million years. It defines the
+        distances between its species.
 
     Raises
     ------
     InputError
-        For a file that cannot be read as these, a name or a synonym of two species, and a tree
-        that is not dated.
+        For a file that cannot be read, a name or synonym shared by two species, and a tree that is not
+        dated.
     """
     if species_table is None and tree is None:
         return None
@@ -110,7 +110,7 @@ def _clade(catalogue: Catalogue, name: str) -> str:
 
 
 def _with_tree(catalogue: Catalogue, path: Path) -> Catalogue:
-    # Imported here: slow, and seldom needed.
+    # Imported here because it is slow and rarely needed.
     from Bio import Phylo
 
     check_readable(path)

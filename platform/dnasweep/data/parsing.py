@@ -1,4 +1,4 @@
-"""One file as columns of text: its format recognised, its columns found, its intervals cut out."""
+"""Read one file as columns of text: detect the format, find the columns, cut out intervals."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from dnasweep.formats.sequences import join_wrapped, read_fasta, read_lines, tit
 
 
 class How(NamedTuple):
-    """What holds for all files of a reading; see :func:`~dnasweep.data.reading.read_rows`."""
+    """Options for all files of a reading; see :func:`~dnasweep.data.reading.read_rows`."""
 
     format: Format
     genome: Path | None
@@ -40,20 +40,20 @@ class How(NamedTuple):
 
 
 class Parsed(NamedTuple):
-    """What a file holds."""
+    """The contents of a file."""
 
     frame: pd.DataFrame
-    """Text columns of the table, `sequence` among them, and `row`."""
+    """Text columns of the table, including `sequence`, and `row`."""
     rejected: list[RejectedRow]
     """Rows that could not be parsed."""
     label: int | None
-    """Label of rows that give none."""
+    """Label of rows without one of their own."""
     notes: list[str]
-    """How the file was understood."""
+    """Messages on how the file was interpreted."""
     has_columns: bool = False
     """Whether it is a table of named columns."""
     labels: tuple[str, ...] = ()
-    """Names of the columns that its labels are from."""
+    """Names of the label columns."""
 
 
 _OF_COLUMNS = ("csv", "tsv", "json", "parquet", "arrow", "bed")
@@ -65,7 +65,7 @@ _CERTAIN = {
 
 
 def parse(source: Source, how: How) -> Parsed:
-    """Return the rows of one file as text, with sequences cut out of the genome if need be.
+    """Return the rows of one file as text, with sequences cut out of the genome if necessary.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def parse(source: Source, how: How) -> Parsed:
         if counted := counts_from_one(cells):
             cells = count_from_zero(cells)
         if kind == "bed" and wanted and not columns.label:
-            # Of all columns of BED a value and a class of ENCODE's are certain to be what is learned.
+            # Of the columns of BED, only a bedGraph value and a cCRE class are certainly labels.
             told = [name for name in cells.names if name in (VALUE, CCRE_CLASS)]
             columns = columns._replace(label=tuple(map(canonical_name, told)))
             understood += [_CERTAIN[name] for name in told]
@@ -118,7 +118,7 @@ def parse(source: Source, how: How) -> Parsed:
         notes += found.notes
         if "start" in frame and counted:
             notes.append(
-                f"{path.name}: start counts from 1, {counted}, and is moved to count from 0"
+                f"{path.name}: start counts from 1, {counted}, and is converted to count from 0"
             )
         if "sequence" not in frame:
             if kind == "bed":
@@ -209,7 +209,7 @@ def _read_cells(data: bytes, kind: Format, path: Path, how: How) -> Cells:
 
 
 def _read_texts(files: Sequence[Path]) -> pd.DataFrame:
-    """Return the sequences of files that hold one each, with the file and the line they are from."""
+    """Return the sequences of files with one sequence each, with their file and line."""
     frames = []
     for file in files:
         data = read_content(file)
@@ -220,7 +220,7 @@ def _read_texts(files: Sequence[Path]) -> pd.DataFrame:
 
 
 def _finish(parsed: Parsed, source: Source, how: How) -> Parsed:
-    """Return what is parsed with sequences in one piece, and the class that a name gives."""
+    """Return the parsed rows with joined sequences, and with the class given by the file name."""
     frame, path = parsed.frame, source.path
     rejected, notes = parsed.rejected, parsed.notes
     if "label" not in frame and parsed.label is None and source.class_name:

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from dnasweep.data.species import SPECIES, stand_in
 
 FIDELITY = 0.97
-"""Probability that a base agrees with its letter of the consensus."""
+"""Probability that a base matches its letter of the consensus."""
 
 
 def allowed_bases(consensus: str) -> NDArray[np.bool_]:
-    """Return which of A, C, G and T agree with each IUPAC letter, (width, 4)."""
+    """Return which of A, C, G and T match each IUPAC letter, (width, 4)."""
     return np.array(
         [[base in ambiguous_dna_values[letter] for base in "ACGT"] for letter in consensus]
     )
@@ -28,7 +28,7 @@ class Element:
     """One kind of element."""
 
     name: str
-    """Its name in tables."""
+    """Name in tables."""
     consensus: str
     """IUPAC letters, 5' to 3' on the strand of the gene."""
     first: int
@@ -36,23 +36,23 @@ class Element:
     last: int
     """Rightmost position of its first base."""
     either_strand: bool
-    """Whether it works in both orientations."""
+    """Whether it is functional in both orientations."""
     frequency: tuple[float, ...]
     """Fraction of promoters that have it, in the order of `SPECIES`."""
 
     @property
     def width(self) -> int:
-        """Bases it covers."""
+        """Width in bases."""
         return len(self.consensus)
 
     def probabilities(self) -> NDArray[np.float64]:
-        """Return its (width, 4) base probabilities."""
+        """Return the (width, 4) base probabilities."""
         matrix = np.full((self.width, 4), (1 - FIDELITY) / 4)
         allowed = allowed_bases(self.consensus)
         return matrix + FIDELITY * allowed / allowed.sum(axis=1, keepdims=True)
 
     def frequency_in(self, species: str) -> float:
-        """Return the fraction of a species' promoters that have it; that of its stand-in if need be."""
+        """Return the fraction of promoters with the element in a species, or in its stand-in."""
         return self.frequency[list(SPECIES).index(stand_in(species))]
 
 
@@ -77,15 +77,15 @@ ELEMENTS: tuple[Element, ...] = (
 )
 """The elements; their positions never overlap.
 
-Consensus and position: Bucher 1990 (J. Mol. Biol. 212:563) for TATA, GC and CCAAT boxes, FitzGerald
-et al. 2006 (Genome Biol. 7:R53) for the initiator of vertebrates and of flies, Kutach and Kadonaga
-2000 (Mol. Cell. Biol. 20:4754) for the DPE at +28 to +32; the DRE of flies (FitzGerald) and the
-T-block of worms (Grishkevich et al. 2011, Genome Res. 21:707) give these two, which have few GC
-boxes, something of their own. GC and CCAAT boxes have several positions, each taken independently,
-narrower than in nature so that no two elements can overlap. Frequencies are rounded and of the order
-of what Suzuki et al. 2001 (Genome Res. 11:677) and Yang et al. 2007 (Gene 389:52) count in human,
-Kutach and Kadonaga in fly and Grishkevich in worm; studies differ by factors of two and more with
-their definitions.
+Consensus and position: Bucher 1990 (J. Mol. Biol. 212:563) for TATA, GC and CCAAT boxes,
+FitzGerald et al. 2006 (Genome Biol. 7:R53) for the initiator of vertebrates and of flies, Kutach
+and Kadonaga 2000 (Mol. Cell. Biol. 20:4754) for the DPE at +28 to +32; the DRE of flies
+(FitzGerald) and the T-block of worms (Grishkevich et al. 2011, Genome Res. 21:707) provide
+specific elements for these two, which have few GC boxes. GC and CCAAT boxes have several
+positions, each occupied independently, in narrower ranges than in nature so that elements cannot
+overlap. Frequencies are rounded and of the order of those reported by Suzuki et al. 2001 (Genome
+Res. 11:677) and Yang et al. 2007 (Gene 389:52) for human, Kutach and Kadonaga for fly and
+Grishkevich for worm; studies differ by factors of two or more, depending on their definitions.
 """
 
 ISLAND_NAME = "cpg_island"
@@ -102,7 +102,7 @@ def island_frequency(species: str) -> float:
 
 
 def planted(species: Sequence[str], decoy_rate: float) -> pd.DataFrame:
-    """Return what the simulator plants: one row a motif, with the places that are right for it.
+    """Return the elements planted by the simulator: one row per motif, with its correct positions.
 
     Parameters
     ----------
@@ -132,6 +132,6 @@ def planted(species: Sequence[str], decoy_rate: float) -> pd.DataFrame:
 
 
 def _place(element: Element) -> str:
-    """Return where the first base of an element lies, +1 being the transcription start."""
+    """Return the positions of the first base of an element, with +1 as the transcription start."""
     ends = [f"{at + 1:+d}" if at >= 0 else f"{at:+d}" for at in (element.first, element.last)]
     return " to ".join(dict.fromkeys(ends))

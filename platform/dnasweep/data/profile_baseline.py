@@ -1,4 +1,4 @@
-"""The baseline of signals along a row: the mean of each bin, and ridge regression on the k-mers around it."""
+"""The baseline for signals along a row: the mean of each bin, and ridge regression on the k-mers around it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from dnasweep.data.learners import Numbers
 from dnasweep.formats.signal import bin_edges
 
 FLANK = 1.0
-"""Bases on either side of a bin whose k-mers are counted, in bins."""
+"""Width of the flanks of a bin in which k-mers are counted, in bins."""
 FEWEST = 12
-"""And at least so many."""
+"""Minimum width of the flanks, in bases."""
 
 
 def profile_baseline(
@@ -25,16 +25,16 @@ def profile_baseline(
     *,
     chosen_on: tuple[Sequence[str], NDArray[np.float64]] | None = None,
 ) -> NDArray[np.float64]:
-    """Return what the baseline predicts, (others, bins, tracks), in the units of the tracks.
+    """Return the predictions of the baseline, (others, bins, tracks), in the units of the tracks.
 
     Parameters
     ----------
     sequences, signal
-        Training rows; (rows, bins, tracks).
+        Training rows and their signal, (rows, bins, tracks).
     others
         Sequences to predict.
     chosen_on
-        Validation rows, by which the k-mers to count are chosen; None: the default.
+        Validation rows for choosing the k-mers; None for the default.
     """
     bins, tracks = signal.shape[1:]
     mean = signal.mean(axis=0)

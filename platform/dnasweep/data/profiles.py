@@ -1,4 +1,4 @@
-"""Signals along rows as what is learned: bigWig tracks, averaged in bins."""
+"""Signals along rows as labels: bigWig tracks, averaged in bins."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from dnasweep.formats.paths import user_path
 from dnasweep.formats.signal import bin_means, open_signal
 
 MOST_OUTPUTS = 8192
-"""Numbers a row, bins of all tracks together: each is a column of the table."""
+"""Maximum number of values per row (bins times tracks), each of which is a column of the table."""
 
 
 class Profiles(NamedTuple):
-    """Rows with the signal that is learned of them."""
+    """Rows with the signal to learn."""
 
     table: pd.DataFrame
-    """The rows, without labels of another kind."""
+    """The rows, with signals as their only labels."""
     labels: Labels
-    """What is learned."""
+    """Description of the labels."""
     note: str
-    """How the tracks are read."""
+    """Message on how the tracks are read."""
 
 
 def with_profiles(
@@ -37,8 +37,8 @@ def with_profiles(
 ) -> Profiles:
     """Return rows with the mean signal of each track in each of their bins.
 
-    Bins are counted in the direction in which a row is read: those of a row on the minus strand begin at
-    its end. A base that a track says nothing of has the signal 0.
+    Bins are counted in the direction of the row, so for a row on the minus strand they begin at its end.
+    Bases without a value in a track have the signal 0.
 
     Parameters
     ----------
@@ -55,8 +55,8 @@ def with_profiles(
     ------
     InputError
         For a row without coordinates, with fewer bases than bins, or beyond the end of its chromosome; a
-        chromosome that a track lacks; negative values; more bins than a row can hold; and two tracks of one
-        name.
+        chromosome that a track lacks; negative values; too many values per row; and two tracks with the
+        same name.
     """
     paths = [user_path(path) for path in tracks]
     names = tuple(path.stem for path in paths)

@@ -1,4 +1,4 @@
-"""Folders as `datasets` saves them, as the hub serves them, and with a file or folder for each class."""
+"""Folders saved by `datasets`, served by the hub, or with a file or folder for each class."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from dnasweep.formats.detection import ENDINGS, ending, stem
 from dnasweep.formats.paths import entries_of, user_path
 
 KNOWN = frozenset(e for endings in ENDINGS.values() for e in endings)
-"""Endings of files that may hold sequences."""
+"""Extensions of files that may contain sequences."""
 
 _ABOUT = re.compile(r"(?:readme|licen[cs]e|citation|changelog)(?:\.\w+)?$", re.IGNORECASE)
 _SHARD = re.compile(r"(?P<split>\w+?)[-.](?P<number>\d{4,6})-of-(?P<total>\d{4,6})(?:-\w+)?")
 
 
 def data_files(entries: Iterable[Path]) -> list[Path]:
-    """Return the files that may hold sequences, by their endings."""
+    """Return the files that may contain sequences, by their extensions."""
     return [p for p in entries if ending(p) in KNOWN and p.is_file()]
 
 
@@ -33,12 +33,12 @@ def is_split_folder(path: Path) -> bool:
 
 
 def saved_files(folder: Path) -> list[Source]:
-    """Return the Arrow files of a folder that `datasets` saved with `save_to_disk`, with their splits.
+    """Return the Arrow files, with splits, of a folder saved by `datasets` with `save_to_disk`.
 
     Raises
     ------
     InputError
-        For a folder that lacks what its own list says it holds.
+        For a folder that lacks files in its own list.
     """
     if (folder / "dataset_dict.json").is_file():
         names = _read_json(folder / "dataset_dict.json").get("splits", [])
@@ -80,17 +80,19 @@ def _read_json(path: Path) -> dict[str, Any]:
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise InputError("is no JSON of datasets", file=path, remedy="Copy the folder again.")
+        raise InputError(
+            "is not a JSON file of datasets", file=path, remedy="Copy the folder again."
+        )
     return found
 
 
 def shards(entries: Sequence[Path]) -> list[Source]:
-    """Return the files that are numbered parts of splits, as train-00000-of-00002.parquet.
+    """Return the files that are numbered parts of splits, such as train-00000-of-00002.parquet.
 
     Raises
     ------
     InputError
-        Where a part is missing.
+        If a part is missing.
     """
     found: list[Source] = []
     seen: dict[tuple[str, int], set[int]] = {}
@@ -104,23 +106,23 @@ def shards(entries: Sequence[Path]) -> list[Source]:
             raise InputError(
                 f"part {min(missing) + 1} of {total} of the {name} split is missing",
                 file=found[0].path.parent,
-                remedy="Fetch all parts.",
+                remedy="Download all parts.",
             )
     return found
 
 
 def class_sources(folder: Path, entries: Sequence[Path]) -> list[Source]:
-    """Return the files of classes in folders of splits, or those folders of classes themselves.
+    """Return the files of classes in folders of splits, or in folders of classes without splits.
 
-    In a folder named train or test, files or folders positive and negative are the classes 1 and 0;
-    with other names, the same in all splits, the names are classes. A single file there holds the
-    rows of the split, and numbered files are its parts. Folders of classes may also stand alone, those
-    with other names than positive and negative if they hold FASTA or texts only.
+    In a folder named train or test, files or folders positive and negative are the classes 1 and 0; other
+    names are class names if they are the same in all splits. A single file there contains the rows of the
+    split, and numbered files are its parts. Folders of classes without splits are also read; those with
+    names other than positive and negative must contain only FASTA or text files.
 
     Raises
     ------
     InputError
-        Where a split lacks a class that another has.
+        If a split lacks a class that another split has.
     """
     splits = [p for p in entries if is_split_folder(p)]
     if not splits:
@@ -137,7 +139,7 @@ def class_sources(folder: Path, entries: Sequence[Path]) -> list[Source]:
     numbered = all(map(str.isdecimal, names))
     files = [path for classes in held.values() for path in classes.values() if path.is_file()]
     if not plain and (all(len(classes) == 1 for classes in held.values()) or (numbered and files)):
-        # One file, or numbered parts, of each split.
+        # One file, or numbered parts, for each split.
         return [
             Source(path, split=SPLIT_NAMES[split.name.lower()])
             for split, classes in held.items()
@@ -149,7 +151,7 @@ def class_sources(folder: Path, entries: Sequence[Path]) -> list[Source]:
             raise InputError(
                 f"the folder {split.name} has no {min(lacking)}, which another split has",
                 file=folder,
-                remedy="Name the files of a class alike in all splits.",
+                remedy="Use the same names of classes in all splits.",
             )
     found = [
         source
@@ -170,7 +172,7 @@ def _classes(entries: Sequence[Path]) -> dict[str, Path]:
 
 
 def _holds_sequences_alone(folder: Path) -> bool:
-    """Return whether a folder holds FASTA or texts of sequences and nothing else: no table, no split."""
+    """Return whether a folder contains only FASTA or text files of sequences, no tables or splits."""
     entries = entries_of(folder)
     return (
         bool(entries)
@@ -180,7 +182,7 @@ def _holds_sequences_alone(folder: Path) -> bool:
 
 
 def _class_folder(path: Path, split: str) -> list[Source]:
-    """Return a file of a class, or the files of its folder; texts of one sequence each go together."""
+    """Return the file of a class, or the files of its folder; text files of one sequence are grouped."""
     name = stem(path) if path.is_file() else path.name
     label = LABEL_NAMES.get(name.lower())
     made = Source(path, label=label, split=split, class_name=name)
@@ -191,6 +193,6 @@ def _class_folder(path: Path, split: str) -> list[Source]:
     if not files:
         texts = tuple(user_path(p) for p in inside if ending(p) in ("txt", ""))
         if not texts:
-            raise InputError("the folder of a class holds no sequences", file=path)
+            raise InputError("the folder of a class contains no sequences", file=path)
         return [made._replace(files=texts)]
     return [made._replace(path=file) for file in files]

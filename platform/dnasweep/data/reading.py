@@ -1,6 +1,6 @@
-"""Sequences from files of any format in use, as one table.
+"""Read sequences from files of any supported format into one table.
 
-The steps, in order: find the files (:mod:`~dnasweep.data.sources`), parse each into columns of text
+The steps are, in order: find the files (:mod:`~dnasweep.data.sources`), parse each into columns of text
 (:mod:`~dnasweep.data.parsing`), check the rows (:mod:`~dnasweep.data.rows`), and join all files into one
 table (:mod:`~dnasweep.data.table`).
 """
@@ -41,17 +41,17 @@ Paths = str | Path | Sequence[str | Path]
 
 
 class Reading(NamedTuple):
-    """Rows, where each of them comes from, and the rows that were left out."""
+    """Rows, their origins, and the rows that were left out."""
 
     table: pd.DataFrame
     """The good rows."""
     origins: pd.DataFrame
-    """For each of them `file`, as text, and `row`, 1-based with the header counted."""
+    """For each good row `file`, as text, and `row`, 1-based including the header."""
     rejected: list[RejectedRow]
     """The bad rows."""
     notes: tuple[str, ...] = ()
-    """Sentences about how the files were understood: what a file was taken for, where splits and
-    species come from, which columns are not read."""
+    """Sentences on how the files were interpreted: formats, sources of splits and species, and columns
+    that are not read."""
     labels: Labels = ZERO_AND_ONE
     """What the labels are."""
 
@@ -77,55 +77,55 @@ def read_rows(
 ) -> Reading:
     """Read labelled sequences into one table, and keep track of where each row comes from.
 
-    CSV and TSV are read (headers: `column_names.ACCEPTED`), k-mer TSV as DNABERT writes it, JSON,
-    Parquet and Arrow with the same names, FASTA, EPDnew FASTA, SGA, FPS and .dat, GenBank, BED,
-    transcription starts of GTF and GFF, and plain text with one sequence per line; each also packed by
-    gzip, bzip2, xz or zstd, recognised by content. Folders and names of files are described in
-    :func:`~dnasweep.data.sources.find_sources`, and how a format is recognised in
-    :func:`~dnasweep.formats.detection.detect_format`. Letters are made upper case, U is read as T.
+    Supported formats are CSV and TSV (headers: `column_names.ACCEPTED`), k-mer TSV of DNABERT, JSON,
+    Parquet and Arrow with the same column names, FASTA, EPDnew FASTA, SGA, FPS and .dat, GenBank, BED,
+    transcription starts of GTF and GFF, and plain text with one sequence per line; each may be compressed
+    with gzip, bzip2, xz or zstd, recognised by content. Folders and file names are described in
+    :func:`~dnasweep.data.sources.find_sources`, and the detection of formats in
+    :func:`~dnasweep.formats.detection.detect_format`. Letters are converted to upper case, U is read as T.
 
     Parameters
     ----------
     paths
-        Files and folders. In files without labels, EPDnew's and one-base BED rows, which list
-        promoters, are 1, and files named positive and negative are 1 and 0.
+        Files and folders. In files without labels, rows of EPDnew and one-base BED rows, which are
+        promoters, get label 1, and files named positive and negative get labels 1 and 0.
     positives, negatives
-        Files and folders all of whose rows have label 1, or 0, if they have no labels themselves.
+        Files and folders whose rows get label 1, or 0, unless they have labels themselves.
     species
-        Species of the rows that name none; unset, a file's name or RefSeq accessions may give it.
+        Species of rows that name none; if unset, it may come from file names or RefSeq accessions.
     genome
         FASTA that coordinates refer to.
     window
-        First and last base taken around a transcription start, which is 0.
+        First and last base of the window around a transcription start, which is base 0.
     require_labels
-        Whether rows without label are refused; otherwise their label is -1.
+        Whether rows without a label are refused; otherwise their label is -1.
     skip_bad_rows
-        Whether to go on with the good rows if there are bad ones.
+        Whether to continue with the good rows if there are bad ones.
     min_bases
-        Bases below which a sequence is a bad row.
+        Minimum length of a sequence in bases; shorter sequences are bad rows.
     format
-        Format of all files; auto: by name and content of each.
+        Format of all files; `auto` detects it from the name and content of each file.
     split_matters
-        Whether rows keep the splits they are given in, so that a split that is not certain is
-        refused. None: as `require_labels`.
+        Whether rows keep their given splits, so that uncertain splits are refused. None for the value of
+        `require_labels`.
     catalogue
-        Catalogue of known species; None: that of the platform.
+        Catalogue of known species; None for the built-in one.
     task, positive_label, classes
         How labels are read, as for :func:`~dnasweep.data.label_reading.read_labels`.
     columns
-        Columns of tables that are named; the others are found by their names.
+        Columns named by the user; other columns are found by standard names.
 
     Returns
     -------
     reading
-        Rows in the order of the files. Ids not given are `<file>:<row>`; ids used in several
-        files get the file's name before them.
+        Rows in the order of the files. Missing ids are `<file>:<row>`; ids used in several files are
+        prefixed with the file name.
 
     Raises
     ------
     InputError
-        For a file that cannot be used at all, and for the first row that cannot unless
-        `skip_bad_rows`; if no row is left.
+        For a file that cannot be used at all, for the first bad row unless `skip_bad_rows` is set, and if no
+        row is left.
     """
     if format not in FORMATS:
         raise InputError(f"format is {format!r}", remedy=f"Use one of {', '.join(FORMATS)}.")
@@ -152,7 +152,7 @@ def read_rows(
         raise InputError(
             f"{columns.given[0]} names a column, but no file has columns", remedy="Leave it out."
         )
-    # What a label means is seen in all of them together.
+    # The meaning of labels is inferred from all of them together.
     cells = [label_cells(parsed.frame, required=require_labels) for _, parsed in files]
     labels = read_labels(
         pd.concat(cells, ignore_index=True),
@@ -182,7 +182,7 @@ def read_rows(
         bad = sorted([*parsed.rejected, *bad], key=lambda row: row.row)
         if frame.empty and not bad:
             raise InputError(
-                "holds no sequence", file=source.path, remedy="Give a file with sequences."
+                "contains no sequence", file=source.path, remedy="Give a file with sequences."
             )
         notes += _contradicted(source, parsed, frame)
         if source.shots is not None and not bad:
@@ -224,7 +224,7 @@ def _listed(paths: Paths) -> list[str | Path]:
 
 
 def _contradicted(source: Source, parsed: Parsed, frame: pd.DataFrame) -> list[str]:
-    """Return what to say of rows whose own label is not that of their file."""
+    """Return messages about rows whose label contradicts that of their file."""
     if parsed.label is None or "label" not in parsed.frame:
         return []
     num = int((frame["label"] != parsed.label).sum())
@@ -235,12 +235,12 @@ def _contradicted(source: Source, parsed: Parsed, frame: pd.DataFrame) -> list[s
 
 
 def _label_columns(files: Sequence[tuple[Source, Parsed]]) -> tuple[str, ...]:
-    """Return the names of the columns that the labels are from, alike in all files; () where they differ.
+    """Return the names of the label columns, which must agree in all files; () if they differ.
 
     Raises
     ------
     InputError
-        Where a file has several, and another has not the same ones.
+        If a file has several label columns, and another file has different ones.
     """
     labelled = [(source, parsed) for source, parsed in files if "label" in parsed.frame]
     names = {tuple(map(canonical_name, parsed.labels)) for _, parsed in labelled}

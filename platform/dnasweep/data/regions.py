@@ -21,7 +21,7 @@ _POOL = 8
 
 
 class NoRoom(InputError):
-    """A chromosome has no room left; a smaller distance may make some."""
+    """A chromosome has no room left; a smaller distance may help."""
 
 
 def cut_regions(
@@ -35,27 +35,27 @@ def cut_regions(
 ) -> pd.DataFrame:
     """Return one region per promoter: same chromosome, length and strand.
 
-    Regions are drawn uniformly. No base of a region lies in a row of `occupied`, and at least
-    `distance` bases lie between; regions do not overlap one another, and none contains a letter
-    other than A, C, G and T. Free positions are drawn from the sorted gaps between rows, in
-    O(n log n). To match G+C, each promoter takes the free one nearest in its G+C fraction from a
-    pool with 8 regions per promoter; promoters with the most extreme G+C choose first.
+    Regions are drawn uniformly. They do not overlap rows of `occupied`, are at least `distance` bases away
+    from them, do not overlap each other, and contain only A, C, G and T. Free positions are drawn from the
+    sorted gaps between rows, in O(n log n). To match G+C, each promoter gets the unused region with the
+    nearest G+C fraction from a pool of 8 regions per promoter; promoters with the most extreme G+C are
+    served first.
 
     Parameters
     ----------
     promoters
-        Rows that regions are drawn for, with their coordinates.
+        Promoters with coordinates, for which regions are drawn.
     genome
         FASTA to draw from.
     occupied
-        Rows with chrom, start and end, the promoters among them. Rows on a chromosome that the
-        genome lacks are ignored.
+        Rows with chrom, start and end, including the promoters. Rows on chromosomes that the genome lacks
+        are ignored.
     distance
-        Fewest bases between a region and an occupied row.
+        Minimum number of bases between a region and an occupied row.
     seed
-        Seed of the drawing.
+        Seed of the random positions.
     match_gc
-        Whether regions have the G+C fractions of the promoters.
+        Whether regions must match the G+C fractions of the promoters.
 
     Returns
     -------
@@ -65,8 +65,8 @@ def cut_regions(
     Raises
     ------
     InputError
-        Where coordinates are missing, or a chromosome is not in the genome; `NoRoom` where it has
-        no room.
+        If coordinates are missing, or a chromosome is not in the genome; `NoRoom` if a chromosome has no
+        room.
     """
     with open_genome(genome) as fasta:
         free = _FreeRegions(promoters, occupied, fasta, genome, distance, seed)
@@ -90,7 +90,7 @@ def cut_regions(
 
 
 def _kinds(frame: pd.DataFrame, chrom: NDArray[np.object_]) -> list[tuple[str, int]]:
-    """Return the chromosome and the length of each row: what a region must have in common."""
+    """Return the chromosome and length of each row, which its region must share."""
     width = (frame["end"] - frame["start"]).to_numpy(dtype=np.int64)
     return list(zip(chrom.tolist(), width.tolist(), strict=True))
 
@@ -98,7 +98,7 @@ def _kinds(frame: pd.DataFrame, chrom: NDArray[np.object_]) -> list[tuple[str, i
 def _nearest(
     wanted: NDArray[np.float64], kinds: list[tuple[str, int]], drawn: pd.DataFrame
 ) -> NDArray[np.int64]:
-    """Return for each promoter the drawn region nearest in G+C, each used once; -1 if none is left."""
+    """Return for each promoter the drawn region nearest in G+C, using each once; -1 if none is left."""
     offered = _gc(drawn["sequence"])
     free: dict[tuple[str, int], list[int]] = {}
     offers = _kinds(drawn, drawn["chrom"].to_numpy())
@@ -159,9 +159,9 @@ class _FreeRegions:
         }
 
     def draw(self, promoters: pd.DataFrame, *, all_of_them: bool = True) -> pd.DataFrame:
-        """Return a region of the forward strand for each row, as many as there is room for.
+        """Return a region on the forward strand for each row, or fewer if there is not enough room.
 
-        With `all_of_them`, too little room for one is an error.
+        With `all_of_them`, insufficient room is an error.
         """
         chrom = promoters["chrom"].map(self.names).to_numpy()
         width = (promoters["end"] - promoters["start"]).to_numpy(dtype=np.int64)
@@ -191,7 +191,7 @@ class _FreeRegions:
         begins: NDArray[np.int64],
         sequences: NDArray[np.object_],
     ) -> None:
-        """Draw positions for `rows` until each has one, or no round finds another."""
+        """Draw positions for `rows` until each has one, or a round finds no further one."""
         waiting = rows
         length = len(self.fasta[name])
         for _ in range(_ROUNDS):
@@ -203,7 +203,7 @@ class _FreeRegions:
             accepted = []
             for start in starts[_apart(starts, size)]:
                 sequence = str(self.fasta[name][int(start) : int(start) + size])
-                # Unsequenced stretches count as taken too, or they would be drawn again.
+                # Unsequenced stretches are marked as occupied, or they would be drawn again.
                 accepted.append([start, start + size])
                 if set(sequence) <= set("ACGT"):
                     begins[waiting[0]], sequences[waiting[0]] = start, sequence
@@ -211,7 +211,7 @@ class _FreeRegions:
             self.taken[name] = np.concatenate([self.taken[name], np.array(accepted)])
 
     def _uniform(self, name: str, size: int, length: int, num: int) -> NDArray[np.int64]:
-        """Return `num` starts drawn uniformly from all that keep their distance from occupied bases."""
+        """Return `num` starts drawn uniformly from positions far enough from occupied bases."""
         taken = self.taken[name]
         taken = taken[np.argsort(taken[:, 0], kind="stable")]
         first = np.concatenate([[0], np.maximum.accumulate(taken[:, 1])])
@@ -227,13 +227,13 @@ class _FreeRegions:
 
 
 def _apart(starts: NDArray[np.int64], size: int) -> NDArray[np.int64]:
-    """Return which starts, in the order drawn, overlap no earlier neighbour."""
+    """Return which starts, in the order drawn, do not overlap an earlier one."""
     order = np.argsort(starts, kind="stable")
     kept = np.ones(len(starts), dtype=bool)
     before = None
     for index in order:
         if before is not None and starts[index] - starts[before] < size:
-            # Of two that overlap, the one drawn first stays, wherever it is.
+            # Of two overlapping regions, the one drawn first is kept.
             loser = max(before, index)
             kept[loser] = False
             before = min(before, index)

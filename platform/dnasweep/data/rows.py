@@ -1,4 +1,4 @@
-"""Rows of text made into rows of the table, and those that cannot be used set apart from them."""
+"""Convert rows of text to rows of the table, and separate those that cannot be used."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from dnasweep.formats.sequences import join_kmers
 
 _NOT_DNA = f"[^{IUPAC}U{IUPAC.lower()}u]"
 _MISSING = ("nan", "na", "n/a", "none", "null", "<na>")
-# pandas writes a missing value as nan; within upper-case bases it came from pasting one in.
+# pandas writes a missing value as nan; within upper-case bases it was concatenated by mistake.
 _PASTED = r"(?:^|[^a-z])nan(?:[^a-z]|$)"
-_ONLY_DIGITS = "Write its digits alone, or rename the column where it is no place on a chromosome."
+_ONLY_DIGITS = "Write only digits, or rename the column if it is not a position on a chromosome."
 _ONLY_DNA = (
     "Only the IUPAC letters "
     + IUPAC
@@ -50,23 +50,23 @@ def check_rows(
         Text columns `sequence` and any of id, label, name, species, chrom, start, end, strand,
         split; `row`, the 1-based row in the file; and `file` if the source is several. Not changed.
     source
-        The file, and what holds where a row says nothing.
+        The file, with default values for its rows.
     labels
-        How labels are read. Default: as these rows by themselves say.
+        Rules for reading labels. Default: inferred from these rows.
     require_labels
         Whether a row without a label is rejected; otherwise its label is -1.
     min_bases
-        Bases below which a sequence is rejected.
+        Minimum length of a sequence in bases; shorter ones are rejected.
     catalogue
-        Catalogue of known species; None: that of the platform.
+        Catalogue of known species; None for the built-in one.
 
     Returns
     -------
     frame
-        The columns of a table, with `file` and `row`, the origin of each row, and `numbered`, whether its
-        id repeats an earlier one and therefore got a number, as in GENE0/2.
+        The columns of a table, with `file` and `row`, the origin of each row, and `numbered`, whether a
+        number was added to its id because it repeats an earlier one, as in GENE0/2.
     rejected
-        All other rows, which were rejected.
+        All other rows, with reasons.
     """
     raw = raw.reset_index(drop=True)
     checks = RowChecks(raw.index)
@@ -94,7 +94,7 @@ def check_rows(
 
 
 def loses_class(raw: pd.DataFrame, good: pd.DataFrame) -> bool:
-    """Return whether a label of two rows or more has no good row left."""
+    """Return whether a label with at least two rows has no good row left."""
     if good.empty:
         return True
     labels = _text(raw, "label")
@@ -104,7 +104,7 @@ def loses_class(raw: pd.DataFrame, good: pd.DataFrame) -> bool:
 
 
 def check_shots(frame: pd.DataFrame, source: Source) -> None:
-    """Refuse a few-shot set that has not as many rows per class as its folder says."""
+    """Refuse a few-shot set whose number of rows per class differs from that in the folder name."""
     counts = frame["label"].value_counts().sort_index()
     if (counts != source.shots).any():
         listed = ", ".join(f"{n:,} of class {label}" for label, n in counts.items())
@@ -122,7 +122,7 @@ def _text(raw: pd.DataFrame, column: str) -> pd.Series:
 
 
 def _place(raw: pd.DataFrame, column: str) -> pd.Series:
-    """Return a part of the place of each row; a missing value, as R and pandas write it, is none."""
+    """Return a coordinate column; missing values as written by R and pandas become empty."""
     text = _text(raw, column)
     return text.mask(text.str.lower().isin(_MISSING), "")
 
@@ -141,7 +141,7 @@ def _sequences(raw: pd.Series, checks: RowChecks, min_bases: int) -> pd.Series:
         checks.add(
             broken.reindex(text.index, fill_value=False),
             joined.str[1:].reindex(text.index),
-            "Write a sequence in one line, without blanks.",
+            "Write a sequence in one line, without spaces.",
         )
         text = text.mask(spaced, joined.mask(broken, "").reindex(text.index))
     checks.add(text.str.lower().isin(_MISSING), "the sequence is a missing value, not DNA")
@@ -167,13 +167,13 @@ def _sequences(raw: pd.Series, checks: RowChecks, min_bases: int) -> pd.Series:
 
 
 def _join(sentence: str) -> str:
-    """Return the sequence of a k-mer sentence, or ! and the reason why it is none."""
+    """Return the sequence of a k-mer sentence, or ! and the reason why it is not one."""
     if "\n" in sentence or "\r" in sentence:
         return "!the sequence spans several lines"
     try:
         return join_kmers(sentence)
     except InputError as error:
-        return f"!the sequence holds blanks and is no list of overlapping k-mers: {error.reason}"
+        return f"!the sequence contains spaces and is not a list of overlapping k-mers: {error.reason}"
 
 
 def _first_not_dna(sequence: str) -> str:
@@ -186,7 +186,7 @@ def _first_not_dna(sequence: str) -> str:
 def join_rows(
     frames: list[pd.DataFrame], sources: list[Source]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the rows of all files as one table, with ids that are unique in it, and their origins."""
+    """Return the rows of all files as one table with unique ids, and their origins."""
     ids = pd.concat([frame["id"] for frame in frames])
     shared = set(ids[ids.duplicated()])
     for frame, source in zip(frames, sources, strict=True):
@@ -205,7 +205,7 @@ def join_rows(
 
 
 def label_cells(raw: pd.DataFrame, *, required: bool = True) -> pd.Series:
-    """Return the cells of labels, plainly written; -1 is none where none is required."""
+    """Return normalised cells of labels; -1 means missing if labels are not required."""
     text = plain_cells(_text(raw, "label"))
     return text if required else text.mask(text == "-1", "")
 
@@ -229,7 +229,7 @@ def _labels(
 def _species_and_id(
     raw: pd.DataFrame, source: Source, checks: RowChecks, catalogue: Catalogue | None
 ) -> dict[str, pd.Series]:
-    """Return species and id; a column `name` is the species where most of its rows are a known one."""
+    """Return species and id; a column `name` is the species if most of its rows are known species."""
     ids, species, known_only = _text(raw, "id"), _text(raw, "species"), False
     if "name" in raw:
         name = _text(raw, "name")
@@ -240,14 +240,14 @@ def _species_and_id(
     meant = read_names(species.unique(), known_only=known_only, catalogue=catalogue)
     for cell, named in meant.items():
         if named.key is None:
-            remedy = named.remedy or "Known are species by scientific and common name."
+            remedy = named.remedy or "Use scientific or common names."
             checks.add(species == cell, f"the {named.reason}", remedy)
     keys = species.map({cell: named.key or "" for cell, named in meant.items()}).astype("str")
     return {"id": ids, "species": keys.mask(keys == "", source.species)}
 
 
 def is_species(raw: pd.DataFrame, catalogue: Catalogue | None = None) -> bool:
-    """Return whether the column `name` holds species: most of its rows are a known one."""
+    """Return whether the column `name` contains species, that is, if most rows are known species."""
     if "name" not in raw or "species" in raw:
         return False
     name = _text(raw, "name")
@@ -263,7 +263,7 @@ def _interval(raw: pd.DataFrame, checks: RowChecks) -> dict[str, pd.Series]:
         number = pd.to_numeric(text, errors="coerce")
         usable = number.between(0, MAX_POSITION) & (number % 1 == 0)
         wrong = ~usable & (text != "")
-        checks.add(wrong, f"the {column} is not a whole number, 0 or above", _ONLY_DIGITS)
+        checks.add(wrong, f"the {column} is not a whole number of at least 0", _ONLY_DIGITS)
         numbers[column] = number.where(usable).astype("Int64")
     backward = (numbers["end"] <= numbers["start"]).fillna(False).astype(bool)
     checks.add(backward, "the end is not after the start")
@@ -284,7 +284,7 @@ def _coded(
 
 
 def _ids(ids: pd.Series, rows: pd.Series, source: Source) -> tuple[pd.Series, pd.Series]:
-    """Return the ids with missing ones made up and repeated ones numbered, and which of them are."""
+    """Return ids, with missing ones generated and repeated ones numbered, and which were numbered."""
     ids = ids.mask(ids == "", f"{source.name}:" + rows.astype("str"))
     numbered = ids.duplicated()
     if not numbered.any():

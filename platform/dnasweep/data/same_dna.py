@@ -1,7 +1,7 @@
-"""Rows that are the same DNA: the same molecule read from either strand, or bases of the same locus.
+"""Rows that share DNA: the same molecule on either strand, or overlapping loci.
 
-A sequence and its reverse complement are one molecule. Two rows that share a base of the genome give
-each other's answer away, however different their sequences look.
+A sequence and its reverse complement are the same molecule. The label of a row that overlaps another one on
+the genome is informative about the other, however different their sequences look.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ _LOCUS = r":\d+-\d+"
 
 
 class Molecules(NamedTuple):
-    """Which rows are one molecule, and which strand of it each of them reads."""
+    """The molecule and the strand of each row."""
 
     molecule: NDArray[np.int64]
-    """(rows,) equal for a sequence, its copies and its reverse complements; by first row from 0."""
+    """(rows,) equal for a sequence, its copies and its reverse complements; numbered by first row from 0."""
     reverse: NDArray[np.bool_]
-    """(rows,) whether a row reads the strand that :func:`canonical` does not choose."""
+    """(rows,) whether a row is on the strand that is not the :func:`canonical` one."""
 
     @property
     def reading(self) -> NDArray[np.int64]:
-        """(rows,) equal for equal sequences only: twice the molecule, plus one on the reverse."""
+        """(rows,) equal only for equal sequences: twice the molecule, plus one on the reverse strand."""
         return 2 * self.molecule + self.reverse
 
 
 def canonical(sequence: str) -> str:
-    """Return the strand that comes first in the alphabet, the same for both strands of a molecule."""
+    """Return the strand that is first in alphabetical order, the same for both strands of a molecule."""
     return min(sequence, reverse_complement(sequence))
 
 
 def pair_strands(sequences: Iterable[str]) -> Molecules:
-    """Return which of many upper-case sequences are the same, read from either strand."""
+    """Return which upper-case sequences are the same molecule, on either strand."""
     given = list(sequences)
     chosen = [canonical(sequence) for sequence in given]
     molecule = pd.factorize(np.array(chosen, dtype=object))[0].astype(np.int64)
@@ -50,25 +50,25 @@ def pair_strands(sequences: Iterable[str]) -> Molecules:
 
 
 def first_readings(sequences: Iterable[str]) -> NDArray[np.bool_]:
-    """Return which sequences are not an earlier one, read from either strand, (sequences,)."""
+    """Return which sequences do not repeat an earlier one on either strand, (sequences,)."""
     return ~pd.Series(pair_strands(sequences).molecule).duplicated().to_numpy()
 
 
 class SharedDna(NamedTuple):
-    """What the rows of a table may have in common: their molecule, or bases of the genome."""
+    """DNA shared between rows of a table: molecules, and bases of the genome."""
 
     molecules: Molecules
     """The molecule of each row."""
     loci: pd.DataFrame
-    """The loci of rows, see :func:`row_loci`."""
+    """Loci of the rows, see :func:`row_loci`."""
 
     @classmethod
     def of(cls, table: pd.DataFrame) -> SharedDna:
-        """Find them for a table."""
+        """Return the molecules and loci of a table."""
         return cls(pair_strands(table["sequence"]), row_loci(table.reset_index(drop=True)))
 
     def any_of(self, some: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Return which of `some` have anything in common with one of `others`; all (rows,)."""
+        """Return which of `some` share DNA with one of `others`; all arrays are (rows,)."""
         return self.either_strand(some, others) | self.overlapping(some, others)
 
     def same_strand(self, some: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -86,10 +86,10 @@ class SharedDna(NamedTuple):
         found = np.zeros(len(some), dtype=bool)
         mine, theirs = self.loci[some[self.loci.index]], self.loci[others[self.loci.index]]
         if len(mine) and len(theirs):
-            # The import takes a third of a second, which data without coordinates need not wait for.
+            # The import takes a third of a second, which data without coordinates avoid.
             import bioframe
 
-            # It renumbers the rows that it is given.
+            # The library renumbers its rows.
             covered = bioframe.coverage(mine.copy(), theirs, return_input=False)["coverage"]
             found[mine.index] = covered.to_numpy() > 0
         return found
@@ -99,8 +99,8 @@ def row_loci(table: pd.DataFrame) -> pd.DataFrame:
     """Return chrom, start and end of the rows that have all three, with the index of the table.
 
     An id such as `chr1:100-700(+)` that fits its sequence replaces missing columns.
-    `chr1`, `1` and `NC_000001.11` of one species are one chromosome; if names carry several
-    versions of it, each version counts as a chromosome.
+    `chr1`, `1` and `NC_000001.11` of one species are the same chromosome; if names contain several
+    versions of it, each version counts as a separate chromosome.
     """
     table = _read_ids(table)
     placed = ~table["chrom"].isin(["", "."]) & table["start"].notna() & table["end"].notna()
@@ -110,11 +110,11 @@ def row_loci(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _read_ids(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with the loci that ids give to rows without a chromosome."""
+    """Return the table with loci from ids for rows without a chromosome."""
     titled = (table["chrom"] == "") & table["start"].isna() & table["id"].str.contains(_LOCUS)
     if not titled.any():
         return table
-    # An id that is used in several files has the name of its file before it.
+    # Ids used in several files are prefixed with the file name.
     titles = table["id"][titled].str.rpartition("/")[2]
     lengths = table["sequence"][titled].str.len()
     found = [read_locus(t, n)[:3] for t, n in zip(titles, lengths, strict=True)]
@@ -126,8 +126,8 @@ def _read_ids(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def locus_groups(table: pd.DataFrame) -> NDArray[np.int64]:
-    """Return the locus of each row, (rows,): the same for rows that share a base, directly or through
-    others, on either strand; -1 without coordinates."""
+    """Return the locus of each row, (rows,): the same for rows that overlap, directly or through
+    other rows, on either strand; -1 without coordinates."""
     groups = np.full(len(table), -1, dtype=np.int64)
     rows = row_loci(table.reset_index(drop=True))
     if len(rows):

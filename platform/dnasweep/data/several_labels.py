@@ -1,4 +1,4 @@
-"""Labels of which a row has several: sets of words, flags, and numbers; and one-hot rows, which have one."""
+"""Several labels per row (sets of words, flags or numbers), and one-hot rows, which have one label."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ def read_several(
     columns: Sequence[str] = (),
     positive: str | None = None,
 ) -> LabelReading:
-    """Return how cells of several labels, or of several numbers, are read.
+    """Return how to read cells of several labels or several numbers.
 
     Parameters
     ----------
     text
-        The cells that are filled.
+        The non-empty cells.
     separator
         Separator between their labels.
     task
         Task to learn, if it is not to be inferred from the labels.
     columns
-        Names of the columns of which the cells are made; empty where they are as in the file.
+        Names of the columns joined into the cells; empty if they are one column of the file.
     positive
         Which of two columns is the positive class, if each row has a 1 in one of them.
 
     Raises
     ------
     InputError
-        For too many different words, columns that do not hold numbers, and a task or a positive class
-        that such labels do not have.
+        For too many different words, columns that are not numeric, and a task or a positive class that
+        does not fit such labels.
     """
     each = numbers_each(text, separator)
     if columns and each != len(columns):
         raise InputError(
-            f"the columns {listed(columns)} are read as labels of one row, and do not all hold "
+            f"the columns {listed(columns)} are read as labels of one row, but do not all contain "
             "numbers, or TRUE and FALSE",
             remedy="Name the one to learn with --label-column.",
         )
@@ -66,7 +66,7 @@ def read_several(
         {one: number for number, one in enumerate(found)},
         f"a row may have several of {len(found)} labels: {listed(names)}",
         f"one or more of the labels with {separator} between them",
-        "Write them as in the other rows, and none where there is none.",
+        "Write them as in the other rows, or none if there are none.",
         separator,
     )
 
@@ -98,7 +98,7 @@ def _numbers(
 
 
 def _refuse_other(task: TaskChoice, held: str, positive: str | None) -> None:
-    """Refuse a task that rows of several words, flags or numbers are not for."""
+    """Refuse a task that does not fit rows of several words, flags or numbers."""
     fitting = {
         "words": ("auto", "multilabel"),
         "flags": ("auto", "multilabel", "regression"),
@@ -106,24 +106,24 @@ def _refuse_other(task: TaskChoice, held: str, positive: str | None) -> None:
     }
     if task not in fitting[held]:
         raise InputError(
-            f"--task is {task}, and rows have several labels ({held})", remedy="Leave --task out."
+            f"--task is {task}, but rows have several labels ({held})", remedy="Leave --task out."
         )
     if positive is not None:
         raise InputError(
-            f"--positive-label is {positive!r}, and rows have several labels",
+            f"--positive-label is {positive!r}, but rows have several labels",
             remedy="Leave it out: it says which of two classes is the positive one.",
         )
 
 
 def _is_one_hot(values: NDArray[np.float64]) -> bool:
-    """Return whether each row has one 1, and each place has one in some row."""
+    """Return whether each row contains exactly one 1, and each position has a 1 in some row."""
     return len(values) > 0 and bool((values.sum(axis=1) == 1).all() and values.any(axis=0).all())
 
 
 def _one_hot(
     text: pd.Series, separator: str, columns: Sequence[str], each: int, positive: str | None
 ) -> LabelReading:
-    """Return how rows of 0 and one 1 are read: as the class whose place or column has the 1."""
+    """Return how to read one-hot rows: as the class whose position or column contains the 1."""
     names = tuple(columns) or tuple(map(str, range(each)))
     places = list(range(each))
     if each == 2:

@@ -100,11 +100,11 @@ HYENADNA = Family(
     one_length=True,
     attention=False,
     objective="causal",
-    # One of order 3 reads the present token and two before it, each further order one token ahead.
+    # A filter of order 3 reads the current token and the two before it; each higher order, one more token ahead.
     reads_ahead=lambda config: int(config.get("short_filter_order") or 3) > 3,
     longest="`max_seq_len`",
     tokens=lambda config: int(config.get("max_seq_len") or 1026),
-    # Filters of another order have no shape, or no length, that the authors' code could run.
+    # The authors' code cannot run filters of other orders, because of their shape or length.
     only=(("hyena_order", (2,)), ("short_filter_order", (1, 2, 3, 4, 5))),
 )
 """HyenaDNA (Nguyen et al. 2023): causal long convolutions over single bases."""
