@@ -149,7 +149,7 @@ def test_other_files_of_a_folder_are_named_as_unread(tmp_path: Path) -> None:
 def test_folders_of_splits_without_sequences_are_told_as_they_are(tmp_path: Path) -> None:
     for split in ("train", "test"):
         write(tmp_path / "set" / split / "x.npy")
-    reason = r"folders test, train do not all hold files of sequences; they hold x\.npy"
+    reason = r"folders test, train do not all contain files of sequences; they contain x\.npy"
     with pytest.raises(InputError, match=reason):
         read_sequences(tmp_path / "set")
 
@@ -188,7 +188,7 @@ def test_other_words_for_splits_are_read_where_the_column_is_named_so(
 @pytest.mark.parametrize("words", [(0, 1), ("True", "False"), ("train", "holdout")])
 def test_a_column_split_of_other_words_is_asked_about(tmp_path: Path, words: tuple) -> None:
     path = write(tmp_path / "x.csv", column("split", *words, *words))
-    with pytest.raises(InputError, match="none of train, validation and test") as caught:
+    with pytest.raises(InputError, match="not train, validation or test") as caught:
         read_sequences(path)
     assert "--split cluster" in str(caught.value)
     said: list[str] = []

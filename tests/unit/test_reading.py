@@ -292,7 +292,7 @@ def test_files_that_cannot_be_used(
 def test_paths_that_cannot_be_used(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         read_sequences(tmp_path / "none.csv")
-    with pytest.raises(InputError, match=r"no train, dev or test file; it holds nothing"):
+    with pytest.raises(InputError, match=r"no train, dev or test file; it contains nothing"):
         read_sequences(tmp_path)
     with pytest.raises(InputError, match="no file is given"):
         read_sequences()

@@ -122,7 +122,7 @@ def test_given_splits_stay_and_a_missing_validation_is_cut_from_train():
 @pytest.mark.parametrize(
     ("splits", "match"),
     [
-        (["train"] * 9 + [""], "name no split"),
+        (["train"] * 9 + [""], "have no split"),
         (["validation"] * 5 + ["test"] * 5, "no training rows"),
     ],
 )

@@ -149,7 +149,7 @@ def test_nothing_is_fetched_unless_that_is_asked_for(
     assert fetched == []
     assert suite_folders.suite_folders(gue, (), download=True) == [tmp_path]
     assert fetched == ["hf://datasets/leannmlindsey/GUE"]
-    with pytest.raises(InputError, match="no place on the hub"):
+    with pytest.raises(InputError, match="no data set on the hub"):
         suite_folders.suite_folders(find_suite("bend"), (), download=True)
 
 

@@ -93,7 +93,7 @@ def test_the_users_own_table_and_tree_count(tmp_path: Path) -> None:
     [
         ("mammals", "'mammals' has none of the species of the data. Name some of arabidopsis"),
         ("insects", "'insects' has none of the species of the data"),
-        ("human", "no training rows of human; the data hold arabidopsis_thaliana"),
+        ("human", "no training rows of human; the data contain arabidopsis_thaliana"),
         ("tomato", "no training rows of solanum_lycopersicum"),
         ("unicorns", "'unicorns' is not known"),
     ],

@@ -163,7 +163,7 @@ def test_without_twins_in_validation_the_rule_is_chosen_on_train_and_else_not_at
     no_validation = table[table["split"] != "validation"].reset_index(drop=True)
     assert find_twins(no_validation).chosen_on == ""
     message = next(twin_findings(find_twins(no_validation), 0.8)).message
-    assert "too few to choose a rule on" in message
+    assert "too few for choosing a rule" in message
     sequences = no_validation["sequence"].tolist()
     labels = no_validation["label"].tolist()
     for row in range(60, 60 + FEW):

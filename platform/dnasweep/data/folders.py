@@ -178,7 +178,7 @@ def _nothing_in(folder: Path, entries: Sequence[Path]) -> InputError:
     split_folders = [p for p in entries if is_split_folder(p)]
     if split_folders:
         names = ", ".join(p.name for p in split_folders)
-        reason = f"the folders {names} do not all hold files of sequences; they hold "
+        reason = f"the folders {names} do not all contain files of sequences; they contain "
         held = _shown(sorted({f.name for p in split_folders for f in entries_of(p)}))
         remedy = "Put the files of the classes, such as positive and negative, into each of them."
     elif inside := [p for p in _folders_below(folder) if _holds_splits(p)]:
@@ -191,11 +191,11 @@ def _nothing_in(folder: Path, entries: Sequence[Path]) -> InputError:
             remedy=f"Give one of them, such as {inside[0].relative_to(folder)}.",
         )
     else:
-        reason = "the folder has no train, dev or test file; it holds "
+        reason = "the folder has no train, dev or test file; it contains "
         held = _listed(entries, folder)
         remedy = (
             "Name its files train, dev and test (.csv, .parquet, FASTA and others), or positive and "
             "negative; put the files of each class into a folder of its name; or give the files "
-            "themselves, with --positives and --negatives where they have no labels."
+            "themselves, with --positives and --negatives if they have no labels."
         )
     return InputError(reason + (held or "nothing"), file=folder, remedy=remedy)

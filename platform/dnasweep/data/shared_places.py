@@ -1,13 +1,13 @@
-"""Pairs of rows that have the same bases at the same places, however little else they have in common.
+"""Pairs of rows with the same bases at the same positions, even if they are not similar otherwise.
 
-A negative made by shuffling blocks of a promoter keeps some of its blocks where they were. Its identity
-with the promoter is that of strangers, so that no search for similar sequences finds the pair; a
-model that remembers the promoter knows the negative all the same.
+A negative made by shuffling blocks of a promoter keeps some blocks in place. Its identity with the promoter
+is no higher than that of unrelated sequences, so no search for similar sequences finds the pair; yet a model
+that has memorised the promoter recognises the negative.
 
-A 15-mer counts where it lies at one place more often than at all other places together: a repeat (Alu)
-lies anywhere. It does not count if it is of low complexity, if one of its places has the same base in
-nearly all rows (the constant ends of a library), or if so many rows have it there that it says nothing of
-one of them.
+A 15-mer counts if it occurs at one position more often than at all other positions together; a repeat (Alu)
+occurs anywhere. It does not count if it has low complexity, if one of its positions has the same base in
+nearly all rows (the constant ends of a library), or if too many rows have it at that position for it to be
+informative.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from numpy.typing import NDArray
 from dnasweep.formats.bases import UNKNOWN, FlatCodes
 
 K = 15
-"""Bases that have to be the same. Two random sequences of 300 bases share as many at one place once in
-four million pairs."""
+"""Length of a shared run. Two random sequences of 300 bases share such a run at one position in one of four
+million pairs."""
 MIN_TRIPLETS = 9
-"""Different 3-mers, of its 13, that a 15-mer has at least; poly-A has 1, a repeat of 6 bases 6."""
+"""Minimum number of different 3-mers among the 13 of a 15-mer; poly-A has 1, a repeat of 6 bases has 6."""
 MOST_ROWS = 20
-"""Most rows with a 15-mer at one place for it to count."""
+"""Maximum number of rows with a 15-mer at one position for it to count."""
 
 CONSTANT = 0.95
-"""Share of rows with one base at a place from which on that place is constant."""
+"""Minimum fraction of rows with the same base at a position for it to be called constant."""
 
 _ASKED = 5000
 _MAX_KMERS = 64_000_000
@@ -38,29 +38,29 @@ _MIX = np.uint32(2654435761)
 
 
 class SharedPlaces(NamedTuple):
-    """Pairs of rows with 15-mers at the same places, each once, `first < second`, in order."""
+    """Pairs of rows with 15-mers at the same positions, each once, `first < second`, in order."""
 
     first: NDArray[np.int64]
     """(pairs,) row of one member."""
     second: NDArray[np.int64]
     """(pairs,) row of the other member."""
     shared: NDArray[np.int64]
-    """(pairs,) places at which both have the same 15-mer."""
+    """(pairs,) number of positions at which both have the same 15-mer."""
 
 
 def shared_places(flat: FlatCodes, *, rotated: NDArray[np.int64] | None = None) -> SharedPlaces:
-    """Return the pairs of rows that share 15-mers at the same places, counted from the first base.
+    """Return the pairs of rows that share 15-mers at the same positions, counted from the first base.
 
-    Only the strand in the file is compared. Of more than 64 million bases a sample of the 15-mers is
-    searched, the same in every row, so that pairs that share few may be missed.
+    Only the strand in the file is compared. With more than 64 million bases, the search is limited to a
+    sample of the 15-mers, the same in every row, so pairs that share few of them may be missed.
 
     Parameters
     ----------
     flat
         The sequences.
     rotated
-        (rows,) bases by which each row is rotated before it is compared: places that then agree do
-        so by chance. None: as they are.
+        (rows,) number of bases by which each row is rotated before the comparison, after which positions
+        agree only by chance. None for no rotation.
     """
     hashes, whole = _hashes(flat)
     _leave_out_constant(flat, whole)
@@ -82,8 +82,8 @@ def shared_places(flat: FlatCodes, *, rotated: NDArray[np.int64] | None = None) 
 
 
 def _hashes(flat: FlatCodes) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
-    """Return a number for the 15-mer that begins at each base, equal for equal ones only, and whether
-    there is one: within a sequence, and of known bases."""
+    """Return a unique number for the 15-mer that begins at each base, and whether the 15-mer is complete,
+    that is, within one sequence and without unknown bases."""
     size = max(len(flat.codes) - K + 1, 0)
     code = np.zeros(size, dtype=np.uint32)
     known = np.ones(size, dtype=bool)
@@ -92,18 +92,18 @@ def _hashes(flat: FlatCodes) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
         code <<= np.uint32(2)
         code |= bases & np.uint8(3)
         known &= bases != UNKNOWN
-    # The 14 last bases of a sequence begin no 15-mer.
+    # No 15-mer begins at the last 14 bases of a sequence.
     for offset in range(1, K):
         ends = flat.offsets[1:] - offset
         known[ends[(ends >= flat.offsets[:-1]) & (ends < size)]] = False
-    # Multiplying by an odd number maps 32 bits to 32 bits one to one, and spreads AT-rich 15-mers.
+    # Multiplication by an odd number is a bijection of 32-bit numbers, and spreads AT-rich 15-mers.
     return code * _MIX, known
 
 
 def _leave_out_constant(flat: FlatCodes, whole: NDArray[np.bool_]) -> None:
-    """Take the 15-mers with a constant place out of those that begin at each base."""
+    """Exclude 15-mers that contain a constant position, in place."""
     widths = np.diff(flat.offsets)
-    # A few thousand rows tell what is constant.
+    # A few thousand rows are enough to find constant positions.
     rows = np.unique(np.linspace(0, max(len(widths) - 1, 0), _ASKED).astype(np.int64))
     rows = rows[rows < len(widths)]
     longest = int(widths.max(initial=0))
@@ -125,7 +125,7 @@ def _pairs(
     starts: NDArray[np.int64],
     rotated: NDArray[np.int64] | None,
 ) -> NDArray[np.int64]:
-    """Return first * rows + second for every 15-mer that two rows share at one place."""
+    """Return first * rows + second for every 15-mer that two rows share at one position."""
     packed = hashes[starts].astype(np.uint64) << np.uint64(32) | starts.astype(np.uint64)
     packed.sort()
     code = packed >> np.uint64(32)
@@ -158,12 +158,12 @@ def _pairs(
 
 
 def _runs(changes: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return the number of the run of each element, from which of them differ from the one before."""
+    """Return the run number of each element, given which elements differ from the preceding one."""
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(changes)])
 
 
 def _is_complex(flat: FlatCodes, starts: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return whether the 15-mers that begin at some bases have enough different 3-mers."""
+    """Return whether the 15-mers that begin at `starts` have enough different 3-mers."""
     seen = np.zeros(len(starts), dtype=np.uint64)
     for offset in range(K - 2):
         triplet = np.zeros(len(starts), dtype=np.uint64)

@@ -1,9 +1,9 @@
 """Built-in data: promoters of related species with elements at known positions, and negatives.
 
 Families of orthologous sequences evolve down the species tree. Half are promoters, with elements at
-their positions; half are negatives of the same composition, CpG islands included, that contain the
-same elements less often and anywhere but at these positions. So counting k-mers tells the classes
-apart in part, and knowing the positions of elements tells them apart better.
+their correct positions; half are negatives of the same composition, including CpG islands, which contain the
+same elements less often and at any other position. Therefore k-mer counts separate the classes partly, and
+positions of elements separate them better.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ from dnasweep.errors import InputError
 from dnasweep.formats.bases import Codes, decode_rows
 
 CONSERVED = 0.25
-"""Substitution rate in elements, as a fraction of the neutral one."""
+"""Substitution rate in elements, as a fraction of the neutral rate."""
 TURNOVER = 0.5
-"""How fast relatives lose and gain elements: presence correlates by exp(-TURNOVER x branch)."""
+"""Rate of loss and gain of elements: presence correlates by exp(-TURNOVER x branch)."""
 SHORTEST_WINDOW = 60
-"""Bases: room for the core promoter from the TATA box to the initiator."""
+"""Minimum window in bases, with room for the core promoter from the TATA box to the initiator."""
 
 _ISLAND_WIDTH = 200
 
 
 class Simulation(NamedTuple):
-    """Simulated sequences and what is known about them."""
+    """Simulated sequences with their elements and families."""
 
     table: pd.DataFrame
     """The sequences, label 1 for promoters and 0 for negatives, as
@@ -53,9 +53,9 @@ class Simulation(NamedTuple):
     """True elements of the promoters: id, element, start, end (0-based, half-open, in the
     sequence), strand."""
     decoys: pd.DataFrame
-    """The same for elements in the negatives, all of them at other positions."""
+    """The same for elements in the negatives, which are all at other positions."""
     families: NDArray[np.int64]
-    """(rows,) the family of each row; rows of one family are orthologous."""
+    """(rows,) family of each row; rows of the same family are orthologous."""
 
 
 def tss_index(window: int) -> int:
@@ -83,20 +83,20 @@ def simulate(
     Parameters
     ----------
     sequences_per_species
-        Promoters and negatives together, half each.
+        Number of sequences, half promoters and half negatives.
     window
-        Bases per sequence; five sixths lie upstream of the transcription start.
+        Bases per sequence; five sixths are upstream of the transcription start.
     seed
         Seed of all random choices.
     species
-        Which species, by any name: those whose distances are known. One beside the eight has the
+        Species with known distances, by any name. A species other than the eight built-in ones has the
         rates, composition and elements of the nearest of them, see
         :func:`~dnasweep.data.species.stand_in`.
     decoy_rate
-        How often a negative contains an element, as a fraction of how often a promoter does: with
-        0 k-mer counts tell the classes apart, with 1 only positions do.
+        Frequency of elements in negatives, relative to promoters: with 0, k-mer counts separate the
+        classes; with 1, only positions do.
     catalogue
-        Catalogue of known species; None: that of the platform.
+        Catalogue of known species; None for the built-in one.
 
     Raises
     ------
@@ -125,12 +125,12 @@ def simulate(
 
 
 class _Made(NamedTuple):
-    """What has been made so far."""
+    """Sequences and elements simulated so far."""
 
     codes: dict[str, Codes]
-    """By species, (families, bases)."""
+    """Codes by species, (families, bases)."""
     features: list[pd.DataFrame]
-    """The elements in them."""
+    """The elements in the sequences."""
 
     def lay(
         self,
@@ -141,7 +141,7 @@ class _Made(NamedTuple):
         bases: Codes,
         strand: str | NDArray[np.str_],
     ) -> None:
-        """Lay the bases of an element over some rows of a species."""
+        """Write the bases of an element into some rows of a species."""
         width = bases.shape[1]
         self.codes[species][rows[:, None], starts[:, None] + np.arange(width)] = bases
         places = {"family": rows, "start": starts, "end": starts + width, "strand": strand}
@@ -169,7 +169,7 @@ def _lay_islands(
     window: int,
     rng: np.random.Generator,
 ) -> None:
-    """Lay CpG islands over sequences of both classes, equally often, and over the start in promoters."""
+    """Add CpG islands to both classes equally often, over the transcription start in promoters."""
     num = len(promoter)
     width = min(_ISLAND_WIDTH, window)
     at_start = np.clip(tss_index(window) - width * 3 // 4, 0, window - width)
@@ -201,12 +201,12 @@ def _lay_element(
     decoy_rate: float,
     rng: np.random.Generator,
 ) -> None:
-    """Lay one kind of element over the sequences of every species."""
+    """Add one kind of element to the sequences of every species."""
     num, width, tss = len(promoter), element.width, tss_index(window)
     first = max(0, tss + element.first)
     last = min(window - width, tss + element.last)
     proper = rng.integers(first, max(first, last) + 1, num)
-    # A decoy may be anywhere but where it would be an element.
+    # A decoy may be anywhere except at the correct positions of the element.
     elsewhere = (
         rng.integers(0, window - width + 1 - (last - first + 1), num) if last >= first else 0
     )
@@ -219,7 +219,7 @@ def _lay_element(
             rng.random((num, width))[..., None] > np.cumsum(probabilities, axis=1)[:, :3]
         ).sum(axis=2, dtype=np.uint8)
         if node.parent >= 0:
-            # Felsenstein 1981 with the element's own base frequencies at each site, slowed down.
+            # Felsenstein 1981 with the base frequencies of the element at each site, at a reduced rate.
             hit = rng.random((num, width)) < 1 - np.exp(-CONSERVED * node.branch)
             drawn = np.where(hit, drawn, at[node.parent]).astype(np.uint8)
         at.append(drawn)
@@ -239,7 +239,7 @@ def _lay_element(
 def _latent(
     tree: Sequence[TreeNode], num: int, rng: np.random.Generator
 ) -> list[NDArray[np.float64]]:
-    """Return standard normal values at every node, correlated in relatives; a threshold on
+    """Return standard normal values at every node, correlated between relatives; a threshold on
     them decides which elements are present."""
     at: list[NDArray[np.float64]] = []
     for node in tree:

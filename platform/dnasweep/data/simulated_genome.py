@@ -1,4 +1,4 @@
-"""A small simulated genome: promoters with known elements at known places, on both strands."""
+"""A small simulated genome: promoters with known elements at known positions, on both strands."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from dnasweep.formats.paths import user_path
 from dnasweep.plain import write_csv
 
 BETWEEN = (700, 1700)
-"""Fewest bases from one promoter to the next, and one more than the most."""
+"""Minimum distance between promoters in bases, and maximum plus one."""
 _LINE = 80
 _BED = ["chrom", "start", "end", "name", "score", "strand"]
 
 
 class SimulatedGenome(NamedTuple):
-    """Records of a genome, and what is known about them."""
+    """Records of a genome, with their promoters and elements."""
 
     records: dict[str, str]
-    """Name to bases."""
+    """Bases by record name."""
     promoters: pd.DataFrame
     """The promoters, in the order of the genome: the columns of a BED file, chrom, start (from 0),
     end (one past the last base), name, score, strand."""
     elements: pd.DataFrame
-    """Their elements in the same columns, name being that of the element, and `promoter`, the name of
-    the promoter."""
+    """Elements of the promoters in the same columns, with the name of the element as name, and `promoter`,
+    the name of the promoter."""
 
     def write(self, folder: str | Path) -> Path:
-        """Write `genome.fa`, `promoters.bed` and `elements.bed`, and return the path of the first.
+        """Write `genome.fa`, `promoters.bed` and `elements.bed`, and return the path of `genome.fa`.
 
         Parameters
         ----------
@@ -65,16 +65,16 @@ def simulate_genome(
 ) -> SimulatedGenome:
     """Return a genome of random DNA with promoters of :func:`~dnasweep.data.simulate.simulate` in it.
 
-    Every promoter has the element named, and others as often as its species has them. Between two
-    promoters lie 700 to 1699 bases of the composition of the species, without any elements but those
-    that chance makes. A promoter is on either strand with equal probability.
+    Every promoter has the given element, and other elements with the frequencies of its species. Promoters
+    are separated by 700 to 1699 bases with the composition of the species, which contain elements only by
+    chance. A promoter is on either strand with equal probability.
 
     Parameters
     ----------
     promoters
-        Name of each record, to the number of its promoters.
+        Number of promoters by record name.
     window
-        Bases of a promoter; five sixths lie upstream of the transcription start.
+        Bases of a promoter; five sixths are upstream of the transcription start.
     element
         Element that every promoter contains.
     species
@@ -123,11 +123,11 @@ def simulate_genome(
 def _with_element(
     number: int, window: int, element: str, species: str, seed: int
 ) -> tuple[Simulation, list[str]]:
-    """Return simulated sequences, and the ids of as many promoters with an element as are needed."""
+    """Return simulated sequences, and the ids of the required number of promoters with an element."""
     often = max(
         (e.frequency_in(resolve(species)) for e in ELEMENTS if e.name == element), default=0
     )
-    # Half are promoters; a few more than are needed on average.
+    # Half of the sequences are promoters; simulate a few more than needed on average.
     drawn = round(2.4 * number / often) + 64 if often else 0
     while drawn and drawn < 20 * number / often + 1000:
         made = simulate(
@@ -146,7 +146,7 @@ def _with_element(
 def _elements(
     elements: pd.DataFrame, places: Mapping[str, tuple[str, int, str, str]], window: int
 ) -> pd.DataFrame:
-    """Return elements of promoters by their place in the genome."""
+    """Return elements of promoters with their positions in the genome."""
     rows = []
     known = elements[elements["id"].isin(list(places))]
     columns = (known[name].tolist() for name in ("id", "element", "start", "end", "strand"))

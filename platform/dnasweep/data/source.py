@@ -1,4 +1,4 @@
-"""A file to read, and what its name and its folder say about its rows."""
+"""A file to read, with properties of its rows given by file and folder names."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from dnasweep.formats.content import file_digest
 
 
 class Source(NamedTuple):
-    """One file to read, and what holds for its rows unless they say otherwise."""
+    """One file to read, and default properties of its rows."""
 
     path: Path
     """The file."""
     name: str = ""
-    """Its name without endings, with folders where two would be the same; begins generated ids."""
+    """Name without extensions, with folders if names would be equal otherwise; prefix of generated ids."""
     label: int | None = None
-    """Label of its rows; None: the file must give labels."""
+    """Label of its rows; None if the file must contain labels."""
     split: str = ""
     """Split of its rows."""
     species: str = ""
     """Species of its rows."""
     class_name: str = ""
-    """Class of its rows in words, where a file or folder is named after it and the file has no labels."""
+    """Class name of its rows, if a file or folder is named after it and the file has no labels."""
     files: tuple[Path, ...] = ()
-    """Where the path is a folder of files of one sequence each: these files."""
+    """The files, if the path is a folder of files with one sequence each."""
     shots: int | None = None
-    """Rows per class, where the file is one of several training sets named after their size."""
+    """Rows per class, if the file is one of several training sets named after their size."""
 
 
 class Sources(NamedTuple):
-    """Files to read, and how their names were understood."""
+    """Files to read, and notes on how their names were interpreted."""
 
     files: list[Source]
     """The files, in order."""
@@ -40,7 +40,7 @@ class Sources(NamedTuple):
 
 
 def source_digest(source: Source) -> str:
-    """Return the SHA-256 of what a source holds.
+    """Return the SHA-256 of the contents of a source.
 
     Raises
     ------

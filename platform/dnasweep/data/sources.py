@@ -1,4 +1,4 @@
-"""Which files a path stands for, and what the names of files and folders say about their rows."""
+"""Find the files given by paths, and the properties of their rows in names of files and folders."""
 
 from __future__ import annotations
 
@@ -36,35 +36,34 @@ def find_sources(
     species: str = "",
     split_matters: bool = True,
 ) -> Sources:
-    """Return the files that all of the paths stand for.
+    """Return the files given by all paths.
 
-    A folder stands for its files named train, dev (validation, valid, val) and test, in any case
-    and format; or for its files named positive and negative; or for those in folders with these
-    names of splits (as in genomic_benchmarks); or for the train files of folders named after the
-    rows per class that they hold, with the test file beside them (few-shot sets, as GeneMask
-    publishes them). It may also be what `datasets` saved, a clone of a data set of the hub, or hold in
-    folders named after splits a file or folder for each class, whose names are the classes then.
+    From a folder, files named train, dev (validation, valid, val) and test are read, in any case and
+    format; or files named positive and negative; or such files in folders named after splits (as in
+    genomic_benchmarks); or the train files of folders named after their number of rows per class, with a
+    test file beside them (few-shot sets, as published by GeneMask). A folder may also have been saved by
+    `datasets`, be a clone of a data set of the hub, or contain folders named after splits with a file or
+    folder for each class, named after the class.
 
-    Files given one by one belong to the splits that their names contain as a word (`my_train.csv`,
-    `x.dev.tsv`), or that their folders are named after, if these are two splits or more. A file
-    named after a species (`celegans.fa`) or an EPDnew collection is of that species unless
-    `species` says otherwise; the two letters of EPDnew alone do not name a species.
+    Files given one by one belong to the split in their names (`my_train.csv`, `x.dev.tsv`) or in the names
+    of their folders, if at least two splits occur. A file named after a species (`celegans.fa`) or an
+    EPDnew collection is of that species unless `species` overrides it; the two letters of EPDnew alone do
+    not name a species.
 
     Parameters
     ----------
     data, positives, negatives
-        Files and folders; the last two have the labels 1 and 0.
+        Files and folders; rows of `positives` and `negatives` have the labels 1 and 0.
     species
         Species of all rows.
     split_matters
-        Whether rows keep the splits they are given in, so that a file whose name leaves its split
-        open is refused.
+        Whether rows keep their given splits, so that a file whose split is unclear is refused.
 
     Raises
     ------
     InputError
-        For a path that does not exist, a folder without such files or with one that would be left
-        unread although it may be a split, or names of which only some say a split.
+        For a path that does not exist, a folder without such files or with an unread file that may be a
+        split, and for files of which only some are named after a split.
     """
     found: list[Source] = []
     notes: list[str] = []
@@ -97,7 +96,7 @@ def find_sources(
 
 
 def _splits(files: Sequence[Source], notes: list[str], split_matters: bool) -> list[str]:
-    """Return the split of each file, "" where its rows have to say it; adds to `notes`."""
+    """Return the split of each file, "" if its rows must give it; appends to `notes`."""
     by_folder = [source.split for source in files]
     named = [source.split or split_in_name(source.path) for source in files]
     if len(set(named) - {""}) < 2:
@@ -125,7 +124,7 @@ def _splits(files: Sequence[Source], notes: list[str], split_matters: bool) -> l
     silent = [source.path for source, name in zip(files, named, strict=True) if not name]
     if silent and split_matters and len(files) > 1:
         raise InputError(
-            f"does not say in its name which split it is, and others do ({given})",
+            f"does not name its split in the file name, but other files do ({given})",
             file=silent[0],
             remedy=_NAME_ALL_FILES,
         )
@@ -137,6 +136,6 @@ def _splits(files: Sequence[Source], notes: list[str], split_matters: bool) -> l
             )
         return by_folder
     if from_name:
-        what = "give the splits" if split_matters else "tell splits, which are not used"
+        what = "give the splits" if split_matters else "contain splits, which are not used"
         notes.append(f"the names of the files {what}: {given}")
     return named

@@ -1,4 +1,4 @@
-"""Species: what they are called in data, and how far apart they are."""
+"""Species: their names in data, and the distances between them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from dnasweep.data.catalogue import Catalogue, plain, spelled, tabulated
 from dnasweep.errors import InputError
 
 CLOSE = 100.0
-"""Species that diverged at most this many million years ago are close relatives."""
+"""Maximum divergence time of close relatives, in million years."""
 
 CANONICAL = re.compile(r"[a-z][a-z0-9_]{1,79}")
-"""What a canonical name looks like."""
+"""Pattern of canonical names."""
 
 _AMBIGUOUS = {"mm8": "the mouse assembly mm8 and the macaque assembly Mmul_8"}
 _EPDNEW = re.compile(r"([a-z]{2})(?:nc)?epdnew\w*")
 _SCIENTIFIC = re.compile(r"[^\W\d_]")
-# Words that say that the species is not known, or that mean several.
+# Words for an unknown species, or for several species.
 _NO_SPECIES = frozenset(
     "nan na n_a none null unknown unspecified other others all any species organism mixed".split()
 )
@@ -28,7 +28,7 @@ _NO_SPECIES = frozenset(
 
 @functools.cache
 def known() -> Catalogue:
-    """Return the catalogue of all known species; the eight go by their own names in it."""
+    """Return the catalogue of all known species; the eight built-in ones keep their short names."""
     table = tabulated()
     own = {
         found.key: found._replace(
@@ -49,22 +49,22 @@ def known() -> Catalogue:
 
 
 def find(name: str, catalogue: Catalogue | None = None) -> str | None:
-    """Return the canonical name of a known species, None where the name is not known.
+    """Return the canonical name of a known species, None if the name is unknown.
 
     Parameters
     ----------
     name
         A canonical name, scientific name (`Mus musculus`, `m_musculus`), assembly (`mm10`,
         `GRCm39`, `GRCh38.p13`), EPDnew identifier (`Mm`, `Mm_EPDnew_003_mm10`), NCBI taxon
-        (`10090`, `10090.0`) or a common name; case, blanks, dots, hyphens and underscores do not
+        (`10090`, `10090.0`) or a common name; case, spaces, dots, hyphens and underscores do not
         matter.
     catalogue
-        Catalogue of known species; None: :func:`known`.
+        Catalogue of known species; None for :func:`known`.
 
     Raises
     ------
     InputError
-        For a name of two species.
+        For a name shared by two species.
     """
     if (text := plain(name)) in _AMBIGUOUS:
         raise InputError(
@@ -78,20 +78,20 @@ def find(name: str, catalogue: Catalogue | None = None) -> str | None:
 
 
 def resolve(name: str, catalogue: Catalogue | None = None) -> str:
-    """Return the canonical name of a species; one that is not known is a species of its own.
+    """Return the canonical name of a species; an unknown name is treated as a separate species.
 
     Parameters
     ----------
     name
-        A name as for :func:`find`, or any other that can be one: of letters and digits, and not
-        of a group of species.
+        A name as for :func:`find`, or any other name of letters and digits that is not a group of
+        species.
     catalogue
-        Catalogue of known species; None: :func:`known`.
+        Catalogue of known species; None for :func:`known`.
 
     Raises
     ------
     InputError
-        For a name of two species, and for one that cannot be a species.
+        For a name shared by two species, and for one that cannot be a species.
 
     Examples
     --------
@@ -123,18 +123,18 @@ def resolve(name: str, catalogue: Catalogue | None = None) -> str:
 
 
 def named_after(name: str, *, is_code: bool = False) -> str:
-    """Return the species that a file of this name is named after, empty for none.
+    """Return the species that a file is named after, empty if there is none.
 
-    Only whole names say it: those of the eight, and scientific names and assemblies of others,
-    since `orange` and `pepper` are names of anything. Nor do numbers, and two letters only where
-    they are the code of an EPDnew collection: `dr.csv` is Dr. Somebody's as well as a zebrafish's.
+    Only complete names count: names of the eight built-in species, and scientific names and assemblies of
+    others, since `orange` or `pepper` may mean anything. Numbers do not count, and two letters count only
+    as the code of an EPDnew collection, since `dr.csv` may mean other things than zebrafish.
 
     Parameters
     ----------
     name
-        The name of the file without endings.
+        Name of the file without extensions.
     is_code
-        Whether it is the code of an EPDnew collection.
+        Whether the name is the code of an EPDnew collection.
     """
     if not is_code and (len(name) < 3 or name.isdecimal()):
         return ""
@@ -171,25 +171,25 @@ GROUPS: dict[str, str] = {
     "archaea": "Archaea",
     "eukaryotes": "Eukaryota",
 }
-"""Sets of species with an English name, and their clade in the NCBI taxonomy."""
+"""Clades in the NCBI taxonomy by the English name of a species set."""
 
 _GROUP_NAMES = frozenset((*GROUPS, "invertebrates"))
 
 
 def distance(a: str, b: str, catalogue: Catalogue | None = None) -> float:
-    """Return the million years since two species diverged; 0 for the same, nan where not known.
+    """Return million years since two species diverged; 0 for the same species, nan if unknown.
 
-    Node ages are those of published dated trees, most from TimeTree (Kumar et al. 2022, Mol. Biol.
-    Evol. 39:msac174); `docs/science.md` names all. The oldest, such as flies from worms and both
-    from vertebrates, differ by more than 100 million years between studies; what is built on them
-    should rest on their order only.
+    Node ages are from published dated trees, mostly TimeTree (Kumar et al. 2022, Mol. Biol. Evol.
+    39:msac174); `docs/science.md` lists all. The oldest divergences, such as flies from worms and both
+    from vertebrates, differ by more than 100 million years between studies; only their order should be
+    relied on.
 
     Parameters
     ----------
     a, b
         Names of species.
     catalogue
-        Catalogue of known species; None: :func:`known`.
+        Catalogue of known species; None for :func:`known`.
     """
     catalogue = catalogue or known()
     return catalogue.distance(resolve(a, catalogue), resolve(b, catalogue))
@@ -200,18 +200,17 @@ def close_relatives(
 ) -> tuple[str, ...]:
     """Return a species and its relatives within `CLOSE` million years, nearest first.
 
-    Where the distance is not known, species of one family count as close.
+    If the distance is unknown, species of the same family count as close.
 
     Parameters
     ----------
     name
         A species.
     among
-        Where to look for relatives. Where none of these is close, all of the nearest ones are
-        taken; if there is no other, or nothing is known of its relatives, only the species itself
-        is returned.
+        Candidates. If none of them is close, all of the nearest ones are returned; if there are no other
+        species, or no distances are known, only the species itself is returned.
     catalogue
-        Catalogue of known species; None: :func:`known`.
+        Catalogue of known species; None for :func:`known`.
     """
     catalogue = catalogue or known()
     key = resolve(name, catalogue)
@@ -224,27 +223,27 @@ def close_relatives(
 
 
 def _one_family(a: str, b: str, catalogue: Catalogue) -> bool:
-    """Return whether two species of unknown distance are of one family."""
+    """Return whether two species of unknown distance belong to the same family."""
     return math.isnan(catalogue.distance(a, b)) and catalogue.one_family(a, b)
 
 
 def stand_in(name: str, catalogue: Catalogue | None = None) -> str:
-    """Return which of the eight species speaks for another where only they are known.
+    """Return the built-in species that replaces another one for which parameters are missing.
 
-    It is the nearest vertebrate for a vertebrate, else the nearer of fly and worm; the fly where
-    both are equally far.
+    For a vertebrate this is the nearest vertebrate, otherwise the nearer of fly and worm; the fly if both
+    are equally distant.
 
     Parameters
     ----------
     name
         A species.
     catalogue
-        Catalogue of known species; None: :func:`known`.
+        Catalogue of known species; None for :func:`known`.
 
     Raises
     ------
     InputError
-        For a species of no known clade.
+        For a species without a known clade.
     """
     catalogue = catalogue or known()
     key = resolve(name, catalogue)
@@ -253,7 +252,7 @@ def stand_in(name: str, catalogue: Catalogue | None = None) -> str:
     if not catalogue.place(key)[0]:
         raise InputError(
             f"nothing is known of the species {name!r}",
-            remedy="Name one of a known genus; the tables of species list them.",
+            remedy="Name a species of a known genus; the tables of species list them.",
         )
     vertebrates = catalogue.clade_names["vertebrata"]
     inside = not vertebrates.isdisjoint(catalogue.lineage(key))
@@ -262,6 +261,6 @@ def stand_in(name: str, catalogue: Catalogue | None = None) -> str:
 
 
 def in_order(species: Iterable[str]) -> tuple[str, ...]:
-    """Return species in the order of named sets: the eight in theirs, then others by name."""
+    """Return species in the order of named sets: first the eight built-in ones, then others by name."""
     given = set(species)
     return (*(s for s in SPECIES if s in given), *sorted(given - set(SPECIES)))

@@ -1,4 +1,4 @@
-"""Names of species met in data: which species they mean, and what to tell the user about that."""
+"""Interpret names of species in data, and report the interpretation to the user."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ _COMPARED = 100
 
 
 class Named(NamedTuple):
-    """What a name of a species means."""
+    """Interpretation of a species name."""
 
     key: str | None
-    """Canonical name, empty for an empty cell; None: it cannot be read."""
+    """Canonical name, empty for an empty cell; None if the name is invalid."""
     reason: str = ""
-    """Why it cannot."""
+    """Why the name is invalid."""
     remedy: str = ""
-    """What to write instead."""
+    """Remedy for an invalid name."""
 
 
 def read_names(
     names: Iterable[str], *, known_only: bool = False, catalogue: Catalogue | None = None
 ) -> dict[str, Named]:
-    """Return what each name means.
+    """Return the interpretation of each name.
 
     Parameters
     ----------
     names
         Cells of a column.
     known_only
-        Whether a name that is not known cannot be read; otherwise it is a species of its own.
+        Whether unknown names are invalid; otherwise each is treated as a separate species.
     catalogue
-        Catalogue of known species; None: that of the platform.
+        Catalogue of known species; None for the built-in one.
     """
     found: dict[str, Named] = {}
     for name in names:
@@ -54,16 +54,16 @@ def read_names(
 
 
 def tell_names(names: Iterable[str], catalogue: Catalogue | None = None) -> list[str]:
-    """Return sentences about names that do not speak for themselves: how they were read.
+    """Return sentences on how names were interpreted, if this is not obvious.
 
-    Names of the eight species of the built-in data, and canonical and scientific ones, do.
+    Names of the eight built-in species, and canonical and scientific names, are obvious.
 
     Parameters
     ----------
     names
         Cells of a column, or a name given as an option.
     catalogue
-        Catalogue of known species; None: that of the platform.
+        Catalogue of known species; None for the built-in one.
     """
     catalogue = catalogue or known()
     readings, own, doubtful = [], [], []
@@ -74,7 +74,7 @@ def tell_names(names: Iterable[str], catalogue: Catalogue | None = None) -> list
             continue
         if key not in catalogue.species:
             own.append(_own(key, catalogue))
-            # A column of other things than species has no end of names to compare.
+            # A column that does not contain species may have too many names to compare.
             if len(own) <= _COMPARED and (near := catalogue.near_misses(name)):
                 meant = " or ".join(f"{n} ({catalogue.species[n].latin})" for n in near)
                 doubtful.append(f"species {name!r} is taken as {key}; did you mean {meant}?")

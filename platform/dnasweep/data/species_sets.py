@@ -23,9 +23,10 @@ _CLADE = re.compile(r"clade\s*:\s*(.+)", re.IGNORECASE)
 
 
 def _universe(among: Sequence[str]) -> tuple[str, ...]:
-    """Return the species that sets are made of: those of the data and, beside any of them, the eight.
+    """Return the species from which sets are formed: those of the data and, if any of the eight built-in
+    species occurs, all eight.
 
-    So a set of the eight holds the same species whichever of them the data have.
+    A set of these eight thus contains the same species whichever of them occur in the data.
     """
     return in_order({*among, *SPECIES} if set(among) & set(SPECIES) or not among else among)
 
@@ -44,7 +45,7 @@ def _set_name(name: str, universe: Sequence[str], catalogue: Catalogue) -> str:
 
 
 def _member(name: str, universe: Sequence[str], catalogue: Catalogue) -> str:
-    """Return a species that is known or that the data have."""
+    """Return a species that is known or occurs in the data."""
     key = find(name, catalogue)
     if key is None:
         with contextlib.suppress(InputError):
@@ -90,7 +91,7 @@ def _members(
         return tuple(s for s in universe if s != name.removeprefix("not-"))
     if name.startswith("close-"):
         key = name.removeprefix("close-")
-        # Among the eight they are those that they are without data.
+        # Among the eight species, sets are the same as without data.
         only_eight = {key, *among} <= set(SPECIES)
         return close_relatives(key, SPECIES if only_eight else in_order(among), catalogue)
     return (name,)
@@ -136,15 +137,15 @@ def species_set(
         (all but X), or several of these joined by `+`, such as `human+mouse` or `plants+chicken`; a
         union keeps the order written.
     among
-        Species of the data, in which the set is sought; where any of the eight is among them, all
-        of the eight are. None: the eight.
+        Species of the data, from which the set is formed; if they include any of the eight built-in
+        species, all eight are included. None for the eight.
     catalogue
-        Catalogue of known species; None: :func:`known`.
+        Catalogue of known species; None for :func:`known`.
 
     Raises
     ------
     InputError
-        For a set that is not known, or that no species is of.
+        For an unknown or empty set.
 
     Examples
     --------
@@ -191,7 +192,7 @@ def pretraining_stages(
 def members_among(
     name: str, species: tuple[str, ...], catalogue: Catalogue | None
 ) -> tuple[str, ...]:
-    """Return the members of a species set that are among `species`; empty stands for all rows.
+    """Return the members of a species set that occur in `species`; an empty result means all rows.
 
     Parameters
     ----------
@@ -200,12 +201,12 @@ def members_among(
     species
         Species of the data.
     catalogue
-        Catalogue of known species; None: that of the platform.
+        Catalogue of known species; None for the built-in one.
 
     Raises
     ------
     InputError
-        If none is.
+        If no member occurs in `species`.
     """
     if name == "all" or not species:
         return ()

@@ -1,4 +1,4 @@
-"""Which column of a table gives the splits, and which only looks as if it did."""
+"""Find the column of a table that gives the splits, and columns that only look like splits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dnasweep.data.names import SPLIT_NAMES, UNCERTAIN_SPLIT_NAMES, split_meant,
 from dnasweep.data.table import SPLITS
 from dnasweep.errors import InputError
 
-# Names of columns that may give splits: in words, as numbers, and as folds of a cross-validation.
+# Names of columns that may give splits, as words, as numbers, or as folds of a cross-validation.
 _SPLITS = re.compile(
     r"(?:data_?|sub_?)?sets?|partition|(?:data_?)?splits?_?\w*|\w*_split|phase|usage"
 )
@@ -27,16 +27,16 @@ _SPLIT_ANEW = (
     "column to have all rows split anew."
 )
 _MISTAKES = 0.1
-"""Share of rows up to which a split that cannot be read is a mistake of its row."""
+"""Maximum fraction of rows for which an invalid split counts as an error of the row."""
 
 
 def plain_splits(column: pd.Series) -> pd.Series:
-    """Return cells of splits as `train`, `validation` and `test` where they mean one, else as they are.
+    """Return cells as `train`, `validation` or `test` if they name a split, otherwise unchanged.
 
     Parameters
     ----------
     column
-        Text; not changed.
+        Cells as text; not changed.
     """
     cells = column.str.strip().str.lower()
     return cells.map({cell: split_meant(cell) or cell for cell in cells.unique()}).astype("str")
@@ -45,30 +45,30 @@ def plain_splits(column: pd.Series) -> pd.Series:
 def is_readable(
     column: pd.Series, name: str, *, split_matters: bool, file: Path, row: int | None
 ) -> bool:
-    """Return whether a column that is named split, or by the user, gives splits.
+    """Return whether a column named split, or named by the user, gives splits.
 
     Parameters
     ----------
     column
         Cells of the column.
     name
-        Its name, for the message.
+        Name of the column, for the message.
     split_matters
-        Whether rows keep the splits they are given in; if not, nothing is refused.
+        Whether rows keep their given splits; otherwise nothing is refused.
     file, row
         File and row of the header, for messages.
 
     Raises
     ------
     InputError
-        Where it matters, and more rows than may be mistaken hold another word.
+        If splits matter and too many rows contain another word.
     """
     cells = plain_splits(column)
     wrong = ~cells.isin([*SPLITS, ""])
     if split_matters and wrong.mean() > _MISTAKES:
         raise InputError(
-            f"the column {name} holds {cells[wrong].iloc[0][:40]!r}, which is none of train, "
-            "validation and test",
+            f"the column {name} contains {cells[wrong].iloc[0][:40]!r}, which is not train, "
+            "validation or test",
             file=file,
             row=row,
             remedy="Write these there, or pass --split cluster to have all rows split anew.",
@@ -84,23 +84,23 @@ def find_split(
     file: Path,
     row: int | None,
 ) -> int | None:
-    """Return which of the columns without an accepted name gives the splits, None where none does.
+    """Return the column that gives the splits among those without an accepted name, None if none does.
 
     Parameters
     ----------
     others
         Names of the columns.
     values
-        Their values, in lower case.
+        Values of the columns, in lower case.
     split_matters
-        Whether rows keep the splits they are given in; if not, nothing is refused.
+        Whether rows keep their given splits; otherwise nothing is refused.
     file, row
         File and row of the header, for messages.
 
     Raises
     ------
     InputError
-        Where it is not certain which column gives the splits.
+        If it is not clear which column gives the splits.
     """
     found = [i for i in others if _are_splits(values[i], others[i])]
     if not split_matters:
@@ -117,8 +117,8 @@ def find_split(
     for i, name in others.items():
         if value := _unclear_split(values[i], name):
             raise InputError(
-                f"the column {name} may give the splits, and {value[:40]!r} in it is none of "
-                "train, validation and test",
+                f"the column {name} may give the splits, but its value {value[:40]!r} is not "
+                "train, validation or test",
                 file=file,
                 row=row,
                 remedy=_SPLIT_ANEW,
@@ -127,12 +127,12 @@ def find_split(
 
 
 def may_be_split(name: str) -> bool:
-    """Return whether a column of this name may give splits or folds."""
+    """Return whether a column with this name may give splits or folds."""
     return bool(_SPLITS.fullmatch(name) or _FOLDS.fullmatch(name) or _is_about_a_split(name))
 
 
 def _is_about_a_split(name: str) -> bool:
-    """Return whether a name is that of one split, as `is_test`, `holdout` and `testset`."""
+    """Return whether a name is about a single split, such as `is_test`, `holdout` or `testset`."""
     names = SPLIT_NAMES.keys() | UNCERTAIN_SPLIT_NAMES
     words = words_of(name) - _FILLERS
     if words and words <= names:
@@ -150,7 +150,7 @@ def folds_among(others: Mapping[int, str], values: Mapping[int, set[str]]) -> li
     others
         Names of columns.
     values
-        Their values.
+        Values of the columns.
     """
     return [
         i
@@ -167,23 +167,23 @@ def _are_numbers(words: set[str]) -> bool:
 def _are_splits(values: set[str], name: str) -> bool:
     words = values - {""}
     named = bool(_SPLITS.fullmatch(name))
-    # Words such as `training set` and `tst` only where the column is named after splits.
+    # Words such as `training set` and `tst` count only if the column is named after splits.
     meant = {split_meant(word) if named else SPLIT_NAMES.get(word, "") for word in words}
     return bool(words) and "" not in meant and (named or len(meant) > 1)
 
 
 def _unclear_split(values: set[str], name: str) -> str:
-    """Return a value of a column that looks like splits in other words, "" if it does not."""
+    """Return a value of a column that looks like splits in other notations, "" if it does not."""
     words = values - {""}
     names = SPLIT_NAMES.keys() | UNCERTAIN_SPLIT_NAMES
     if _SPLITS.fullmatch(name):
-        # `training set` and `test1` as well, and 0, 1 and 2 where the name leaves little else.
+        # Also `training set` and `test1`, and 0, 1 and 2 if the name suggests splits.
         numbered = _NUMBERED.fullmatch(name) and 1 < len(words) <= len(SPLITS)
         if any(words_of(w) & names for w in words) or (
             numbered and all(map(str.isdecimal, words))
         ):
             return min(words - SPLIT_NAMES.keys(), default="")
-    # A column `is_test` or `holdout` of yes and no.
+    # A column `is_test` or `holdout` with yes and no.
     if len(words) > 1 and _is_about_a_split(name) and words <= _YES_OR_NO:
         return min(words)
     return ""

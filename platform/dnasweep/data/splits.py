@@ -1,4 +1,4 @@
-"""Training, validation and test rows, with similar rows kept in the same split."""
+"""Split rows into train, validation and test, with similar rows in the same split."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def split_table(
     groups: NDArray[np.int64] | None = None,
     pairs: SimilarPairs | None = None,
 ) -> pd.DataFrame:
-    """Return the table with every row in train, validation or test; rows and order stay.
+    """Return the table with every row in train, validation or test; rows and order are unchanged.
 
     Parameters
     ----------
@@ -59,29 +59,28 @@ def split_table(
         Sequences.
     method
         `cluster`: sequences similar at `identity`, directly or through others, stay together, and
-        so do rows whose coordinates share a base. `random`: only equal sequences do. Sequences are
-        compared on both strands. Both are stratified by label and species.
+        so do rows whose coordinates share a base. `random`: only equal sequences stay together. Sequences
+        are compared on both strands. Both are stratified by label and species.
         `chromosome`: whole chromosomes of a species stay together. `given`: the splits that
-        the rows name; if validation or test is missing, it is cut out of train by `cluster`. Given
-        few-shot sets are left whole: they need a test split, but no validation.
+        the rows name; if validation or test is missing, it is taken from train by `cluster`. Given
+        few-shot sets stay unchanged; they need a test split, but no validation.
         `auto`: `given` if any row names a split, otherwise `cluster`.
     fractions
-        Fractions of rows for train, validation and test; their sum is 1. They are kept as nearly
+        Fractions of rows for train, validation and test; their sum is 1. They are met as closely
         as the clusters allow.
     identity
-        Smallest identity at which two sequences count as similar, 0.7 to 1.
+        Minimum identity of similar sequences, 0.7 to 1.
     seed
         Seed of the assignment.
     groups
-        (rows,) rows with the same number stay together as well; negative: no group. Not for
-        `given`.
+        (rows,) rows with the same number also stay together; negative for no group. Not for `given`.
     pairs
         The result of :func:`similar_pairs` for these rows and this identity, if already computed.
 
     Raises
     ------
     InputError
-        For a method that does not fit the table, or rows too few for three parts.
+        For a method that does not fit the table, or too few rows for three splits.
     """
     method = resolve_method(table, method)
     check_fractions(fractions)
@@ -90,7 +89,7 @@ def split_table(
     if method == "given":
         return _given(table, shares, identity, rng, pairs)
     kept = [] if groups is None else [groups]
-    # After a new split, few-shot sets no longer exist.
+    # A new split dissolves few-shot sets.
     table = table.assign(shots=pd.Series(pd.NA, index=table.index, dtype="Int64"))
     if method == "chromosome":
         units = _chromosomes(table, kept)
@@ -107,12 +106,12 @@ def split_table(
 
 
 def told_of_splits(table: pd.DataFrame, given: Collection[str]) -> list[str]:
-    """Return what to say of splits that were not given and are cut out of the training rows.
+    """Return messages about splits that were not given and are taken from the training rows.
 
     Parameters
     ----------
     table
-        Rows with their splits.
+        Rows with splits.
     given
         The splits that the data name.
     """
@@ -131,12 +130,12 @@ def _check_groups(table: pd.DataFrame, units: NDArray[np.int64]) -> None:
     remedy = "Give more distinct rows."
     if np.count_nonzero(first_readings(table["sequence"])) >= len(SPLITS):
         remedy = (
-            "Give rows that are less alike or from other loci. A --split-identity nearer to 1 parts "
-            "sequences that are less alike, --split random all that are not equal."
+            "Give rows that are less similar or from other loci. With a --split-identity closer to 1, fewer "
+            "sequences stay together; with --split random, only equal ones do."
         )
     raise InputError(
-        f"{len(units):,} rows leave none for one of the splits: those that are alike, share bases of "
-        f"the genome or were made of one another stay together, in {num_groups} group(s)",
+        f"{len(units):,} rows leave none for one of the splits: rows that are similar, overlap on the "
+        f"genome or were made from one another stay together, in {num_groups} group(s)",
         remedy=remedy,
     )
 
@@ -149,7 +148,7 @@ def _finished(
     counts = {name: int((splits == name).sum()) for name in needed}
     missing = [name for name, count in counts.items() if count == 0]
     if missing:
-        # With fewer rows, those of each class leave a split empty at any shares.
+        # With fewer rows per class, a split is empty whatever the fractions.
         larger = ", or larger shares with --split-fractions, such as 0.5 0.25 0.25"
         raise InputError(
             f"{len(table)} different rows leave none for {' and '.join(missing)}",
@@ -169,8 +168,8 @@ def _given(
     unnamed = int((splits == "").sum())
     if unnamed:
         raise InputError(
-            f"{unnamed:,} of {len(table):,} rows name no split (first id {table['id'][splits == ''].iloc[0]!r})",
-            remedy="Name one for every row, or split anew with --split cluster.",
+            f"{unnamed:,} of {len(table):,} rows have no split (first id {table['id'][splits == ''].iloc[0]!r})",
+            remedy="Give one for every row, or split anew with --split cluster.",
         )
     if not (splits == "train").any():
         raise InputError(
@@ -222,11 +221,11 @@ def _assign(
     shares: NDArray[np.float64],
     rng: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """Return the split (0 train, 1 validation, 2 test) of each row, whole units together.
+    """Return the split (0 train, 1 validation, 2 test) of each row, keeping units together.
 
-    Units come in random order, and each draws its split with probability proportional to the room
-    left there for its labels and species: an urn, so that large clusters reach the test set as
-    often as small ones, and quotas are met exactly if all units are single rows.
+    Units are processed in random order. Each draws its split with probability proportional to the remaining
+    room there for its labels and species, as from an urn, so large clusters get into the test set as often
+    as small ones, and quotas are met exactly if all units are single rows.
     """
     strata = pd.factorize(table["label"].astype("str") + "\t" + table["species"])[0]
     num_units, num_strata = int(units.max()) + 1, int(strata.max()) + 1
@@ -246,7 +245,7 @@ def _assign(
         if weights.sum() > 0:
             choice = int(np.searchsorted(np.cumsum(weights) / weights.sum(), dice[unit], "right"))
         else:
-            # It fits nowhere as a whole: choose the split that it overfills least for its size.
+            # If it fits nowhere completely, choose the split that it overfills least relative to its size.
             choice = int(np.argmax((counts @ here) / np.maximum(shares, 1e-9) * (shares > 0)))
             choice = choice if shares[choice] > 0 else 0
         room[kinds, choice] -= counts
@@ -257,7 +256,7 @@ def _assign(
 def _quota(
     count: int, shares: NDArray[np.float64], rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Return whole numbers that add up to `count` in the given proportions, ties by chance."""
+    """Return whole numbers that add up to `count` in the given proportions, with random ties."""
     exact = count * shares
     whole = np.floor(exact + 1e-9)
     left = count - int(whole.sum())

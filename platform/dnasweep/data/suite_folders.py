@@ -1,4 +1,4 @@
-"""Which tasks of a suite a folder holds, as they are published there."""
+"""Find the tasks of a suite in its published folders."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ State = Literal["found", "missing", "incomplete"]
 
 
 class FoundTask(NamedTuple):
-    """A task of a suite, and what there is of it."""
+    """A task of a suite, and the state of its files."""
 
     task: SuiteTask
     """The task."""
     state: State
-    """`incomplete`: its folder is there, and rows to train or to test on are not."""
+    """`incomplete` means that its folder exists, but training or test rows are missing."""
     path: Path | None = None
-    """Its folder or file; None where it is missing."""
+    """Folder or file of the task; None if it is missing."""
     reason: str = ""
-    """What is wrong with it, in words."""
+    """Reason if the task cannot be used."""
 
 
 def suite_folders(suite: Suite, given: Sequence[str], *, download: bool) -> list[Path]:
-    """Return the folders to look for the tasks of a suite in; nothing is fetched unless asked for.
+    """Return the folders to search for the tasks of a suite; nothing is downloaded unless requested.
 
     Parameters
     ----------
@@ -38,12 +38,12 @@ def suite_folders(suite: Suite, given: Sequence[str], *, download: bool) -> list
     given
         Folders given by the user.
     download
-        Whether to fetch the suite from the Hugging Face hub.
+        Whether to download the suite from the Hugging Face hub.
 
     Raises
     ------
     InputError
-        For a path that is no folder, for no folder at all, and for a suite that cannot be fetched.
+        For a path that is not a folder, if no folder is given, and for a suite that cannot be downloaded.
     """
     paths = []
     for name in given:
@@ -65,15 +65,15 @@ def suite_folders(suite: Suite, given: Sequence[str], *, download: bool) -> list
     if not paths and download:
         if not suite.hub:
             raise InputError(
-                f"no place on the hub is known for {suite.title}",
-                remedy=f"Fetch it as its authors say ({suite.source}), and give its folder with "
+                f"no data set on the hub is known for {suite.title}",
+                remedy=f"Download it from its authors ({suite.source}), and give its folder with "
                 "--data.",
             )
         paths.append(local_path(PREFIX + suite.hub))
     if not paths:
         raise InputError(
             f"no folder of {suite.title} is given",
-            remedy=f"Give it with --data ({suite.source}); --download fetches suites from the hub.",
+            remedy=f"Give it with --data ({suite.source}); --download downloads suites from the hub.",
         )
     return paths
 
@@ -81,21 +81,21 @@ def suite_folders(suite: Suite, given: Sequence[str], *, download: bool) -> list
 def find_tasks(
     suite: Suite, folders: Sequence[Path], tasks: Sequence[SuiteTask]
 ) -> list[FoundTask]:
-    """Return every task with its state; folders are looked into, rows are not read.
+    """Return every task with its state; folders are searched, but rows are not read.
 
     Parameters
     ----------
     suite
         The suite.
     folders
-        Folders of the suite, or folders that contain one; the first that has a task counts.
+        Folders of the suite, or folders that contain one; the first one with a task is used.
     tasks
         Tasks to look for.
 
     Raises
     ------
     InputError
-        Where there is none of them.
+        If none of the tasks is found.
     """
     found = [_find(suite, task, folders) for task in tasks]
     if all(one.state == "missing" for one in found):
@@ -104,8 +104,8 @@ def find_tasks(
             f"none of the {len(tasks)} tasks was found; looked for {looked}"
             + (", ..." if len(tasks) > 3 else ""),
             file=", ".join(map(str, folders)),
-            remedy="Give the folder that holds the folders of the tasks with --data, or name the "
-            "suite that it holds with --suite.",
+            remedy="Give the folder that contains the folders of the tasks with --data, or name the "
+            "suite that it contains with --suite.",
         )
     return found
 
@@ -132,13 +132,13 @@ def _find(suite: Suite, task: SuiteTask, folders: Sequence[Path]) -> FoundTask:
     if lacking:
         return FoundTask(task, "incomplete", path, f"no {' and no '.join(lacking)} rows")
     if suite.validation is False and "validation" in splits:
-        reason = f"has validation rows, and {suite.title} has none: it is of another suite"
+        reason = f"has validation rows, but {suite.title} has none: it belongs to another suite"
         return FoundTask(task, "incomplete", path, reason)
     return FoundTask(task, "found", path)
 
 
 def _below(folder: Path) -> list[Path]:
-    """Return the folders of a folder, of which one may be that of the suite."""
+    """Return the subfolders of a folder, one of which may be that of the suite."""
     try:
         return sorted(path for path in folder.iterdir() if path.is_dir())
     except OSError:

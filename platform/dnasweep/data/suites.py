@@ -1,8 +1,8 @@
 """Published suites of tasks: their names, folders, metrics and published scores.
 
-The tables in the folder `suite_tables` hold the facts, each with its source: `suites.tsv` names the
-suites and the tables of their tasks, `published_scores.tsv` what was published of models. A score for
-which no source is at hand is not there.
+The tables in the folder `suite_tables` contain these with their sources: `suites.tsv` lists the suites and
+the tables of their tasks, `published_scores.tsv` the published scores of models. Scores without a source are
+not included.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ from dnasweep.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class SuiteTask:
-    """A task of a suite: a data set with a published split, and the metric it is scored by."""
+    """A task of a suite: a data set with a published split, and its metric."""
 
     name: str
     """Name in the suite, such as `prom_core_all`."""
     group: str
-    """Tasks of one kind, such as `core promoters`."""
+    """Group of similar tasks, such as `core promoters`."""
     folders: tuple[str, ...]
-    """Where it lies below the folder of the suite, as one of several releases has it."""
+    """Possible paths below the folder of the suite, which differ between releases."""
     metric: str
-    """Bare name of the metric that the suite scores it by."""
+    """Bare name of the metric used by the suite."""
     about: str
-    """Species, length and what is told apart, in words."""
+    """Species, length and classes, in words."""
     classes: str
-    """Its classes, in words."""
+    """Classes, in words."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedScore:
-    """What was published of a model on a task, on the test rows of the suite."""
+    """The published score of a model on the test rows of a task."""
 
     task: str
     """Name of the task."""
     model: str
-    """The model, as its authors call it."""
+    """Name of the model used by its authors."""
     score: float
-    """In the metric of the task, as a fraction."""
+    """Score in the metric of the task, as a fraction."""
     source: str
     """Where it was published."""
 
@@ -55,29 +55,29 @@ class Suite:
     """A published suite."""
 
     name: str
-    """By which it is named on the command line."""
+    """Name on the command line."""
     title: str
-    """As its authors call it."""
+    """Name used by its authors."""
     split: str
     """How its splits are given, in words."""
     validation: bool | None
-    """Whether it has validation rows of its own; None: the rows say so."""
+    """Whether it has validation rows; None if this depends on the files."""
     hub: str
-    """Data set of the Hugging Face hub that holds it; empty: none is known."""
+    """Data set on the Hugging Face hub; empty if none is known."""
     source: str
     """Paper and repository."""
     tasks: tuple[SuiteTask, ...]
-    """All of its tasks, in the order of the suite."""
+    """All tasks, in the order of the suite."""
     published: tuple[PublishedScore, ...] = ()
-    """Published scores of its tasks."""
+    """Published scores of the tasks."""
 
     def chosen(self, names: Sequence[str]) -> tuple[SuiteTask, ...]:
-        """Return the tasks that are named, by their names or those of their groups; all for no name.
+        """Return tasks by their names or the names of their groups; all tasks if no name is given.
 
         Raises
         ------
         InputError
-            For a name that is of no task and no group.
+            For a name of neither a task nor a group.
         """
         known = {_plain(one) for task in self.tasks for one in (task.name, task.group)}
         wanted = {_plain(name): name for name in names}
@@ -95,17 +95,17 @@ class Suite:
 
 
 def suite_names() -> tuple[str, ...]:
-    """Return the names of all suites that are known."""
+    """Return the names of all known suites."""
     return tuple(row["suite"] for row in _rows("suites"))
 
 
 def find_suite(name: str) -> Suite:
-    """Return a suite by its name, in any spelling of case, blanks and hyphens.
+    """Return a suite by its name, ignoring case, spaces and hyphens.
 
     Raises
     ------
     InputError
-        For a suite that is not known.
+        For an unknown suite.
     """
     suites = {_plain(one): one for one in suite_names()}
     if _plain(name) not in suites:
@@ -132,7 +132,7 @@ def _suite(name: str) -> Suite:
         for task in _rows(table)
     )
     names = {task.name for task in tasks}
-    # A suite that contains another one has its scores as well.
+    # A suite that contains another one also has its scores.
     owners = {
         one["suite"] for one in _rows("suites") if set(one["tables"].split("|")) <= set(tables)
     }
@@ -164,5 +164,5 @@ def _rows(table: str) -> Iterator[dict[str, str]]:
 
 
 def _plain(name: str) -> str:
-    """Return a name without what people write differently: case, blanks, hyphens; + is plus."""
+    """Return a name in lower case without spaces and hyphens, and with plus for +."""
     return re.sub(r"[-_ /]+", "_", name.strip().lower().replace("+", "-plus"))

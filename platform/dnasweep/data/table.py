@@ -1,4 +1,4 @@
-"""The table that every room reads, one labelled sequence per row, and what it must hold."""
+"""The table used throughout the package, with one labelled sequence per row, and its checks."""
 
 from __future__ import annotations
 
@@ -31,26 +31,25 @@ DTYPES: dict[str, str] = {
 }
 """Column types. `label` is -1 where unknown; text is empty where unknown; `start` and `end` are
 0-based, half-open and missing where unknown; `shots` is the number of rows of each class in the
-given few-shot set that a training row belongs to, missing where it belongs to none."""
+given few-shot set of a training row, missing if it belongs to none."""
 
 COLUMNS = tuple(DTYPES)
-"""The columns, in order. Behind them stand those of outputs, float64, where a row has numbers to be
-learned and no class: `output:NAME`; or, where every base has a class, `base_classes` with a symbol for
-each (:mod:`dnasweep.data.base_labels`)."""
+"""The columns, in order. They are followed by float64 columns `output:NAME` if rows have numbers or several
+labels instead of a class; or by `base_classes` with a symbol for each base if every base has a class
+(:mod:`dnasweep.data.base_labels`)."""
 
 SPLITS = ("train", "validation", "test")
 """The values of `split`, besides empty."""
 
 
 def make_table(data: Mapping[str, Any] | pd.DataFrame) -> pd.DataFrame:
-    """Return `data` as a table: all columns, in order, with their types and a fresh index.
+    """Return `data` as a table with all columns in order, their types and a new index.
 
     Parameters
     ----------
     data
-        At least `sequence`; other columns of `COLUMNS` are filled where absent (`id` with
-        `seq:1`, `seq:2`, ...), those of outputs are kept, and columns of other names are dropped.
-        It is not changed.
+        Data with at least `sequence`; other columns of `COLUMNS` are filled if absent (`id` with `seq:1`,
+        `seq:2`, ...), columns of outputs are kept, and other columns are dropped. Not changed.
 
     Raises
     ------
@@ -88,7 +87,7 @@ def make_table(data: Mapping[str, Any] | pd.DataFrame) -> pd.DataFrame:
 
 
 def outputs_of(frame: pd.DataFrame) -> list[str]:
-    """Return the columns of a table that hold outputs."""
+    """Return the columns of a table that contain outputs."""
     return [n for n in map(str, frame.columns) if n.startswith(OUTPUT) or n == BASE_CLASSES]
 
 
@@ -104,15 +103,15 @@ def _fail_at(frame: pd.DataFrame, bad: pd.Series, reason: str, file: str | Path 
 
 
 def check_table(frame: pd.DataFrame, *, file: str | Path | None = None) -> pd.DataFrame:
-    """Return `frame` itself if it is a table as defined here, for tables that no reader has made.
+    """Return `frame` itself if it is a valid table, for tables that were not made by a reader.
 
     Rows in messages are 1-based table rows.
 
     Raises
     ------
     InputError
-        For wrong columns or types, no row, an id used twice, an empty sequence or one with other
-        letters than upper-case IUPAC DNA, a label below -1, a species without a canonical name,
+        For wrong columns or types, an empty table, a repeated id, an empty sequence or one with letters
+        other than upper-case IUPAC DNA, a label below -1, a species without a canonical name,
         or an unknown strand or split.
     """
     if tuple(frame.columns) != (*COLUMNS, *outputs_of(frame)):
@@ -141,7 +140,7 @@ def check_table(frame: pd.DataFrame, *, file: str | Path | None = None) -> pd.Da
 
 
 def digest(table: pd.DataFrame) -> str:
-    """Return 16 hex digits that name the content of a table, row order included."""
+    """Return a digest of the content of a table, including row order, as 16 hex digits."""
     state = hashlib.sha256()
     for column in (*COLUMNS, *outputs_of(table)):
         state.update("\x1f".join(table[column].astype("str").fillna("")).encode())
@@ -152,8 +151,8 @@ def digest(table: pd.DataFrame) -> str:
 def crop_table(table: pd.DataFrame, num_bases: int) -> pd.DataFrame:
     """Return the table with every sequence cut to its `num_bases` central bases.
 
-    Of an odd number of bases too many, the extra one is taken from the end. Coordinates that span
-    the sequence are moved along, on the strand it is read from; rows and order stay.
+    If an odd number of bases is removed, the extra one is taken from the end. Coordinates that span the
+    sequence are adjusted, according to its strand; rows and order are unchanged.
 
     Raises
     ------
@@ -198,9 +197,9 @@ def crop_table(table: pd.DataFrame, num_bases: int) -> pd.DataFrame:
 
 
 def check_classes(table: pd.DataFrame) -> None:
-    """Raise `InputError` unless every split holds two classes or more, all labelled 0, 1, ...
+    """Raise `InputError` unless every split contains at least two classes, all labelled 0, 1, ...
 
-    Few-shot sets may come without a validation split.
+    Few-shot sets may lack a validation split.
     """
     if (table["label"] < 0).any():
         first = table["id"][table["label"] < 0].iloc[0]
@@ -239,11 +238,11 @@ def check_species(table: pd.DataFrame, species: Sequence[str]) -> None:
     held = ", ".join(sorted(s for s in train["species"].unique() if s)) or "no named species"
     if not present:
         raise InputError(
-            f"there are no training rows of {wanted}; the data hold {held}",
-            remedy="Choose species sets the data hold, or name the species with --species.",
+            f"there are no training rows of {wanted}; the data contain {held}",
+            remedy="Choose species sets that occur in the data, or name the species with --species.",
         )
     if len(species) > 1 and len(present) < 2:
         raise InputError(
-            f"of {wanted} the training rows hold only {next(iter(present))}",
+            f"of {wanted}, the training rows contain only {next(iter(present))}",
             remedy="Name that species instead of the set, or add data of the others.",
         )

@@ -1,4 +1,4 @@
-"""Labels that the titles of a FASTA file give: `>id|1`, `>id|1|training` and `>id label=1`."""
+"""Labels in the titles of a FASTA file: `>id|1`, `>id|1|training` and `>id label=1`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dnasweep.data.names import split_meant
 from dnasweep.data.split_columns import plain_splits
 
 _NAMES = ("label", "class", "target")
-# Up to the end, a sign that parts, or the next name: words of a label may be apart by blanks.
+# Up to the end, a separator or the next name; a label may contain spaces.
 _NAMED = (
     r"(?i)(?:^|[\s|;,\[]){name}\s*[=:]\s*"
     r"(\"[^\"]*\"|'[^']*'|[^\s|;,\]][^|;,\]]*?)(?=$|[|;,\]]|\s+\[|\s+\w+\s*[=:]|\s*$)"
@@ -22,21 +22,21 @@ _NAMED = (
 
 
 class TitleLabels(NamedTuple):
-    """What the titles of a file say about its rows."""
+    """Labels and splits read from the titles of a file."""
 
     columns: dict[str, pd.Series]
-    """Columns `label`, and `split` where the titles give it; empty where they give no labels."""
+    """Columns `label` and, if present, `split`; empty if the titles contain no labels."""
     note: str = ""
-    """How the titles were understood."""
+    """Message on how the titles were interpreted."""
 
 
 def read_title_labels(titles: pd.Series) -> TitleLabels:
-    """Return the labels that all titles of a file give in the same way, and the splits beside them.
+    """Return labels that all titles of a file give in the same notation, and splits beside them.
 
-    A title names its label (`label=1`, `class:enhancer`; label before class before target), or has it as its second and last part after |,
-    as the Nucleotide Transformer's tasks do, or as the second of three, before the split, as iLearn does.
-    Without a name labels have to be the numbers 0, 1, ... without a gap, or yes and no, since other files
-    have chromosomes, strands and genes there.
+    A label is named (`label=1`, `class:enhancer`; label takes precedence over class, and class over target),
+    or is the second and last part, after |, as in tasks of the Nucleotide Transformer, or the second of three
+    parts, before the split, as in iLearn. Without a name, labels must be the numbers 0, 1, ... without gaps,
+    or yes and no, since other files have chromosomes, strands or genes there.
 
     Parameters
     ----------
@@ -69,9 +69,9 @@ def read_title_labels(titles: pd.Series) -> TitleLabels:
 
 
 def _plain_words(labels: pd.Series) -> pd.Series:
-    """Return labels without quotation marks, and without a description behind numbers and words that recur.
+    """Return labels without quotation marks, and without descriptions after recurring numbers or words.
 
-    Labels of several words that recur themselves, such as `tissue A`, keep them all.
+    Labels of several words that recur as a whole, such as `tissue A`, are kept.
     """
     plain = labels.str.strip().str.strip("\"'").str.strip()
     first = plain.str.split(n=1).str[0]

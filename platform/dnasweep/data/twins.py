@@ -1,9 +1,9 @@
-"""Twins: for each row, the training row with which it shares most bases at the same places.
+"""Twins: for each row, the training row with which it shares most bases at the same positions.
 
-What they give away depends on where negatives come from. Shuffled out of promoters, they are twins of
-the promoters they were made of: the label is the other one. Copied from a list twice, with shifts and
-changes, the label is the same. Either way a model may know test rows by heart, although no search for
-similar sequences finds anything.
+What twins reveal depends on the origin of negatives. Negatives shuffled from promoters are twins of these
+promoters, with the other label. Rows copied twice from a list, with shifts and changes, have twins with the
+same label. In both cases a model may have memorised test rows, although no search for similar sequences finds
+anything.
 """
 
 from __future__ import annotations
@@ -25,53 +25,53 @@ from dnasweep.formats.bases import encode_flat
 Rule = Literal["same", "other", ""]
 
 FEW = 10
-"""Twins with known labels below which nothing is said of their labels."""
+"""Minimum number of twins with known labels for statements about their labels."""
 _CERTAIN = 6.63
-"""Chi-squared of one degree of freedom at p = 0.01."""
+"""Chi-squared with one degree of freedom at p = 0.01."""
 _RARE = 0.01
-"""Share of rows with twins below which nothing is said of them."""
+"""Minimum fraction of rows with twins for statements about them."""
 
 
 class Twins(NamedTuple):
-    """The twins of a table, and what their labels give away."""
+    """The twins of a table, and how well their labels predict those of the rows."""
 
     rows: pd.DataFrame
     """One row per row of the table that has a twin: id, split, label, twin (id of the training row),
-    twin_label, shared (places with the same 15-mer), identity (0 to 1, aligned end to end)."""
+    twin_label, shared (positions with the same 15-mer), identity (0 to 1, aligned end to end)."""
     table: pd.DataFrame
     """One row per split: split, rows, twins (fraction of rows with one), alike (fraction whose twin is
     at or above the identity of similar rows), by_chance (fraction with one after rotation), same_label
     and other_label (fractions of the twins with labels), rule, mcc and accuracy (of the rule, on the
     rows with twins)."""
     rule: Rule
-    """Which label a row has, by that of its twin: the `same`, the `other` one, or neither."""
+    """Rule for predicting the label of a row from that of its twin: the `same`, the `other` one, or none."""
     chosen_on: str
-    """The split whose twins say so: validation, or train where validation has too few."""
+    """Split on which the rule was chosen: validation, or train if validation has too few twins."""
 
 
 def find_places(table: pd.DataFrame) -> SharedPlaces:
-    """Return the pairs of rows of a table that share 15-mers at the same places."""
+    """Return the pairs of rows of a table that share 15-mers at the same positions."""
     return shared_places(encode_flat(table["sequence"].tolist()))
 
 
 def place_groups(table: pd.DataFrame, groups: NDArray[np.int64] | None) -> NDArray[np.int64]:
-    """Return groups of rows that share 15-mers at the same places, directly or through others, (rows,).
+    """Return groups of rows that share 15-mers at the same positions, directly or through others, (rows,).
 
     Parameters
     ----------
     table
         Sequences.
     groups
-        (rows,) rows with the same number are in one group as well; negative: no group.
+        (rows,) rows with the same number are also in one group; negative for no group.
     """
     return cluster_rows(len(table), find_places(table), groups=[] if groups is None else [groups])
 
 
 def find_twins(table: pd.DataFrame, *, identity: float = 0.8, seed: int = 0) -> Twins:
-    """Return the twins that rows of a table have among its training rows.
+    """Return the twins of rows of a table among its training rows.
 
-    A row's twin is the training row, other than itself, with which it shares most 15-mers at the same
-    places; of equal ones the first. See :mod:`dnasweep.data.shared_places` for what counts.
+    The twin of a row is the training row, other than itself, with which it shares most 15-mers at the same
+    positions; the first one in case of ties. See :mod:`dnasweep.data.shared_places` for what counts.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def find_twins(table: pd.DataFrame, *, identity: float = 0.8, seed: int = 0) -> 
     identity
         Minimum identity of similar rows.
     seed
-        Seeds the rotation of rows that shows how many twins there are by chance.
+        Seed of the rotation of rows, which gives the number of twins by chance.
     """
     flat = encode_flat(table["sequence"].tolist())
     split = table["split"].to_numpy()
@@ -126,7 +126,7 @@ class _Nearest(NamedTuple):
 
 
 def _nearest(pairs: SharedPlaces, train: NDArray[np.bool_]) -> _Nearest:
-    """Return the twin of every row that has one."""
+    """Return the twin of every row with a twin."""
     row = np.concatenate([pairs.first, pairs.second])
     twin = np.concatenate([pairs.second, pairs.first])
     shared = np.concatenate([pairs.shared, pairs.shared])
@@ -143,12 +143,12 @@ def _labelled(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _choose(rows: pd.DataFrame, *, many: bool) -> tuple[Rule, str]:
-    """Return the rule, and the split that it is chosen on; test rows are not looked at."""
+    """Return the rule, and the split on which it was chosen; test rows are not used."""
     for name in ("validation", "train"):
         known = _labelled(rows[rows["split"] == name])
         if len(known) >= FEW:
             correlation = _matthews(known["label"], known["twin_label"])
-            # Two labels of which one is rare agree often by chance, but they do not correlate.
+            # If one label is rare, labels often agree by chance, but they do not correlate.
             if len(known) * correlation**2 < _CERTAIN or (many and correlation < 0):
                 return "", name
             return ("same" if correlation > 0 else "other"), name
@@ -186,10 +186,10 @@ def _matthews(labels: pd.Series, called: pd.Series) -> float:
 
 
 def twin_findings(twins: Twins, identity: float) -> Iterator[Finding]:
-    """Yield a finding for validation and test, where they have twins in train.
+    """Yield a finding for each of validation and test, if rows have twins in train.
 
-    It is a warning where more rows have twins that no search for similar rows finds than chance and
-    repeats explain.
+    It is a warning if more rows have twins, missed by the search for similar rows, than chance and repeats
+    explain.
 
     Parameters
     ----------
@@ -208,7 +208,7 @@ def twin_findings(twins: Twins, identity: float) -> Iterator[Finding]:
         )
         message = (
             f"{part['twins'] * num:,.0f} of {num:,} {part['split']} rows ({part['twins']:.1%}) have a "
-            f"twin in train, with which they share {K} or more bases at the same place (by chance "
+            f"twin in train, with which they share {K} or more bases at the same position (by chance "
             f"{expected:.1%}), {hidden * num:,.0f} of them below {identity:.0%} identity"
         )
         yield (warning if beyond and hidden >= _RARE else info)(
@@ -222,9 +222,9 @@ def _of_labels(twins: Twins, part: Mapping[Any, Any]) -> str:
         return ""
     told = f"; {same:.1%} of these twins have the same label"
     if not twins.chosen_on:
-        return f"{told}, and train and validation have too few to choose a rule on"
+        return f"{told}, but train and validation have too few for choosing a rule"
     if not twins.rule:
-        return f"{told}, and those of {twins.chosen_on} tell nothing of the label"
+        return f"{told}, but those of {twins.chosen_on} do not predict the label"
     which = (
         "the label of the twin"
         if twins.rule == "same"
