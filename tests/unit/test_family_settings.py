@@ -192,7 +192,10 @@ def test_a_head_of_a_caduceus_may_have_weights_of_its_own(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"ssm_cfg": {"layer": "Mamba2"}}, "ssm_cfg has layer, which is not a setting of Caduceus"),
+        (
+            {"ssm_cfg": {"layer": "Mamba2"}},
+            "ssm_cfg has layer, which is not a setting of Caduceus",
+        ),
         ({"rcps": True}, "complement_map is missing, but rcps requires it"),
         ({"bidirectional_strategy": "concat"}, "sets bidirectional_strategy to concat, which"),
     ],

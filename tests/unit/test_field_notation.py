@@ -83,7 +83,11 @@ def test_numbers_with_a_power_of_ten_stay_what_they_are(tmp_path: Path) -> None:
     )
 
 
-NO_NUMBERS = {"3/10": "decimals, as in 0.25", "12 345": "only the digits", "12'345": "only the digits"}
+NO_NUMBERS = {
+    "3/10": "decimals, as in 0.25",
+    "12 345": "only the digits",
+    "12'345": "only the digits",
+}
 
 
 @pytest.mark.parametrize("cell", NO_NUMBERS)

@@ -27,9 +27,7 @@ _MISSING = ("nan", "na", "n/a", "none", "null", "<na>")
 _PASTED = r"(?:^|[^a-z])nan(?:[^a-z]|$)"
 _ONLY_DIGITS = "Write only digits, or rename the column if it is not a position on a chromosome."
 _ONLY_DNA = (
-    "Only the IUPAC letters "
-    + IUPAC
-    + " (and U, any case) are allowed in a sequence; correct the row."
+    f"Only the IUPAC letters {IUPAC} (and U, any case) are allowed in a sequence; correct the row."
 )
 
 
