@@ -364,7 +364,7 @@ def test_a_few_very_short_rows_do_not_set_the_crop(tmp_path: Path) -> None:
     path = write(tmp_path / "lengths.csv", frame)
     with pytest.raises(InputError, match=r"--crop 60 .*--skip-bad-rows"):
         sweep(tmp_path / "runs", path)
-    refused(tmp_path, path, row=2, reason="has 8 bases, and 60 are to be cut", crop=60)
+    refused(tmp_path, path, row=2, reason="has 8 bases, but 60 are needed", crop=60)
     made = sweep(tmp_path / "runs", path, crop=60, skip_bad_rows=True)
     assert len(made.data.table) == 59
 

@@ -258,12 +258,12 @@ def _gather(config: DatasetConfig) -> _Gathered:
         )
     promoters = table[table["label"] == 1].reset_index(drop=True)
     if promoters.empty:
-        reason = "there is no promoter (label 1) to make negatives for"
+        reason = "there are no promoters (label 1) for which to generate negatives"
         raise InputError(reason, remedy="Give promoters as --positives.")
     if num_negatives := int((table["label"] == 0).sum()):
         raise InputError(
             f"the data have {num_negatives:,} negatives (label 0) of their own, and "
-            f"--generate-negatives {config.generate_negatives} makes them for data that have none",
+            f"--generate-negatives {config.generate_negatives} is only for data that have none",
             remedy="Leave out --generate-negatives, or give only the positives.",
         )
     made = generate_negatives(

@@ -50,7 +50,7 @@ class LabelReading(NamedTuple):
         Parameters
         ----------
         text
-            The cells, without surrounding blanks.
+            The cells, without surrounding spaces.
         checks
             Collects bad rows.
         required
@@ -100,7 +100,7 @@ class LabelReading(NamedTuple):
         Parameters
         ----------
         text
-            The cells, without surrounding blanks.
+            The cells, without surrounding spaces.
         checks
             Collects bad rows.
         required

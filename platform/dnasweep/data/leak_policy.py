@@ -116,7 +116,7 @@ def _in_earlier(
 
 
 def _ways_on(table: pd.DataFrame, dropped: NDArray[np.bool_]) -> str:
-    """Return the options for continuing; leaving out copies is offered only if all splits keep their classes."""
+    """Return the options for continuing; copies may be left out only if all splits keep their classes."""
     classes = table.groupby("split")["label"].nunique()
     left = table[~dropped].groupby("split")["label"].nunique().reindex(classes.index)
     anew = "--split cluster to split anew, or --leaks keep to continue with a warning."
@@ -142,7 +142,7 @@ def rejected_copies(
     Raises
     ------
     InputError
-        If these are all rows of a given split, which would then be cut out of train anew.
+        If these are all rows of a given split, which would then be taken from train again.
     """
     left = set(table["split"][~rows])
     for split in SPLITS:

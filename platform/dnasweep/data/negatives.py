@@ -153,7 +153,7 @@ def generate_negatives(
             f"negatives {kind!r} are not known", remedy=f"Use {', '.join(NEGATIVE_KINDS)}."
         )
     if promoters.empty:
-        raise InputError("there is no promoter to make negatives for")
+        raise InputError("there are no promoters for which to generate negatives")
     promoters = promoters.reset_index(drop=True)
     common: dict[str, Any] = {
         "id": promoters["id"] + f":{kind}",

@@ -156,9 +156,7 @@ def _sequences(raw: pd.Series, checks: RowChecks, min_bases: int) -> pd.Series:
     bases = text.str.len()
     checks.add(
         bases < min_bases,
-        "the sequence has "
-        + bases.astype("str")
-        + f" bases, and {min_bases} are to be cut from it",
+        "the sequence has " + bases.astype("str") + f" bases, but {min_bases} are needed",
         "Use a smaller --crop.",
     )
     return text.str.upper().str.replace("U", "T", regex=False)

@@ -171,8 +171,8 @@ def crop_table(table: pd.DataFrame, num_bases: int) -> pd.DataFrame:
     if (bases < num_bases).any():
         first = int((bases < num_bases).to_numpy().argmax())
         raise InputError(
-            f"the sequence {table['id'].iloc[first]!r} has {bases.iloc[first]} bases, and "
-            f"{num_bases} are to be cut from it",
+            f"the sequence {table['id'].iloc[first]!r} has {bases.iloc[first]} bases, but "
+            f"{num_bases} are needed",
             remedy="Use a smaller --crop, or leave the row out.",
         )
     left = (bases - num_bases) // 2

@@ -228,7 +228,7 @@ def _of_labels(twins: Twins, part: Mapping[Any, Any]) -> str:
     which = (
         "the label of the twin"
         if twins.rule == "same"
-        else "the other label than that of the twin"
+        else "the opposite of the label of the twin"
     )
     return (
         f"{told}: {which} (a rule chosen on {twins.chosen_on}) scores MCC {part['mcc']:.2f} on them, "

@@ -260,7 +260,11 @@ def _jaspar_motif(
 
 
 def _is_by_position(counts: NDArray[np.float64], head: str) -> bool:
-    """Return whether four unnamed rows are positions rather than bases: the rows, not columns, have equal sums."""
+    """Return whether four unnamed rows are positions rather than bases.
+
+    They are positions if the header is that of HOMER and there are four columns, or if the rows, and not the
+    columns, have equal sums.
+    """
     cells = head.split("\t")
     if len(cells) > 2 and _numbers([cells[2].lstrip("-")]) is not None:
         return counts.shape[1] == len(BASES)

@@ -79,7 +79,8 @@ _NEARLY_ALL = 0.9
 """Fraction of rows that must consist of blocks before short words, or two words per row, count as blocks;
 likewise of rows whose words must not overlap."""
 _FEWEST_PAIRS = 3
-"""Consecutive words needed to decide whether they overlap, so that chance is excluded."""
+"""Minimum number of pairs of consecutive words for recognising k-mers that are more than one base apart, so
+that chance is excluded."""
 
 
 def join_wrapped(sequences: pd.Series) -> tuple[pd.Series, list[str]]:

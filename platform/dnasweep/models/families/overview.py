@@ -8,7 +8,7 @@ from dnasweep.models.families.registry import FAMILIES
 HEADS = (
     "family",
     "a row begins, ends",
-    "a letter that is no base",
+    "a letter other than A, C, G, T",
     "classifier reads",
     "most tokens",
     "attention",

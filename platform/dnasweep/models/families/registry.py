@@ -70,7 +70,7 @@ NUCLEOTIDE_TRANSFORMER = Family(
     first="[CLS]",
     last="nothing",
     padded_on="right",
-    foreign="N, after which k-mers begin anew",
+    foreign="N, after which k-mers restart",
     reads="first token",
     one_length=False,
     # Positions are rotary; this is the length used in training, which includes two unused positions.

@@ -1,4 +1,4 @@
-"""Convert pickled weights to safetensors: a separate program, run in a process without privileges.
+"""Convert pickled weights to safetensors: a separate program, for a process without secrets.
 
     python -I unpickle_process.py FILE TARGET
 

@@ -22,7 +22,7 @@ from dnasweep.tokens.model_files import first_line
 _SPARE = 200
 """Maximum number of weights, such as those of heads and poolers, that a file may lack."""
 _LARGE = 1 << 20
-"""Settings above this value must equal a dimension of some weight."""
+"""Settings up to this value are always allowed; larger ones must not exceed the largest dimension of a weight."""
 _SHOWN = 3
 """Number of names shown in an error message."""
 
