@@ -178,7 +178,7 @@ def test_checks_before_training():
     ):
         with pytest.raises(InputError, match=match):
             check_classes(bad)
-    with pytest.raises(InputError, match="hold only human"):
+    with pytest.raises(InputError, match="contain only human"):
         check_species(table[table["species"] == "human"], ("human", "mouse"))
     with pytest.raises(InputError, match="no training rows of worm"):
         check_species(table, ("worm",))

@@ -173,7 +173,7 @@ def test_tables_that_count_from_one(tmp_path: Path, layout: str) -> None:
     path.write_text(header)
     sequences, notes = cut(write(path, row), as_positives=False)
     assert sequences == expected
-    assert any(f"counts from 1, {layout}, and is moved" in note for note in notes)
+    assert any(f"counts from 1, {layout}, and is converted" in note for note in notes)
 
 
 def test_a_width_that_is_end_minus_start_moves_nothing(tmp_path: Path) -> None:

@@ -239,7 +239,7 @@ def test_windows_that_chain_over_a_whole_chromosome_are_told_with_a_way_on(tmp_p
     )
     frame.to_csv(tmp_path / "tiles.csv", index=False)
     config = DatasetConfig(data=(str(tmp_path / "tiles.csv"),))
-    with pytest.raises(InputError, match=r"share bases of the genome.*--split random"):
+    with pytest.raises(InputError, match=r"overlap on the genome.*--split random"):
         build_dataset(config)
     import dataclasses
 

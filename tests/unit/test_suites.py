@@ -122,7 +122,7 @@ def test_rows_of_another_suite_are_not_taken_for_those_of_this_one(tmp_path: Pat
     other = find_suite("nucleotide-transformer-original")
     found = {one.task.name: one for one in find_tasks(other, [tmp_path], other.tasks)}
     assert found["H3"].state == "incomplete"
-    assert "of another suite" in found["H3"].reason
+    assert "belongs to another suite" in found["H3"].reason
 
 
 def test_a_folder_without_any_task_is_refused(tmp_path: Path) -> None:
