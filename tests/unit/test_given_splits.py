@@ -64,7 +64,9 @@ def test_folds_and_weights_are_named_as_unread(tmp_path: Path) -> None:
 
 def test_a_word_that_is_perhaps_a_split_is_asked_about(tmp_path: Path) -> None:
     path = write(tmp_path / "x.csv", column("set", "train", "train", "eval", "eval"))
-    with pytest.raises(InputError, match="column set may give the splits, but its value 'eval'") as caught:
+    with pytest.raises(
+        InputError, match="column set may give the splits, but its value 'eval'"
+    ) as caught:
         read_sequences(path)
     assert "or rename the column" in str(caught.value)
     assert set(read_sequences(path, require_labels=False)["split"]) == {""}

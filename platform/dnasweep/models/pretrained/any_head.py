@@ -54,7 +54,7 @@ def _bare_encoder(directory: Path) -> PreTrainedModel:
     family = classes_by_type(settings.model_type)
     if family is None and type(settings) not in MODEL_MAPPING:
         raise InputError(
-            f"transformers has no separate encoder of the kind {settings.model_type!r}",
+            f"transformers has no encoder of the kind {settings.model_type!r} without a head",
             file=directory,
             remedy="Give the model with its head, as written by save_pretrained.",
         )
