@@ -109,7 +109,7 @@ def test_names_count_across_positives_and_negatives(tmp_path: Path) -> None:
 
 def test_a_file_whose_name_says_no_split_beside_others_is_asked_about(tmp_path: Path) -> None:
     paths = [write(tmp_path / name) for name in ("a_train.csv", "a_test.csv", "b.csv")]
-    with pytest.raises(InputError, match=r"b\.csv: does not say .*a_train\.csv train") as caught:
+    with pytest.raises(InputError, match=r"b\.csv: does not name .*a_train\.csv train") as caught:
         read_sequences(paths)
     assert "--split cluster" in str(caught.value)
     config = DatasetConfig(data=tuple(map(str, paths)), split="cluster")

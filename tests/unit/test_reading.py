@@ -233,7 +233,7 @@ def test_a_nul_far_into_a_text_file_is_a_bad_letter(tmp_path: Path) -> None:
         ("seq,label,name", ["A,1,human", "C,1,hmn", "G,1,rat"], 3, "'hmn' is not known"),
         ("seq,label,split", ["A,1,train"] * 10 + ["C,1,foo"], 12, "split 'foo' is not one of"),
         ("seq,label,strand", ["A,1,+", "C,1,up"], 3, "strand 'up' is not one of"),
-        ("seq,label,chr,start,end", ["A,1,1,5,9", "C,1,1,9,5"], 3, "end is not greater than"),
+        ("seq,label,chr,start,end", ["A,1,1,5,9", "C,1,1,9,5"], 3, "end is not after"),
         ("seq,label,chr,start,end", ["A,1,1,5,9", "C,1,1,x,5"], 3, "start is not a whole number"),
         (
             "seq,label,chr,start,end",

@@ -112,7 +112,7 @@ def test_a_weight_that_is_no_number_is_refused_by_name(folder, value, tmp_path):
         (exported, load_classifier),
     ):
         rewrite(directory, spoil)
-        with pytest.raises(InputError, match=rf"weight {QUERY} of .* 1 values .*no finite"):
+        with pytest.raises(InputError, match=rf"weight {QUERY} of .* 1 values .*not finite"):
             load(directory)
 
 
