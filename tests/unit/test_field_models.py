@@ -27,7 +27,7 @@ from dnasweep.models.families.gena import (
     GenaForSequenceClassification,
 )
 from dnasweep.models.families.hyenadna import HyenaDnaConfig, HyenaDnaForSequenceClassification
-from dnasweep.models.families.long_filter import long_convolution
+from dnasweep.models.families.hyenadna_filter import long_convolution
 from dnasweep.models.families.nucleotide_transformer import (
     NucleotideTransformerConfig,
     NucleotideTransformerForSequenceClassification,

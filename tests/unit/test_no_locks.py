@@ -13,7 +13,7 @@ from pathlib import Path
 
 import optuna
 import pytest
-from dnasweep.runtime.training.journal import open_journal
+from dnasweep.runtime.training.study_journal import open_journal
 from dnasweep.storage import Storage, locks
 from dnasweep.storage.locks import MARKER, StorageLock, claims_of, needs_leases
 from filelock import Timeout
@@ -25,7 +25,7 @@ WORKER = """
 import sys
 from pathlib import Path
 import optuna
-from dnasweep.runtime.training.journal import open_journal
+from dnasweep.runtime.training.study_journal import open_journal
 from dnasweep.storage import Storage
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 storage = Storage(sys.argv[1])

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import optuna
 import pytest
-from dnasweep.runtime.training.journal import open_journal
 from dnasweep.runtime.training.search import Study
-from dnasweep.runtime.training.study_file import open_study
+from dnasweep.runtime.training.study_journal import open_journal
+from dnasweep.runtime.training.study_repair import open_study
 from dnasweep.stages.plan import cells_of
 from dnasweep.stages.recipe import Cell
 from dnasweep.storage import Storage, StorageLock

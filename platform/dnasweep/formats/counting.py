@@ -61,14 +61,11 @@ def count_from_zero(cells: Cells) -> Cells:
     """
     at = _first(list(map(canonical_name, cells.names)), STARTS)
     assert at is not None
-    text = cells.frame[at]
-    start = pd.to_numeric(text, errors="coerce")
+    frame = cells.frame.copy()
+    start = pd.to_numeric(frame[at], errors="coerce")
     moved = (start[start % 1 == 0] - 1).astype("int64").astype("str")
-    return cells._replace(
-        frame=cells.frame.assign(**{"start": moved.reindex(text.index).fillna(text)})
-        .drop(columns=at)
-        .rename(columns={"start": at})
-    )
+    frame[at] = moved.reindex(frame.index).fillna(frame[at])
+    return cells._replace(frame=frame)
 
 
 def _first(names: Sequence[str], wanted: Sequence[str]) -> int | None:

@@ -76,7 +76,7 @@ class SweepState:
         """Return the search of the sweep, with all that it has tried."""
         # Imported here: it brings Ray, and a grid in this process does without.
         from dnasweep.runtime.training.search import Study
-        from dnasweep.runtime.training.study_file import DATABASE, open_study
+        from dnasweep.runtime.training.study_repair import DATABASE, open_study
 
         sweep = self._sweep
         for file in (STUDIES, DATABASE):

@@ -18,7 +18,7 @@ from transformers.modeling_outputs import (
 )
 
 from dnasweep.models.families.arguments import refuse
-from dnasweep.models.families.long_filter import LongFilter, long_convolution
+from dnasweep.models.families.hyenadna_filter import LongFilter, long_convolution
 from dnasweep.models.families.real_tokens import last_real, real_tokens, run_real_tokens
 from dnasweep.models.families.registry import HYENADNA
 

@@ -15,8 +15,8 @@ from optuna.exceptions import OptunaError
 from optuna.storages import JournalStorage, RDBStorage
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from dnasweep.runtime.training.journal import open_journal
 from dnasweep.runtime.training.search import Study
+from dnasweep.runtime.training.study_journal import open_journal
 from dnasweep.stages.recipe import Cell
 from dnasweep.storage import StorageLock, set_aside, takes_locks
 
