@@ -273,6 +273,18 @@ def test_findings_list_cells_that_lose_to_the_baseline() -> None:
     )
 
 
+def test_findings_speak_of_one_cell_in_the_singular() -> None:
+    def said(value: float, baseline: float) -> str:
+        one = cell("kmer-6", "human", 1e-3, 0, validation={"mcc": 0.5}, test={"mcc": value})
+        reference = BaselineResult(test={"mcc": baseline}, test_scores=scored(3.0, 99))
+        other = cell("kmer-6", "human", 3e-3, 0, validation={"mcc": 0.4})
+        return " ".join(compare([one, other], baselines=[reference], num_resamples=20).findings)
+
+    assert "The selected cell has a better mean than the k-mer" in said(0.6, 0.4)
+    assert "The selected cell does not have a better mean than the k-mer" in said(0.3, 0.4)
+    assert "The selected cell uses the smallest learning rate tried (0.001)" in said(0.3, 0.4)
+
+
 def test_findings_warn_at_the_edge_of_the_learning_rates() -> None:
     def at(rate: float, value: float) -> CellResult:
         return cell("kmer-6", "human", rate, 0, validation={"mcc": value})
