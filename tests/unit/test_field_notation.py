@@ -129,7 +129,7 @@ def test_the_spread_and_the_prediction_of_a_measurement_are_no_labels(
 def test_a_gene_beside_a_measured_effect_is_a_question(tmp_path: Path, name: str) -> None:
     columns = {name: ["MYC", "TP53"] * (NUM // 2), "K562_log2FC": NUMBERS}
     with pytest.raises(
-        InputError, match=f"{name} and K562_log2FC may both be the label"
+        InputError, match=f"{name} and K562_log2FC could both be the label"
     ) as caught:
         table(tmp_path / "x.csv", columns)
     assert "--label-column" in (caught.value.remedy or "")

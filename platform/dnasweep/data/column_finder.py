@@ -206,10 +206,7 @@ class Finder:
         if not found:
             return
         if len(found) > 1 and not hot and not self._are_of_a_kind(found):
-            raise self.error(
-                f"the columns {self.shown(found[0])} and {self.shown(found[1])} could both be the label",
-                "Choose with --label-column; several columns give several numbers or labels per row.",
-            )
+            raise self._unclear_label(found[0], found[1])
         for i in found:
             meaning[i] = "label"
         what = "the labels are the column" + ("s" if len(found) > 1 else "")
@@ -228,13 +225,16 @@ class Finder:
         measured = [i for i in self.free(meaning) if is_effect(self.names[i])]
         if self.names[chosen] not in ("class", "target") or chosen not in self.cells.frame:
             return
-        if measured and not are_numbers(self.cells.frame, [chosen]):
-            told = [i for i in measured if are_numbers(self.cells.frame, [i])]
-            for other in told[:1]:
-                raise self.error(
-                    f"the columns {self.shown(chosen)} and {self.shown(other)} may both be the label",
-                    "Choose with --label-column; several columns give several numbers or labels per row.",
-                )
+        numbers = [i for i in measured if are_numbers(self.cells.frame, [i])]
+        if numbers and not are_numbers(self.cells.frame, [chosen]):
+            raise self._unclear_label(chosen, numbers[0])
+
+    def _unclear_label(self, one: int, other: int) -> InputError:
+        """Return the error for two columns of which either could be the label."""
+        return self.error(
+            f"the columns {self.shown(one)} and {self.shown(other)} could both be the label",
+            "Choose with --label-column; several columns give several numbers or labels per row.",
+        )
 
     def _alone(self, meaning: Mapping[int, str]) -> list[int]:
         """Return the only column that has no meaning yet, if it contains a few classes."""
