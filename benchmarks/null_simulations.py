@@ -4,8 +4,9 @@ python benchmarks/null_simulations.py
 python benchmarks/null_simulations.py --times 200 --only mean
 
 Prints a table: the quantity, the simulated data, the nominal value (size .05 of a test, coverage
-.95 of an interval), the measured value with its binomial interval, and the size at .001 if there
-were enough draws. The exit status is 1 if a size is certainly outside .03 to .07 (a coverage, of
+.95 of an interval), the measured value with its binomial interval, the size at .001 if there were
+enough draws, and the largest difference between the distribution of the p-values and the uniform
+one. The exit status is 1 if a size is certainly outside .03 to .07 (a coverage, of
 .93 to .97).
 
 To add a quantity: a function that takes a generator and a number of draws, in a module `nulls_*.py`
@@ -65,7 +66,7 @@ def main(options: Options) -> int:
     table = Table(title="p-values and intervals where there is no effect")
     for title in ("name", "quantity", "setting"):
         table.add_column(title, overflow="fold")
-    for title in ("claims", "measured", "its 95 %", "at .001", "draws", "s", ""):
+    for title in ("claims", "measured", "its 95 %", "at .001", "apart", "draws", "s", ""):
         table.add_column(title, justify="right")
     records = []
     for name, check in checks(options.only).items():
@@ -80,6 +81,7 @@ def main(options: Options) -> int:
             f"{found.share:.3f}",
             f"{found.low:.3f} to {found.high:.3f}",
             "" if np.isnan(found.far) else f"{found.far:.4f}",
+            "" if np.isnan(found.apart) else f"{found.apart:.3f}",
             f"{found.num:,}",
             f"{seconds:.1f}",
             "" if found.right else "WRONG",

@@ -58,6 +58,9 @@ class Measured(NamedTuple):
     """Number of draws with a finite result."""
     far: float
     """Size at a level of 0.001 for a test with at least 2,000 draws; else nan."""
+    apart: float
+    """Largest difference between the distribution of the p-values and the uniform one
+    (Kolmogorov-Smirnov statistic); nan for an interval."""
     right: bool
     """False if the fraction is certainly outside the accepted range."""
 
@@ -78,10 +81,11 @@ def measure(check: Check, *, times: int, seed: int = 0, surely: float = 5e-3) ->
         for every fraction within `TOLERATED`.
     """
     drawn = np.asarray(check.simulate(np.random.default_rng(seed), times), float)
-    far = np.nan
+    far = apart = np.nan
     if drawn.ndim == 1:
         drawn = drawn[~np.isnan(drawn)]
         missed, kind = drawn <= LEVEL, "size"
+        apart = stats.kstest(drawn, "uniform").statistic if len(drawn) else np.nan
         far = float(np.mean(drawn <= 1e-3)) if len(drawn) >= 2000 else np.nan
     else:
         drawn = drawn[~np.isnan(drawn).any(axis=1)]
@@ -90,7 +94,7 @@ def measure(check: Check, *, times: int, seed: int = 0, surely: float = 5e-3) ->
         missed, kind = (truth < low - 1e-9) | (truth > high + 1e-9), "coverage"
     num, count = len(missed), int(missed.sum())
     if not num:
-        return Measured(kind, np.nan, np.nan, np.nan, np.nan, 0, np.nan, False)
+        return Measured(kind, np.nan, np.nan, np.nan, np.nan, 0, np.nan, np.nan, False)
     least, most = TOLERATED
     too_many = stats.binom.sf(count - 1, num, most) < surely
     too_few = not check.may_be_careful and stats.binom.cdf(count, num, least) < surely
@@ -99,7 +103,7 @@ def measure(check: Check, *, times: int, seed: int = 0, surely: float = 5e-3) ->
     share, nominal = count / num, LEVEL
     if kind == "coverage":
         share, nominal, ends = 1 - share, 1 - nominal, (1 - ends[1], 1 - ends[0])
-    return Measured(kind, nominal, share, *ends, num, far, not (too_many or too_few))
+    return Measured(kind, nominal, share, *ends, num, far, apart, not (too_many or too_few))
 
 
 Checks = Mapping[str, Check]

@@ -109,7 +109,6 @@ CHECKS = {
         simulate=between(task, f"{metric}_p", 300, seeds, sd),
         may_be_careful=True,
         quick=seeds == 3 and metric in ("mcc", "pearson") and task not in ("token", "profile"),
-        times=500,
     )
     for task, metrics in METRICS.items()
     for metric in metrics
@@ -120,7 +119,6 @@ CHECKS = {
         setting="300 test rows, one model each, no spread of seeds",
         simulate=between(task, f"ensemble_{metric}_p", 300, 1, 0.0),
         quick=False,
-        times=500,
     )
     for task, metrics in METRICS.items()
     for metric in metrics
