@@ -77,6 +77,7 @@ def test_the_best_model_is_first_and_the_baseline_among_them(board: Leaderboard)
 
 def test_claims_come_with_their_numbers(board: Leaderboard) -> None:
     assert board.verdicts[0].significant
+    assert board.verdicts[0].text == f"{board.tests.statistic:.2f}"
     assert board.tests.pairs is not None
     last = board.verdicts[-1]
     assert last.claim == f"kmer-3 / tiny against {BASELINE}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,9 @@ def test_scores_are_those_of_the_sweeps(ended: Any) -> None:
     found = sorted(value for path in reports for value in pd.read_csv(path)["test_mcc"].to_numpy())
     ours = board.scores[board.scores["model"] != BASELINE]
     assert sorted(ours["score"]) == pytest.approx(found)
+    [leaderboard] = (root / "runs/suites").glob("*/report/leaderboard.html")
+    [page] = set(re.findall(r"/[^<>\"]*/comparison\.html", leaderboard.read_text()))
+    assert Path(page).is_file()
 
 
 def test_the_same_again_trains_nothing(ended: Any) -> None:

@@ -73,6 +73,8 @@ class Verdict(NamedTuple):
     @property
     def text(self) -> str:
         """The estimate as written in sentences."""
+        if not self.sign:
+            return f"{self.estimate:.2f}"
         return ratio(self.estimate) if self.null else signed(self.estimate)
 
     @property

@@ -200,8 +200,11 @@ def _publish(request: SuiteRequest, board: Leaderboard) -> Path:
 def _steps(request: SuiteRequest) -> Iterator[tuple[str, str]]:
     """Yield the next steps with the models, with the commands."""
     first = request.planned[0].sweep
-    page = f"sweeps/{first.key}/{REPORT}/comparison.html"
-    yield f"The tests between models on one task, such as {request.planned[0].task.name}", page
+    page = request.storage.folder("sweeps", first.key, REPORT) / "comparison.html"
+    yield (
+        f"Page of one task, {request.planned[0].task.name}, with its tests between models",
+        str(page),
+    )
     if resolve_uri(request.options.tracking_uri, request.storage.root) != NO_TRACKING:
         model = f"models:/{registered_name(first)}@{ALIAS}"
         line = as_typed(f"dnasweep predict --model {model} --data new.fa --out predictions.csv")
