@@ -159,6 +159,24 @@ def test_the_same_request_is_the_same_job_and_keeps_its_shards(storage: Storage)
     assert len(others | {first.key}) == 3
 
 
+def test_all_shards_are_fetched_from_a_bucket_too(storage: Storage) -> None:
+    shards = begin(storage, num_rows=10, shard_size=4)
+    for number in range(len(shards)):
+        shards.publish(number, table(number), {})
+    folder = shards.fetch()
+    assert len(list(folder.glob("shards/*/squares.parquet"))) == 3
+    # Only a part on request: with a bucket, as many shards as have these rows.
+    assert shards.fetch(4) == folder
+
+
+def test_a_lost_work_list_is_cut_as_before(storage: Storage) -> None:
+    """The last shard is smaller than the others; its size alone would give other rows to it."""
+    shards = begin(storage, num_rows=10, shard_size=4)
+    shards.publish(2, table(1), {})
+    remove(storage, f"squares/{shards.key}/work/{MANIFEST}")
+    assert begin(storage, num_rows=10, shard_size=3) == shards
+
+
 def test_a_job_is_closed_only_when_all_is_there(storage: Storage) -> None:
     shards = begin(storage, model="a")
     shards.publish(0, table(1), {})

@@ -105,8 +105,9 @@ def begun_with(storage: Storage, kind: str, key: str) -> int | None:
     sizes = []
     for shard in sorted(storage.published(shards))[:2]:
         if (manifest := storage.manifest(shards, shard)) is not None:
-            sizes.append(int((manifest["inputs"] or {}).get("num_rows", 0)))
-    # The last shard is smaller than the others; if it is the only one, it is computed again.
+            inputs = manifest["inputs"] or {}
+            # Shards of earlier versions state only their own size, which is smaller for the last one.
+            sizes.append(int(inputs.get("shard_size") or inputs.get("num_rows", 0)))
     return max(sizes, default=0) or None
 
 

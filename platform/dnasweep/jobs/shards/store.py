@@ -225,7 +225,7 @@ class Shards:
                 pq.write_table(table, file, compression="zstd", write_page_checksum=True)
             return {"num_rows": self.size(shard), **facts}
 
-        inputs = {"num_rows": self.size(shard)}
+        inputs = {"num_rows": self.size(shard), "shard_size": self.shard_size}
         return self.storage.publish(self.part_kind, name(shard), write, inputs=inputs)
 
     def fetch(self, most_rows: int | None = None) -> Path:
@@ -234,15 +234,16 @@ class Shards:
         Parameters
         ----------
         most_rows
-            From an object store, fetch only shards with at most about this many rows in total.
+            From an object store, fetch only shards of about this many rows in total; None: all.
 
         Raises
         ------
         InputError
             If a shard is missing or damaged.
         """
-        most = (most_rows or self.num_rows) // self.shard_size
-        wanted = spread(len(self), most) if self.storage.is_remote else range(len(self))
+        wanted: Sequence[int] = range(len(self))
+        if most_rows is not None and self.storage.is_remote:
+            wanted = spread(len(self), most_rows // self.shard_size)
         if lost := find_lost(self.storage, self.part_kind, [name(shard) for shard in wanted]):
             raise InputError(
                 f"shard {lost[0]} is missing or was damaged",
