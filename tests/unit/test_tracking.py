@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from dnasweep.errors import InputError
 from dnasweep.tracking.client import check_reachable, connect, default_store, resolve_uri
 from dnasweep.tracking.tracker import Tracker
 from dnasweep.tracking.write_ahead_log import WriteAheadLog, leftovers
+from mlflow import MlflowClient
 from mlflow_toys import history, record_a_sweep, runs_of
 
 pytest_plugins = ("mlflow_toys",)
@@ -125,6 +127,28 @@ def test_the_same_sweep_again_changes_nothing(uri: str, spool: Path) -> None:
     assert history(uri, cell, "validation/mcc") == [(0, 0.0), (1, 0.1), (2, 0.2), (3, 0.3)]
     assert cell.info.status == "FINISHED"
     assert len(cell.inputs.dataset_inputs) == 1
+
+
+def test_a_reopened_run_gets_what_failed_at_first(
+    uri: str, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Tracker(uri, "sweep", spool) as tracker:
+        record_a_sweep(tracker)
+    send, refused = MlflowClient.log_batch, []
+
+    def log_batch(self: MlflowClient, run_id: str, **what: Any) -> object:
+        if what.get("metrics") and not refused:
+            refused.append(run_id)
+            raise ConnectionError("the server is away")
+        return send(self, run_id, **what)
+
+    monkeypatch.setattr(MlflowClient, "log_batch", log_batch)
+    with Tracker(uri, "sweep", spool) as tracker:
+        tracker.run("cell", name="a cell")
+        tracker.metrics("cell", {"validation/mcc": 0.4}, step=4)
+        assert tracker.flush() == 0
+    assert refused
+    assert history(uri, runs_of(uri)["cell"], "validation/mcc")[-1] == (4, 0.4)
 
 
 def test_a_reopened_run_is_running_and_keeps_its_parameters(uri: str, spool: Path) -> None:

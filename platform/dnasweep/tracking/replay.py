@@ -111,7 +111,14 @@ class Replayer:
 
     def _send(self, waiting: dict[str, list[Record]]) -> None:
         for key, records in waiting.items():
-            self._log_batch(self.run_of(key), records)
+            run_id = self.run_of(key)
+            try:
+                self._log_batch(run_id, records)
+            except Exception:
+                # Not all values have arrived: look up which, before they are sent again.
+                if run_id in self._reopened:
+                    self._reopened[run_id].clear()
+                raise
         waiting.clear()
 
     def _apply_one(self, record: Record) -> None:
@@ -128,10 +135,11 @@ class Replayer:
             self.client.set_experiment_tag(self.experiment_id(), tag, record["state"])
         elif kind == "end":
             run_id = self.run_of(record["key"])
-            status, ended_at = self._ended.pop(run_id, ("", 0))
+            status, ended_at = self._ended.get(run_id, ("", 0))
             # A run that was reopened without new metrics keeps its end time.
             end_time = ended_at if status == record["status"] else record["time"]
             self.client.set_terminated(run_id, status=record["status"], end_time=end_time)
+            self._ended.pop(run_id, None)
 
     def experiment_id(self) -> str:
         """Return the experiment's id; it is created, or restored if it was deleted."""
