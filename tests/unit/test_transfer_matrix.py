@@ -29,7 +29,7 @@ from dnasweep.sweeps.transfer_strategies import (
     strategy_of,
     transfer_route,
 )
-from dnasweep.sweeps.transfer_tests import rank_correlation, sign_flip
+from dnasweep.sweeps.transfer_tests import FLIPS, rank_correlation, sign_flip
 from dnasweep.workflows.transfer import find_targets, too_few
 from dnasweep.workflows.transfer import transfer_cells as make_cells
 from rich.console import Console
@@ -270,6 +270,16 @@ def test_signs_are_flipped_exactly() -> None:
         (differences,), np.mean, permutation_type="samples", n_resamples=np.inf
     )
     assert sign_flip(differences) == pytest.approx(expected.pvalue)
+
+
+def test_signs_of_many_targets_are_drawn() -> None:
+    """All choices of signs of 40 targets would be a million million."""
+    differences = np.random.default_rng(0).normal(0.25, 1.0, 40)
+    expected = stats.permutation_test(
+        (differences,), np.mean, permutation_type="samples", n_resamples=20_000, rng=1
+    )
+    assert sign_flip(differences) == pytest.approx(expected.pvalue, abs=0.01)
+    assert sign_flip(np.ones(40)) == pytest.approx(1 / FLIPS)
 
 
 def test_rank_correlation_is_exact_for_few_points() -> None:

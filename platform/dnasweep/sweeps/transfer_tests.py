@@ -24,6 +24,10 @@ from dnasweep.tasks.task import Task
 
 EVERY = "all"
 """Name used as target in tests on the mean over targets."""
+MAX_EXACT = 16
+"""Number of targets up to which all choices of signs are tried."""
+FLIPS = 100_000
+"""Number of choices of signs for more targets, including the given one."""
 
 Scores = Mapping[tuple[str, str, str], BySeed]
 """Scores by seed, for each tokenizer, target and strategy."""
@@ -117,10 +121,16 @@ def _over(pairs: Sequence[tuple[BySeed, BySeed]]) -> dict[str, Any] | None:
 def sign_flip(differences: np.ndarray) -> float:
     """Return how often the mean is at least as far from 0 with random signs: the p-value.
 
-    All 2^n choices of signs are tried, so p is exact, and at least 2 / 2^n for n differences that
-    are not 0. Fisher, The Design of Experiments (1935).
+    Up to `MAX_EXACT` differences, all 2^n choices of signs are tried, so p is exact, and at least
+    2 / 2^n for n differences that are not 0. For more, `FLIPS` choices are drawn, and the given one
+    counts as another. Fisher, The Design of Experiments (1935).
     """
-    signs = np.array(list(itertools.product((-1, 1), repeat=len(differences))))
+    num = len(differences)
+    if num <= MAX_EXACT:
+        signs = np.array(list(itertools.product((-1, 1), repeat=num)))
+    else:
+        signs = np.random.default_rng(0).choice((-1, 1), size=(FLIPS, num))
+        signs[0] = 1
     means = np.abs(signs @ differences)
     return float(np.mean(means >= np.abs(differences.sum()) - 1e-12))
 
