@@ -12,10 +12,12 @@ import pytest
 import shot_toys
 from dnasweep.config import ModelConfig
 from dnasweep.data.audit import Audit, Finding
+from dnasweep.data.labels import Labels
 from dnasweep.report.few_shot_page import few_shot_page, means_by_shots, shot_tables
 from dnasweep.report.provenance import SweepFrame
 from dnasweep.report.render import render
 from dnasweep.stages.recipe import Cell, Recipe
+from dnasweep.stages.scores import TestScores
 from dnasweep.stages.specs import PretrainedCheckpoint
 from dnasweep.storage import Storage
 from dnasweep.sweeps.comparison import ShotComparison
@@ -94,6 +96,26 @@ def test_sentences_say_what_the_tables_say(comparison: ShotComparison) -> None:
     assert "The value of pretraining" in text
     assert "60% at 1,000" in text
     assert "0% at 10" not in text
+
+
+def test_a_smaller_error_is_better() -> None:
+    """Numbers are compared by their error as well, of which less is better."""
+    labels, rng = Labels(task="regression", names=("activity",)), np.random.default_rng(0)
+    truth, ids = rng.normal(size=(200, 1)), np.arange(200).astype(str)
+
+    def scored(error: float) -> TestScores:
+        found = truth + error * rng.normal(size=truth.shape)
+        return TestScores(ids=ids, labels=truth, scores=found, about=labels)
+
+    cells = [
+        dataclasses.replace(one, test={"test/rmse": error}, test_scores=scored(error))
+        for start, error in (("none", 1.0), ("random", 0.5))
+        for one in shot_toys.sweep((start,))
+    ]
+    found = compare_shots(cells, metric="rmse", labels=labels)
+    assert (found.pairwise["rmse_difference"] < 0).all()
+    assert [one.verdict for one in found.verdicts] == ["significantly better"] * 3
+    assert "significantly better" in next(s for s in found.findings if "against" in s)
 
 
 def test_one_draw_is_said_to_be_one(comparison: ShotComparison) -> None:
