@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import optuna
 import pytest
 from dnasweep.runtime.training.search import Study
 from dnasweep.runtime.training.study_journal import open_journal
 from dnasweep.runtime.training.study_repair import open_study
-from dnasweep.stages.plan import cells_of
-from dnasweep.stages.recipe import Cell
+from dnasweep.stages.plan import cells_of, make_plan
+from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.storage import Storage, StorageLock
 from dnasweep.sweeps.event_log import POINT, Evaluated
+from dnasweep.workflows.phases import Phases
+from filelock import Timeout
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
+from rich.console import Console
 
 GRID = cells_of(
     {
@@ -110,6 +116,52 @@ def test_failed_trials_may_be_tried_again_by_the_next_run(study: Study, tmp_path
     searcher.on_trial_complete("a", error=True)
     assert study.tried() == []
     assert Study(opened(tmp_path), "s", GRID, mode="max").remaining(1) == 1
+
+
+def test_failed_trials_of_a_search_are_part_of_its_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = Recipe(dataset="d", species=())
+    plan = make_plan(recipe, cells_of({"species_set": ("none",), "seed": (0, 1, 2)}))
+    sweep: Any = SimpleNamespace(
+        plan=plan, recipe=recipe, console=Console(quiet=True), errors={}, key="k"
+    )
+    sweep.storage = SimpleNamespace(lock=lambda *_: SimpleNamespace(held=nullcontext))
+    sweep.options = SimpleNamespace(num_samples=2)
+    study = SimpleNamespace(
+        name="s", remaining=lambda num: num, tried=lambda: [plan.cells[0]], importance=dict
+    )
+    state = SimpleNamespace(study=lambda: study, rungs=None, studies=Path("optuna.journal"))
+    phases = Phases(sweep, records=None, executor=None)  # type: ignore[arg-type]
+    monkeypatch.setattr("dnasweep.workflows.phases.SweepState", lambda _: state)
+    monkeypatch.setattr(phases, "_build_corpora", lambda plan: None)
+    failed = plan.classifiers[2].key
+    monkeypatch.setattr(phases, "_train", lambda *_: sweep.errors.update({failed: "no memory"}))
+    assert phases._search().cells == (plan.cells[0], plan.cells[2])
+
+
+def test_one_driver_at_a_time_has_a_search(tmp_path: Path) -> None:
+    """Opening a study gives up the trials of a driver that is gone, which must not be alive."""
+    study = Study(opened(tmp_path), "s", GRID, mode="max")
+    searcher = study.searcher(())
+    searcher.suggest("a")
+    Study(opened(tmp_path), "s", GRID, mode="max").remaining(3)
+    with pytest.raises(ValueError, match=r"Cannot tell|finished"):
+        searcher.on_trial_complete("a", result("k", 5, 0.9))
+    said: list[str] = []
+
+    @contextmanager
+    def waiting() -> Iterator[None]:
+        said.append("waiting")
+        first.release()
+        yield
+
+    lock = lock_in(tmp_path)
+    first = lock().acquire()
+    with lock().held(waiting()):
+        assert said == ["waiting"]
+        with pytest.raises(Timeout):
+            lock().acquire(timeout=0)
+    with lock().held(waiting()):
+        assert said == ["waiting"]
 
 
 def test_cells_that_are_no_product_are_kept_to(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from filelock import Timeout
 from rich.console import Console
 from rich.markup import escape
 
@@ -156,20 +155,13 @@ def _compute(
 def _alone(job: Shards, console: Console) -> Iterator[None]:
     """Lock the job: a second command for the same job waits and then finds everything finished."""
     lock = job.storage.lock(job.kind, job.key)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        with console.status("waiting for another command that computes the same"):
-            lock.acquire()
-    try:
+    with lock.held(console.status("waiting for another command that computes the same")):
         # A killed run leaves half-written shards behind; the lock ensures that nobody else is writing.
         job.storage.clear_abandoned(job.part_kind)
         yield
         with contextlib.suppress(LockLost):
             lock.confirm()
             job.storage.clear_abandoned(job.part_kind)
-    finally:
-        lock.release()
 
 
 def _say_how_far(

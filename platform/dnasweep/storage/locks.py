@@ -14,10 +14,12 @@ import fcntl
 import os
 import re
 import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from dnasweep.storage.lease import Lease
 
@@ -85,6 +87,23 @@ class StorageLock:
             lock.release()
         self._held = Lease(claims_of(self._path)).acquire(timeout)
         return self
+
+    @contextlib.contextmanager
+    def held(self, waiting: AbstractContextManager[object]) -> Iterator[None]:
+        """Hold the lock during the block.
+
+        Parameters
+        ----------
+        waiting
+            Entered as long as another process has the lock, to say so.
+        """
+        try:
+            self.acquire(timeout=0)
+        except Timeout:
+            with waiting:
+                self.acquire()
+        with self:
+            yield
 
     def release(self) -> None:
         """Give the lock up."""

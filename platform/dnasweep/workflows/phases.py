@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
@@ -24,6 +25,9 @@ from dnasweep.tasks.metrics import full_name
 from dnasweep.workflows.announce import encoder_name, tokenizer_name
 from dnasweep.workflows.sweep_records import Records
 from dnasweep.workflows.sweep_state import SweepState
+
+if TYPE_CHECKING:
+    from dnasweep.runtime.training.search import Study
 
 
 class Phases:
@@ -47,7 +51,6 @@ class Phases:
 
     def train(self) -> SweepPlan:
         """Train the grid, or search it, and return the cells that were trained."""
-        self._state = SweepState(self._sweep)
         plan = self._search() if self._sweep.options.search == "optuna" else self._grid()
         for spec in plan.classifiers:
             if evaluation := self._state.event_log.last(spec.key):
@@ -86,6 +89,7 @@ class Phases:
 
     def _grid(self) -> SweepPlan:
         plan = self._sweep.plan
+        self._state = SweepState(self._sweep)
         missing = plan.missing(self._sweep.storage)
         if (rungs := self._state.rungs) is not None:
             # Shuffled, so that the order of trials is unrelated to their quality.
@@ -103,8 +107,22 @@ class Phases:
         return plan
 
     def _search(self) -> SweepPlan:
-        sweep, options = self._sweep, self._sweep.options
-        study, rungs = self._state.study(), self._state.rungs
+        sweep = self._sweep
+        # A study gives up the trials of a driver that is gone, so only one driver may have it.
+        waiting = sweep.console.status("waiting for another command that runs the same search")
+        with sweep.storage.lock("sweeps", f"search-{sweep.key}").held(waiting):
+            self._state = SweepState(sweep)
+            tried = self._searched(self._state.study())
+        # A study forgets trials that failed, so that another run may try them again.
+        cells = zip(sweep.plan.cells, sweep.plan.classifiers, strict=True)
+        return make_plan(
+            sweep.recipe,
+            [cell for cell, spec in cells if cell in tried or spec.key in sweep.errors],
+        )
+
+    def _searched(self, study: Study) -> set[Cell]:
+        """Search until enough cells were tried, and return them."""
+        sweep, options, rungs = self._sweep, self._sweep.options, self._state.rungs
         sweep.console.print(
             f"[dim]Optuna study {study.name} in {escape(str(self._state.studies))}[/]"
         )
@@ -121,8 +139,7 @@ class Phases:
                 ),
             )
         self.importance = study.importance()
-        tried = set(map(sweep.recipe.canonical, study.tried()))
-        return make_plan(sweep.recipe, [cell for cell in sweep.plan.cells if cell in tried])
+        return set(map(sweep.recipe.canonical, study.tried()))
 
     def _build_corpora(self, plan: SweepPlan) -> None:
         sweep = self._sweep
