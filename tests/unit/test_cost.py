@@ -61,6 +61,16 @@ def test_time_is_that_of_earlier_trainings_of_the_same_tokenizer(tmp_path: Path)
     assert estimate(storage, [other]) is None
 
 
+def test_only_trainings_that_count_are_counted(tmp_path: Path) -> None:
+    storage = Storage(tmp_path)
+    publish(storage, spec("kmer-6"), 2.0)
+    publish(storage, spec("kmer-6", seed=1), 2.0)
+    publish(storage, dataclasses.replace(spec("kmer-6"), model=ModelConfig()), 2.0)
+    assert estimate(storage, [spec("kmer-6", seed=2)]) == Cost(2.0, 2)
+    both = [spec("kmer-6", seed=2), spec("char")]
+    assert estimate(storage, both) == Cost(4.0, 2)
+
+
 def test_what_was_never_trained_is_measured_once_a_kind(tmp_path: Path) -> None:
     asked = []
 

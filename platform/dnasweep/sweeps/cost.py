@@ -53,22 +53,25 @@ def estimate(
     """
     if not specs:
         return Cost(0.0, 0)
-    speeds, earlier = _earlier(storage, specs[0].kind)
+    known = _earlier(storage, specs[0].kind)
     measured: dict[str, float | None] = {}
-    used, seconds = 0, 0.0
+    used, seconds = set[str](), 0.0
     for spec in specs:
         exact, model = _kinds(canonical(spec.model), canonical(spec.tokenizer.config))
-        speed = speeds.get(exact) or speeds.get(model)
-        if speed is not None:
-            used = earlier
-        elif measure is not None:
+        earlier = known.get(exact) or known.get(model)
+        if earlier is not None:
+            speed: float | None = earlier.bases / earlier.seconds
+            used |= earlier.keys
+        elif measure is None:
+            return None
+        else:
             if exact not in measured:
                 measured[exact] = measure(spec)
             speed = measured[exact]
         if speed is None:
             return None
         seconds += spec.training.bases / speed
-    return Cost(seconds, used)
+    return Cost(seconds, len(used))
 
 
 def _kinds(model: object, tokenizer: object) -> tuple[str, str]:
@@ -76,10 +79,17 @@ def _kinds(model: object, tokenizer: object) -> tuple[str, str]:
     return json.dumps([model, tokenizer], sort_keys=True), json.dumps(model, sort_keys=True)
 
 
-def _earlier(storage: Storage, kind: str) -> tuple[dict[str, float], int]:
-    """Return the bases per second of earlier runs by shared description, and their number."""
-    sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
-    read = 0
+class _Earlier:
+    """Earlier training runs of one description, added up."""
+
+    def __init__(self) -> None:
+        self.keys: set[str] = set()
+        self.bases = self.seconds = 0.0
+
+
+def _earlier(storage: Storage, kind: str) -> dict[str, _Earlier]:
+    """Return the earlier training runs of a kind, by the descriptions that they share."""
+    found: dict[str, _Earlier] = defaultdict(_Earlier)
     for key in sorted(storage.published(kind))[:MOST_READ]:
         manifest, path = storage.manifest(kind, key), storage.file(kind, key, OUTCOME)
         if not manifest or path is None:
@@ -87,8 +97,8 @@ def _earlier(storage: Storage, kind: str) -> tuple[dict[str, float], int]:
         outcome, inputs = StageOutcome.read(path), manifest["inputs"]
         if not outcome.history or outcome.device_seconds <= 0:
             continue
-        read += 1
         for name in _kinds(inputs["model"], inputs["tokenizer"]["config"]):
-            sums[name][0] += outcome.history[-1]["bases_seen"]
-            sums[name][1] += outcome.device_seconds
-    return {name: bases / seconds for name, (bases, seconds) in sums.items()}, read
+            found[name].keys.add(key)
+            found[name].bases += outcome.history[-1]["bases_seen"]
+            found[name].seconds += outcome.device_seconds
+    return dict(found)
