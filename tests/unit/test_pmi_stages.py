@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -24,6 +26,7 @@ from dnasweep.tokens.ngrams import count_sequences
 from dnasweep.tokens.pmi import score_kmers, write_table
 from dnasweep.workflows.kmer_table import KmerTableOptions, run_kmer_table
 from rich.console import Console
+from toy_data import write_three_classes
 
 ROOT = Path(__file__).resolve().parents[2]
 QUIET = Console(quiet=True)
@@ -177,6 +180,15 @@ def test_the_job_refuses_what_it_cannot_do(tmp_path, monkeypatch, options, messa
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=message):
         run_kmer_table(KmerTableOptions(**options), QUIET)
+
+
+def test_rows_of_several_classes_are_all_counted(tmp_path):
+    """There is no positive class, so a sweep on these rows counts all of them too."""
+    rows = str(write_three_classes(tmp_path / "rows.csv"))
+    said = io.StringIO()
+    options = KmerTableOptions(data=(rows,), storage=str(tmp_path / "runs"), dry_run=True)
+    run_kmer_table(options, Console(file=said, width=200))
+    assert re.search(r"in 1\d\d training rows of data set", said.getvalue()), said.getvalue()
 
 
 def test_kmers_that_are_nearly_all_rare_are_said_to_be(data):

@@ -26,6 +26,7 @@ from dnasweep.stages.specs import CountsSpec, PmiSpec
 from dnasweep.storage import Storage, usable_storage
 from dnasweep.sweeps.kmer_table_options import KmerTableOptions
 from dnasweep.sweeps.preparation import check_species_sets, prepare_data
+from dnasweep.tasks.registry import task_of
 from dnasweep.tokens.ngrams import NGramCounts
 from dnasweep.tokens.pmi import write_table
 
@@ -121,7 +122,8 @@ def _rows(storage: Storage, options: KmerTableOptions) -> _Work:
         k=options.k,
         dataset=data.key,
         species=tuple(s for s in members if s in data.species),
-        positives_only=options.pretrain_on == "positives",
+        # Only if one of two classes is the positive one, as in a sweep.
+        positives_only=options.pretrain_on == "positives" and task_of(data.labels).has_positives,
     )
     sequences = sequences_to_count(storage, spec)
 
