@@ -18,6 +18,7 @@ from dnasweep.config.number_ranges import read_numbers, write_numbers
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import reverse_complement
 from dnasweep.formats.motifs import Motif
+from dnasweep.formats.rejects import REJECTS
 from dnasweep.jobs.executor import InProcess
 from dnasweep.jobs.marginal_request import MarginalOptions, prepare_marginals
 from dnasweep.synthetic import marginal_worker
@@ -167,6 +168,16 @@ def test_what_is_there_is_not_computed_again(options: MarginalOptions) -> None:
     said = run(options)
     assert "backgrounds in" not in said
     assert "single effects" in said
+
+
+def test_rows_left_out_are_those_of_this_run(options: MarginalOptions, tmp_path: Path) -> None:
+    path, out = tmp_path / "rows.csv", Path(str(options.out))
+    lines = ["id,sequence", *(f"s{i},{one}" for i, one in enumerate(toy_sequences(10)))]
+    asked = dataclasses.replace(options, length=None, data=(str(path),), skip_bad_rows=True)
+    for bad in (0, 1, 0):
+        path.write_text("\n".join([*lines, *["bad,ACGT!"] * bad]) + "\n")
+        run(asked)
+        assert (out / REJECTS).is_file() == bool(bad)
 
 
 def test_from_python(model: Path, rules: None) -> None:

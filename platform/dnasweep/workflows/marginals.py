@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -100,9 +101,12 @@ class MarginalJob(Job[MarginalRequest]):
             if request.rejects:
                 write_rejects(request.rejects, folder / REJECTS)
 
+        name = "results"
+        if request.rejects:
+            name += f"-{hashlib.sha256(repr(request.rejects).encode()).hexdigest()[:8]}"
         with console.status("writing the files"):
             folder = request.storage.obtain(
-                f"{self.kind}/{shards.key}", "results", write, inputs=request.settings
+                f"{self.kind}/{shards.key}", name, write, inputs=request.settings
             )
         told, best = finding(found, request.motifs, request.reads), found.strongest
         metrics: dict[str, float] = {}
