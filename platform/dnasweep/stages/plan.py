@@ -77,6 +77,14 @@ class SweepPlan:
         """Return a plan of the cells whose trial key is not among `keys`."""
         return self._only([i for i, s in enumerate(self.classifiers) if s.key not in keys])
 
+    @property
+    def distinct(self) -> SweepPlan:
+        """A plan without the cells whose trial is that of an earlier cell."""
+        first: dict[str, int] = {}
+        for place, spec in enumerate(self.classifiers):
+            first.setdefault(spec.key, place)
+        return self._only(list(first.values()))
+
     def shuffled(self) -> SweepPlan:
         """Return a plan of the cells in the order of their trial keys, unrelated to axes."""
         order = range(len(self.cells))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -35,6 +36,7 @@ from dnasweep.sweeps.preparation import (
     prepare_data,
     prepare_pretraining,
 )
+from dnasweep.sweeps.same_trials import without_repeats
 from dnasweep.tasks.metrics import SELECTION_METRICS, check_metric
 from dnasweep.tasks.registry import task_of
 
@@ -206,17 +208,11 @@ def prepare_sweep(
         check_pretraining(data, pretraining, wanted)
     lengths: Lengths = {}
     sequences = data.table["sequence"].tolist()
+    say = partial(console.print, markup=False, highlight=False)
     recipe, wanted = _use_checkpoints(
-        recipe,
-        wanted,
-        axes,
-        options,
-        storage,
-        sequences=sequences,
-        lengths=lengths,
-        say=lambda text: console.print(text, markup=False, highlight=False),
+        recipe, wanted, axes, options, storage, sequences=sequences, lengths=lengths, say=say
     )
-    plan = make_plan(recipe, wanted)
+    plan = without_repeats(make_plan(recipe, wanted), say)
     check_shots(data, plan)
     if options.dry_run:
         check_lengths(storage, recipe, plan, lengths)
