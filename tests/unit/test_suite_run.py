@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import re
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 import pandas as pd
 import pytest
 from dnasweep.errors import InputError, NothingLeft
+from dnasweep.stages.recipe import Cell
+from dnasweep.sweeps.checkpoint_names import short_names
 from dnasweep.sweeps.in_process import InProcessExecutor
 from dnasweep.sweeps.suite_options import SuiteOptions
 from dnasweep.sweeps.suite_request import prepare_suite
@@ -153,6 +156,15 @@ def test_a_model_that_cannot_be_trained_does_not_stop_the_others(
     result = workflow._run_task(alone, Console(file=io.StringIO()), InProcessExecutor)
     assert result.comparisons == ()
     assert result.failed == {"kmer-3 / none / 1x16x2": "the rows are longer than the model"}
+
+
+def test_a_failed_model_has_the_name_it_has_elsewhere() -> None:
+    path = "/somewhere/else/promoters"
+    cell = Cell(tokenizer="kmer-3", species_set="none", checkpoint=path)
+    shown = short_names([path])
+    assert workflow.model_of(cell, shown) == "kmer-3 / promoters"
+    further = dataclasses.replace(cell, species_set="human")
+    assert workflow.model_of(further, shown) == "kmer-3 / promoters then human"
 
 
 def test_no_result_at_all_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

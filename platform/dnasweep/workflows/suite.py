@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,9 +25,11 @@ from dnasweep.report.suite_page import SuiteFrame, leaderboard_tables, suite_pag
 from dnasweep.stages.recipe import Cell
 from dnasweep.stages.speed import measure_speed
 from dnasweep.storage.output_folder import publish_files
+from dnasweep.sweeps.checkpoint_names import short_names
 from dnasweep.sweeps.comparison import Comparison
 from dnasweep.sweeps.executor import Executor
 from dnasweep.sweeps.leaderboard import STEM, Leaderboard, make_leaderboard
+from dnasweep.sweeps.results import start_of
 from dnasweep.sweeps.suite_options import SuiteOptions
 from dnasweep.sweeps.suite_request import PlannedTask, SuiteRequest, prepare_suite
 from dnasweep.sweeps.suite_scores import TaskResult, model_name
@@ -99,6 +101,7 @@ def _run_task(planned: PlannedTask, console: Console, executor: type[Executor]) 
     """Run the sweep of a task; if its models cannot be trained together, run each separately."""
     found = TaskResult(task=planned.task, num_train_rows=planned.num_train)
     cells = planned.sweep.plan.cells
+    shown = short_names(cell.checkpoint for cell in cells if cell.checkpoint)
     comparison, reason = _try_sweep(planned.sweep.name, planned.options, console, executor)
     if comparison is not None:
         return dataclasses.replace(found, comparisons=(comparison,))
@@ -109,9 +112,9 @@ def _run_task(planned: PlannedTask, console: Console, executor: type[Executor]) 
         if comparison is not None:
             comparisons.append(comparison)
         else:
-            failed |= {model_of(c): why for c in cells if (c.checkpoint or "none") == name}
+            failed |= {model_of(c, shown): why for c in cells if (c.checkpoint or "none") == name}
     if not comparisons:
-        failed = {model_of(cell): reason for cell in cells} | failed
+        failed = {model_of(cell, shown): reason for cell in cells} | failed
     return dataclasses.replace(found, comparisons=tuple(comparisons), failed=failed)
 
 
@@ -137,16 +140,17 @@ def _parts(options: SuiteOptions) -> list[tuple[str, SuiteOptions]]:
     ]
 
 
-def model_of(cell: Cell) -> str:
+def model_of(cell: Cell, shown: Mapping[str, str]) -> str:
     """Return the name of the model of a cell, as used in comparisons.
 
     Parameters
     ----------
     cell
         A canonical cell of a plan.
+    shown
+        Short name of each checkpoint.
     """
-    row = dataclasses.asdict(cell)
-    return model_name({**row, "species_set": cell.checkpoint or cell.species_set})
+    return model_name({**dataclasses.asdict(cell), "species_set": start_of(cell, shown)})
 
 
 def _trials_at_once(options: SuiteOptions) -> int:
