@@ -6,15 +6,18 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import dnasweep
 import pytest
+from dnasweep.commands.jobs import pretrain
 from dnasweep.commands.program import main
 from dnasweep.commands.registry import Command
 from dnasweep.invocation import as_typed, program_words
+from dnasweep.sweeps.axes import SweepOptions
 from option_toys import COMMANDS, ROOT
+from rich.console import Console
 
 SCRIPTS = {f"{group}/{p.stem}" for group in ("sweeps", "jobs") for p in ROOT.glob(f"{group}/*.py")}
 
@@ -153,6 +156,19 @@ def test_a_record_says_how_it_was_called(
 def test_a_command_shows_how_it_is_called(command: Command) -> None:
     doc = command.load().__doc__ or ""
     assert f"\n    dnasweep {command.name}" in doc
+
+
+@pytest.mark.parametrize("per_seed", [False, True])
+def test_encoders_are_pretrained_for_every_seed_on_request(
+    per_seed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, Sequence[object]]] = []
+    monkeypatch.setattr(
+        "dnasweep.workflows.sweep.run_sweep", lambda _, axes, *__, **___: asked.append(axes)
+    )
+    options = SweepOptions(pretrain_per_seed=per_seed, seeds=(3, 4))
+    pretrain.main(options, Console(quiet=True))
+    assert asked[0].get("seed") == ((3, 4) if per_seed else None)
 
 
 def test_a_shell_completes_commands_and_options(

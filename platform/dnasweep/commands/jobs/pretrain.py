@@ -9,11 +9,13 @@ that need the same encoder reuse it.
 
 from rich.console import Console
 
-from dnasweep.sweeps.axes import SweepOptions
+from dnasweep.sweeps.axes import Axes, SweepOptions
 
 
 def main(options: SweepOptions, console: Console) -> None:
     from dnasweep.workflows.sweep import pretrain, run_sweep
 
-    axes = {"tokenizer": options.tokenizers, "species_set": options.species_sets}
+    axes: Axes = {"tokenizer": options.tokenizers, "species_set": options.species_sets}
+    if options.pretrain_per_seed:
+        axes |= {"seed": options.seeds}
     run_sweep("pretrain", axes, options, console, ending=pretrain)
