@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from backbone_toys import dnabert, labelled_rows
+from dnasweep.commands.sweeps.backbone_grid import BackboneOptions
 from dnasweep.config import MaskingConfig, ModelConfig, OptimizerConfig, TrainingConfig
 from dnasweep.data.dataset_config import DatasetConfig
 from dnasweep.errors import InputError
@@ -21,8 +22,9 @@ from dnasweep.stages.outcome import CHECKPOINT, find_outcome
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.stages.specs import PretrainedCheckpoint
 from dnasweep.storage import Storage
-from dnasweep.sweeps.axes import SweepOptions
-from dnasweep.sweeps.request import prepare_sweep
+from dnasweep.sweeps.axes import FewShotOptions, SweepOptions
+from dnasweep.sweeps.few_shot import few_shot_cells
+from dnasweep.sweeps.request import MakeCells, prepare_sweep, product
 from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.recognition import candidate_configs
 from golden_models import as_safetensors, cases
@@ -177,6 +179,28 @@ def test_a_sweep_names_what_it_continues(tmp_path: Path) -> None:
     assert set(prepared(str(tmp_path / "bert"))) == {("none", False), ("all", True)}
     with pytest.raises(InputError, match="there is no checkpoint to continue"):
         prepared()
+
+
+@pytest.mark.parametrize(
+    ("kind", "cells", "remedy"),
+    [
+        (BackboneOptions, product, "Name some to read with --species-sets"),
+        (FewShotOptions, few_shot_cells, "start from checkpoints as they are"),
+    ],
+)
+def test_continuing_without_anything_to_read_is_refused(
+    tmp_path: Path, kind: type[SweepOptions], cells: MakeCells, remedy: str
+) -> None:
+    labelled_rows().to_csv(tmp_path / "rows.csv", index=False)
+    options = kind(
+        data=(str(tmp_path / "rows.csv"),),
+        storage=str(tmp_path / "runs"),
+        checkpoints=("some/model",),
+        continue_pretraining=True,
+    )
+    axes = options.axes | ({"shots": (3,)} if kind is FewShotOptions else {})
+    with pytest.raises(InputError, match=f"no checkpoint is continued.*{remedy}"):
+        prepare_sweep("further", axes, options, QUIET, cells=cells)
 
 
 def test_rows_longer_than_the_checkpoint_are_refused(tmp_path: Path) -> None:

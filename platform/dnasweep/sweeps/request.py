@@ -187,6 +187,8 @@ def prepare_sweep(
             option = f"--{named}".replace("_", "-")
             raise InputError(f"axis {axis} has no values", remedy=f"Name at least one: {option}.")
     wanted = tuple(cells(axes, data))
+    if options.continue_pretraining:
+        _check_continued(wanted, few=few)
     check_species_sets(pretraining or data, list({cell.species_set: None for cell in wanted}))
     recipe = dataclasses.replace(
         make_recipe(
@@ -226,6 +228,23 @@ def prepare_sweep(
         recipe=recipe,
         plan=plan,
         console=console,
+    )
+
+
+def _check_continued(cells: Sequence[Cell], *, few: bool) -> None:
+    """Refuse to continue pretraining if no cell has a checkpoint and a species set to read."""
+    starts = {(cell.checkpoint or "none", cell.species_set) for cell in cells}
+    if any("none" not in start and CNN not in start for start in starts):
+        return
+    remedy = "Name some to read with --species-sets, such as all, or leave it out."
+    if few:
+        remedy = (
+            "Few-shot sweeps start from checkpoints as they are: continue it with "
+            "`dnasweep pretrain`, and name the result with --checkpoints."
+        )
+    raise InputError(
+        "continue_pretraining is set, but no checkpoint is continued on a species set",
+        remedy=remedy,
     )
 
 
