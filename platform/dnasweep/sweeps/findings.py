@@ -18,8 +18,8 @@ from dnasweep.errors import InputError
 from dnasweep.stages.specs import CNN
 from dnasweep.sweeps.cell_results import COMPARED_AXES, CellResult
 from dnasweep.sweeps.comparison import Comparison
+from dnasweep.sweeps.tables import sign_of
 from dnasweep.sweeps.verdicts import Findings, Verdict
-from dnasweep.tasks.metrics import direction
 from dnasweep.tasks.wording import metric_name, number
 
 Pair = dict[str, Verdict]
@@ -82,7 +82,8 @@ def _pair(comparison: Comparison, a: str, b: str, tested: list[Pair]) -> Pair | 
                     sign * row[f"{metric}_difference"],
                     row[f"{metric}_p_adjusted"],
                     *sorted((sign * row[f"{metric}_low"], sign * row[f"{metric}_high"])),
-                )._replace(sign=-1 if direction(metric) == "min" else 1)
+                    sign=sign_of(metric),
+                )
                 for metric in comparison.task.tested
             }
             tested.append(pair)

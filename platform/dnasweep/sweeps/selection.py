@@ -28,6 +28,7 @@ from dnasweep.sweeps.tables import (
     output_table,
     ranked,
     selected_table,
+    sign_of,
     species_table,
     unhealthy_table,
 )
@@ -137,12 +138,10 @@ def _bare_name(metric: str) -> str:
 
 
 def _best_combination(cells: list[CellResult], metric: str) -> list[CellResult]:
-    sign = 1 if higher_is_better(metric) else -1
-
     def worth(group: list[CellResult]) -> tuple[bool, float]:
         healthy = [cell for cell in group if cell.healthy(metric)]
         mean = np.mean([cell.validation_metric(metric) for cell in healthy]) if healthy else np.nan
-        return len(healthy) == len(group), sign * float(mean)
+        return len(healthy) == len(group), sign_of(metric) * float(mean)
 
     groups = [g for g in grouped(cells, lambda c: c.combination) if np.isfinite(worth(g)[1])]
     return max(groups, key=worth, default=[])

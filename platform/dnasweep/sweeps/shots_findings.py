@@ -13,7 +13,7 @@ import pandas as pd
 
 from dnasweep.sweeps.comparison import ShotComparison
 from dnasweep.sweeps.shots_tests import RANDOM
-from dnasweep.sweeps.tables import higher_is_better
+from dnasweep.sweeps.tables import sign_of
 from dnasweep.sweeps.verdicts import Findings, Verdict
 from dnasweep.tasks.wording import metric_name
 
@@ -91,7 +91,6 @@ def _best(comparison: ShotComparison) -> Iterator[dict[str, Any]]:
 def _pairs(comparison: ShotComparison) -> Iterator[tuple[str, dict[int, Verdict]]]:
     """Yield each pair in words with its verdicts by number of shots."""
     metric = comparison.decisive
-    sign = 1 if higher_is_better(metric) else -1
     for words, group in settings(comparison.pairwise):
         for (a, b), rows in group.groupby(["a", "b"], sort=False):
             other = f"the {b}" if b == comparison.task.baseline_name else b
@@ -107,7 +106,7 @@ def _pairs(comparison: ShotComparison) -> Iterator[tuple[str, dict[int, Verdict]
                             row[f"{metric}_{n}"]
                             for n in ("difference", "p_adjusted", "low", "high")
                         ),
-                        sign=sign,
+                        sign=sign_of(metric),
                     )
                     for _, row in rows.sort_values("shots").iterrows()
                 },

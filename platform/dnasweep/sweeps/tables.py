@@ -21,6 +21,11 @@ def higher_is_better(metric: str) -> bool:
         return True
 
 
+def sign_of(metric: str) -> int:
+    """Return 1 if higher values of a metric are better, else -1."""
+    return 1 if higher_is_better(metric) else -1
+
+
 def grouped(
     cells: Iterable[CellResult], key: Callable[[CellResult], Hashable]
 ) -> list[list[CellResult]]:
@@ -76,9 +81,8 @@ def ranked(
     table = pd.DataFrame.from_records(records)
     if table.empty:
         return table
-    sign = -1 if higher_is_better(metric) else 1
     table["whole"] = table["outcome"] == "finished"
-    table["order"] = sign * table[f"validation_{metric}"]
+    table["order"] = -sign_of(metric) * table[f"validation_{metric}"]
     table = table.sort_values(
         ["whole", "order"], ascending=[False, True], kind="stable", na_position="last"
     )

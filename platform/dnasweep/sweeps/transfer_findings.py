@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from dnasweep.sweeps.comparison import Transfer
-from dnasweep.sweeps.tables import higher_is_better
+from dnasweep.sweeps.tables import sign_of
 from dnasweep.sweeps.transfer_strategies import STRATEGIES
 from dnasweep.sweeps.transfer_tests import EVERY, rank_correlation
 from dnasweep.sweeps.verdicts import Findings, Verdict
@@ -84,13 +84,14 @@ def _tests(transfer: Transfer, tokenizer: str, a: str, b: str) -> pd.DataFrame:
 def _answer(transfer: Transfer, mine: pd.DataFrame, claim: str) -> dict[str, Any]:
     """Return the verdicts on the mean over targets, if tested, and on single targets."""
     metric = transfer.decisive
-    sign = 1 if higher_is_better(metric) else -1
+    sign = sign_of(metric)
     single = {
         row["target"]: Verdict(
             f"{claim}, {'mean over targets' if row['target'] == EVERY else row['target']}",
             f"{metric_name(metric)} difference",
             *(row[f"{metric}_{n}"] for n in ("difference", "p_adjusted", "low", "high")),
-        )._replace(sign=sign)
+            sign=sign,
+        )
         for _, row in mine.iterrows()
     }
     whole = single.pop(EVERY, None)

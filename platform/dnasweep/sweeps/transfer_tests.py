@@ -17,7 +17,7 @@ from dnasweep.sweeps.seed_tests import (
     over_seeds,
     stratum,
 )
-from dnasweep.sweeps.tables import higher_is_better
+from dnasweep.sweeps.tables import sign_of
 from dnasweep.sweeps.transfer_strategies import STRATEGIES
 from dnasweep.tasks.registry import BINARY
 from dnasweep.tasks.task import Task
@@ -112,8 +112,7 @@ def _over(pairs: Sequence[tuple[BySeed, BySeed]]) -> dict[str, Any] | None:
         found = over_seeds(strata, metric)
         record |= {f"{metric}_{n}": v for n, v in zip(VERDICT, found, strict=True)}
         single = np.array([over_seeds([one], metric).difference for one in strata])
-        better = single > 0 if higher_is_better(metric) else single < 0
-        record[f"{metric}_num_better"] = int(better.sum())
+        record[f"{metric}_num_better"] = int((sign_of(metric) * single > 0).sum())
         record[f"{metric}_targets_p"] = sign_flip(single)
     return record
 
