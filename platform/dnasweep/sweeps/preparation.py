@@ -76,16 +76,17 @@ def prepare_data(storage: Storage, options: DataOptions) -> Prepared:
     files = (*options.data, *options.positives, *options.negatives)
     with _name_files(files):
         key, folder = obtain_dataset(storage, options.dataset)
-        dataset = load_dataset(storage, key)
-        check_labels(dataset.table, dataset.labels)
+        data = _loaded(storage, key, folder, options, files)
+        check_labels(data.table, data.labels)
+    return data
+
+
+def _loaded(
+    storage: Storage, key: str, folder: Path, options: DataOptions, files: tuple[str, ...]
+) -> Prepared:
+    found = load_dataset(storage, key)
     return Prepared(
-        key,
-        folder,
-        dataset.table,
-        dataset.audit,
-        files,
-        catalogue_of(options),
-        dataset.labels,
+        key, folder, found.table, found.audit, files, catalogue_of(options), found.labels
     )
 
 
@@ -150,15 +151,7 @@ def prepare_pretraining(
                 f"{simulated} simulated sequences per species are too few: {error.reason}",
                 remedy="Give more --pretrain-rows, or 0 to pretrain on the training rows.",
             ) from error
-        dataset = load_dataset(storage, key)
-        return Prepared(
-            key,
-            folder,
-            dataset.table,
-            dataset.audit,
-            catalogue=catalogue_of(options),
-            labels=dataset.labels,
-        )
+        return _loaded(storage, key, folder, options, files)
     other = dataclasses.replace(
         options,
         data=files,
@@ -179,16 +172,7 @@ def prepare_pretraining(
                 raise
             config = dataclasses.replace(other.dataset, unlabelled=True)
             key, folder = obtain_dataset(storage, config)
-        dataset = load_dataset(storage, key)
-    return Prepared(
-        key,
-        folder,
-        dataset.table,
-        dataset.audit,
-        files,
-        catalogue_of(options),
-        dataset.labels,
-    )
+        return _loaded(storage, key, folder, options, files)
 
 
 def make_recipe(
