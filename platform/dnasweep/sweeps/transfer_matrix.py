@@ -6,7 +6,7 @@ the selected combinations.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -31,7 +31,7 @@ from dnasweep.sweeps.transfer_tests import overall_tests, target_tests
 from dnasweep.tasks.registry import task_of
 
 
-def comparison_group(cell: CellResult) -> Hashable:
+def comparison_group(cell: CellResult) -> tuple[str, str, str]:
     """Return the comparison group of a cell: same tokenizer, target and strategy."""
     return (cell.tokenizer, _target(cell), _strategy(cell))
 
@@ -74,10 +74,11 @@ def compare_strategies(
     chosen = select(cells, metric=name, by=comparison_group)
     rows = ranked(cells, name, axes, {cell.combination for cell in chosen})
     matrix = _matrix(chosen, rows, name, baselines or {}, relatives, catalogue or known())
-    scores = {}
-    for group in grouped(chosen, comparison_group):
-        if tested := scores_by_seed(group):
-            scores[(group[0].tokenizer, _target(group[0]), _strategy(group[0]))] = tested
+    scores = {
+        comparison_group(group[0]): tested
+        for group in grouped(chosen, comparison_group)
+        if (tested := scores_by_seed(group))
+    }
     tests = [
         target_tests(scores, num_resamples=num_resamples, seed=seed, task=task_of(labels)),
         overall_tests(scores, task=task_of(labels)),
