@@ -11,9 +11,9 @@ import pandas as pd
 from dnasweep.stages.scores import TestScores
 from dnasweep.sweeps.cell_results import BaselineResult
 from dnasweep.sweeps.mean_differences import mean_difference, shared_row_variance
+from dnasweep.sweeps.pairs import adjusted
 from dnasweep.sweeps.seed_tests import stratum
 from dnasweep.tasks.influence import Measured
-from dnasweep.tasks.multiple_tests import benjamini_hochberg
 from dnasweep.tasks.registry import BINARY
 from dnasweep.tasks.task import Task
 
@@ -78,10 +78,7 @@ def paired_tests(
     if pool is not None:
         for head, pairs in _pairs(runs, references, task.baseline_name):
             records.append(head | _test(pool, pairs, task.tested[0]))
-    table = pd.DataFrame.from_records(records, columns=columns_of(task))
-    for metric in task.tested:
-        table[f"{metric}_p_adjusted"] = benjamini_hochberg(table[f"{metric}_p"].to_numpy(float))
-    return table
+    return adjusted(pd.DataFrame.from_records(records, columns=columns_of(task)))
 
 
 def _pooled(known: dict[str, TestScores]) -> _Pool | None:
