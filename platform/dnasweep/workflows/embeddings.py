@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.console import Console
 from rich.markup import escape
@@ -107,7 +106,7 @@ def write_results(folder: Path, request: EmbeddingRequest, shards: Shards) -> No
     vectors, columns, per_sequence = [], [], []
     writer = None
     try:
-        for part in _parts(shards):
+        for part in read_tables(shards, "embeddings.parquet"):
             if writer is None:
                 writer = pq.ParquetWriter(folder / "embeddings.parquet", part.schema)
             writer.write_table(part)
@@ -142,7 +141,3 @@ def write_results(folder: Path, request: EmbeddingRequest, shards: Shards) -> No
         files=sorted(path.name for path in folder.iterdir()),
     )
     write_page(page, folder / PAGE)
-
-
-def _parts(shards: Shards) -> Iterator[pa.Table]:
-    return read_tables(shards, "embeddings.parquet")

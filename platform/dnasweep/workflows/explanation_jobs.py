@@ -16,7 +16,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
+import pyarrow as pa
 
 from dnasweep.attribution.tables import StoredAttributions, read_attributions
 from dnasweep.data.reading import Reading
@@ -36,6 +36,7 @@ from dnasweep.jobs.explanation_options import (
 from dnasweep.jobs.explanation_rows import BUILT_IN
 from dnasweep.jobs.job import FinishedJob, Job
 from dnasweep.jobs.request import JobRequest
+from dnasweep.jobs.shards.tables import read_tables
 from dnasweep.jobs.shards.work_list import choose_shard_size
 from dnasweep.method_comparison.comparing import Explanations
 from dnasweep.method_comparison.curve_rows import curve_settings, curve_work
@@ -266,9 +267,7 @@ def curve_job(
 
 def read_curves(finished: FinishedJob) -> pd.DataFrame:
     """Return the points of all curves of a job."""
-    folder = finished.shards.fetch()
-    parts = sorted(folder.glob("shards/*/curves.parquet"), key=lambda path: int(path.parent.name))
-    return pd.concat([pq.read_table(path).to_pandas() for path in parts], ignore_index=True)
+    return pa.concat_tables(read_tables(finished.shards, "curves.parquet")).to_pandas()
 
 
 def _name(model: str, tokenizer: str) -> str:

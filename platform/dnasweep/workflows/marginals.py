@@ -175,7 +175,8 @@ def write_results(
 def _outputs(shards: Shards) -> tuple[list[str], NDArray[np.float64]]:
     """Return the ids of the backgrounds, and the outputs, shape (backgrounds, conditions)."""
     table = pa.concat_tables(read_tables(shards, OUTPUTS))
-    return table["id"].to_pylist(), _outputs_of(table["outputs"])
+    flat = table["outputs"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    return table["id"].to_pylist(), flat.reshape(len(table), -1)
 
 
 def long_table(
@@ -203,9 +204,3 @@ def long_table(
     repeated = pd.concat([frame] * len(outputs), ignore_index=True)
     repeated.insert(0, "background", np.repeat(np.array(ids, object), len(conditions)))
     return pa.Table.from_pandas(repeated.assign(output=outputs.ravel()), preserve_index=False)
-
-
-def _outputs_of(column: pa.ChunkedArray) -> np.ndarray:
-    """Return the outputs of a job, (backgrounds, conditions)."""
-    flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    return flat.reshape(len(column), -1)
