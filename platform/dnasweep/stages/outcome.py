@@ -55,6 +55,11 @@ class StageOutcome:
             facts=facts or {},
         )
 
+    @property
+    def healthy(self) -> bool:
+        """Whether training came to its end, or was stopped by a callback, with usable weights."""
+        return self.outcome in ("completed", "stopped")
+
     def write(self, path: Path) -> None:
         """Write the outcome as JSON."""
         path.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n")

@@ -79,7 +79,6 @@ def cell_result(
                 device_seconds=last["device_seconds"] if last else None,
             )
         return CellResult(**common, outcome="failed", reason=error)
-    finished = {"completed": "finished", "stopped": "finished"}
     return CellResult(
         **common,
         validation=outcome.best["metrics"],
@@ -89,7 +88,7 @@ def cell_result(
         per_species_test=scored.per_species if scored else None,
         device_seconds=outcome.device_seconds,
         peak_memory_bytes=outcome.peak_memory_bytes,
-        outcome=finished.get(outcome.outcome, outcome.outcome),  # type: ignore[arg-type]
+        outcome="finished" if outcome.healthy else outcome.outcome,  # type: ignore[arg-type]
         reason=outcome.reason,
         history=[flat(e) for e in outcome.history],
         pretraining=_pretraining(storage, spec.encoder),
@@ -170,9 +169,6 @@ def _pretraining(storage: Storage, spec: EncoderSpec | None) -> dict[str, Any] |
     }
 
 
-_HEALTHY = ("completed", "stopped")
-
-
 def report_failures(sweep: Sweep, plan: SweepPlan) -> None:
     """Print how many trials failed, and why the first one did.
 
@@ -186,7 +182,7 @@ def report_failures(sweep: Sweep, plan: SweepPlan) -> None:
     finished, kinds, first = 0, Counter[str](), ""
     for cell, spec in zip(plan.cells, plan.classifiers, strict=True):
         outcome = find_outcome(sweep.storage, spec)
-        if outcome is not None and outcome.outcome in _HEALTHY:
+        if outcome is not None and outcome.healthy:
             finished += 1
             continue
         if outcome is not None:

@@ -247,7 +247,7 @@ class Phases:
         label = escape(cell.label)
         if outcome is None:
             return f"{label}: [yellow]stopped early[/]"
-        if outcome.outcome not in ("completed", "stopped"):
+        if not outcome.healthy:
             return f"{label}: [yellow]{outcome.outcome}[/] ({escape(outcome.reason)})"
         value, name = outcome.best["metrics"].get(self._metric), self._metric
         if value is None:

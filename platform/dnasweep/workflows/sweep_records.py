@@ -241,8 +241,7 @@ class Records:
         self.tracker.metrics(key, cost | outcome.facts, step=int(last["bases_seen"]))
         reason = {"reason": outcome.reason} if outcome.reason else {}
         self.tracker.tags(key, {"outcome": outcome.outcome, **reason})
-        healthy = outcome.outcome in ("completed", "stopped")
-        self.tracker.end(key, "FINISHED" if healthy else "FAILED")
+        self.tracker.end(key, "FINISHED" if outcome.healthy else "FAILED")
 
 
 def curve(evaluation: Mapping[str, Any]) -> dict[str, float]:
