@@ -7,7 +7,7 @@ classes.
 """
 
 from dnasweep.config.finetuning import AVERAGED, ClassificationConfig, TuningConfig
-from dnasweep.config.keys import canonical, content_key, save_json, trial_key
+from dnasweep.config.keys import canonical, content_key, save_json
 from dnasweep.config.masking import PMI_VARIANTS, MaskingConfig, PmiConfig, PmiVariant
 from dnasweep.config.model import PRESETS, ModelConfig
 from dnasweep.config.tokenizer import TokenizerConfig, TokenizerKind
@@ -37,5 +37,4 @@ __all__ = [
     "content_key",
     "published_training",
     "save_json",
-    "trial_key",
 ]

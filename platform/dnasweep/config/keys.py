@@ -36,11 +36,6 @@ def content_key(*parts: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def trial_key(*parts: Any) -> str:
-    """Return the key of a trial: a hash of everything that determines its result."""
-    return content_key("trial", *parts)
-
-
 def require(condition: bool, name: str, value: Any, remedy: str) -> None:
     """Raise an :class:`InputError` that names the field and its value if a condition is false.
 

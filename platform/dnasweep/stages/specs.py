@@ -20,7 +20,6 @@ from dnasweep.config import (
     TrainingConfig,
     TuningConfig,
     content_key,
-    trial_key,
     versions,
 )
 
@@ -196,7 +195,8 @@ class ClassifierSpec:
     @cached_property
     def key(self) -> str:
         """The trial key."""
-        return trial_key(
+        return content_key(
+            "trial",
             versions.STAGES,
             self.tokenizer.corpus_key,
             self.encoder.key if self.encoder else None,
