@@ -22,7 +22,9 @@ def told(monkeypatch: pytest.MonkeyPatch, *endings: str) -> str:
     """Tell of three trials; each `completed`, `diverged`, `stopped early`, or what it raised."""
     known = ("completed", "stopped", "diverged", "collapsed")
     outcomes = {
-        str(n): SimpleNamespace(outcome=how, reason=f"why {n}")
+        str(n): SimpleNamespace(
+            outcome=how, reason=f"why {n}", healthy=how in ("completed", "stopped")
+        )
         for n, how in enumerate(endings)
         if how in known
     }
