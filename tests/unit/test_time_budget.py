@@ -38,9 +38,17 @@ def test_the_largest_draw_is_taken_and_no_larger_one_fits() -> None:
 def test_more_at_once_and_more_time_give_more_rows_and_what_has_passed_counts() -> None:
     rows = largest_draw([load()], 5).num_rows
     assert rows is not None
-    assert (largest_draw([load()], 5, at_once=2).num_rows or 0) > rows
+    two = load()._replace(num_trials=2)
+    rows_of_two = largest_draw([two], 5).num_rows or 0
+    assert (largest_draw([two], 5, at_once=2).num_rows or 0) > rows_of_two
     assert (largest_draw([load()], 8).num_rows or 0) > rows
     assert (largest_draw([load()], 5, spent=100).num_rows or 0) < rows
+
+
+def test_room_for_more_trials_than_a_task_has_saves_no_time() -> None:
+    tasks = [load()._replace(num_trials=2) for _ in range(4)]
+    assert largest_draw(tasks, 20, at_once=64) == largest_draw(tasks, 20, at_once=2)
+    assert largest_draw(tasks, 20, at_once=2).num_rows is not None
 
 
 def test_a_time_in_which_nothing_honest_fits_is_refused_with_one_that_does() -> None:

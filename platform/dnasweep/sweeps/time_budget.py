@@ -54,6 +54,19 @@ class Load(NamedTuple):
         passes = self.evaluations * validation + self.num_test
         return train * self.row_seconds + passes * self.pass_seconds
 
+    def elapsed(self, num_rows: int, at_once: int) -> float:
+        """Return the seconds from its first trial to its last.
+
+        Parameters
+        ----------
+        num_rows
+            Number of training rows.
+        at_once
+            Number of trials for which there is room at the same time.
+        """
+        seconds = TRIAL_SECONDS * self.num_trials + self.seconds(num_rows) / (1 - KEPT)
+        return seconds / min(at_once, max(1, self.num_trials))
+
 
 class Draw(NamedTuple):
     """Number of training rows to use."""
@@ -83,7 +96,7 @@ def largest_draw(
     minutes
         The time, in minutes.
     at_once
-        Number of trials trained at the same time.
+        Number of trials for which there is room at the same time.
     spent
         Seconds of this time that have already passed.
 
@@ -99,9 +112,8 @@ def largest_draw(
     """
 
     def expected(num_rows: int) -> float:
-        training = sum(load.seconds(num_rows) for load in loads) / at_once
-        starting = TRIAL_SECONDS * sum(load.num_trials for load in loads) / at_once
-        return spent + START_SECONDS * len(loads) + starting + training / (1 - KEPT)
+        # Tasks are run one after the other.
+        return spent + sum(START_SECONDS + load.elapsed(num_rows, at_once) for load in loads)
 
     most = max((load.num_train for load in loads), default=0)
     limit = 60 * minutes

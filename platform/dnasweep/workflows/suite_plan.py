@@ -63,25 +63,23 @@ def announce_suite(
         console.print(f"[yellow]not all training rows: {escape(request.draw)}; all test rows[/]")
     if request.seconds is not None:
         text = f"about {duration(request.seconds)} in total, within {options.time_budget:g} min"
-        text = f"{text}, without earlier results, with {at_once} trial(s) at a time"
+        text = f"{text}, without earlier results, with up to {at_once} trial(s) at a time"
         console.print(f"[bold]time[/] {text}")
     elif options.dry_run:
-        costs = [_seconds(request, one, measure) for one in request.planned]
+        costs = [_seconds(request, one, measure, at_once) for one in request.planned]
         known = [one for one in costs if one is not None]
         text = "unknown until the first training runs of these models have finished"
         if len(known) == len(costs):
-            text = (
-                f"about {duration(sum(known) / at_once)} of training, {at_once} trial(s) at a time"
-            )
+            text = f"about {duration(sum(known))} of training, up to {at_once} trial(s) at a time"
         console.print(f"[bold]time[/] {text}")
     if options.dry_run:
         console.print("Nothing was started: leave out --dry-run to run it.")
 
 
 def _seconds(
-    request: SuiteRequest, planned: PlannedTask, measure: MeasureSpeed | None
+    request: SuiteRequest, planned: PlannedTask, measure: MeasureSpeed | None, at_once: int
 ) -> float | None:
-    """Return the seconds that the missing training runs of a task take on one device."""
+    """Return the seconds that the missing training runs of a task take, some at the same time."""
     sweep, total = planned.sweep, 0.0
     width = int(sweep.data.table["sequence"].str.len().median())
     at_length = None if measure is None else lambda spec: measure(spec, width)
@@ -90,5 +88,5 @@ def _seconds(
         cost = estimate(request.storage, missing, at_length)
         if cost is None:
             return None
-        total += cost.seconds
+        total += cost.seconds / min(at_once, max(1, len(missing)))
     return total
