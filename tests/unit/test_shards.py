@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import io
 import json
+import subprocess
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,6 +19,7 @@ from dnasweep.jobs.shards.store import Shards
 from dnasweep.jobs.shards.work_list import choose_shard_size, digest_of, key_of, spread
 from dnasweep.progress import LINE_SECONDS, duration
 from dnasweep.runtime.cluster.placement import NodeCapacity, NodeGroup, Resources
+from dnasweep.runtime.shards import pool
 from dnasweep.runtime.shards.pool import allot_pool
 from dnasweep.storage import MANIFEST, Storage
 from object_store import ObjectStore
@@ -282,6 +285,23 @@ def test_the_pool_fits_the_cluster() -> None:
             allot_pool(laptop, num_shards=9, **wrong)
     with pytest.raises(InputError, match="at least 1 actor"):
         allot_pool(laptop, num_shards=9, num_actors=0)
+
+
+def test_late_lines_of_other_processes_go_to_the_terminal_and_nowhere_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(pool, "_LAST_LINES_S", 0.01)
+    with pool._without_lines([b"harmless"]):
+        talks = "echo harmless >&2; echo early >&2; sleep 0.3; echo late >&2"
+        child = subprocess.Popen(["sh", "-c", talks])
+    # The next file to be opened gets the number of a descriptor that was closed.
+    with (tmp_path / "other").open("wb"):
+        child.wait()
+        said, ends = "", time.monotonic() + 5
+        while "late" not in said and time.monotonic() < ends:
+            said += capfd.readouterr().err
+    assert said.split() == ["early", "late"]
+    assert (tmp_path / "other").read_bytes() == b""
 
 
 def test_progress_counts_rows_within_shards_and_says_what_is_left() -> None:

@@ -37,6 +37,8 @@ _HARMLESS = (
     b"because it was killed by `ray.kill`",
 )
 _MAX_ACTORS = 1000
+_LAST_LINES_S = 5.0
+"""Maximum seconds to wait for the last lines of other processes."""
 
 
 class Pool(NamedTuple):
@@ -229,6 +231,7 @@ def _without_lines(texts: Sequence[bytes]) -> Iterator[None]:
             for line in lines:
                 if not any(text in line for text in texts):
                     os.write(terminal, line)
+        os.close(terminal)
 
     thread = threading.Thread(target=pass_on, daemon=True)
     thread.start()
@@ -237,7 +240,7 @@ def _without_lines(texts: Sequence[bytes]) -> Iterator[None]:
     try:
         yield
     finally:
-        # This closes the last write end of the pipe, and thereby ends the thread.
+        # This closes the last write end of the pipe, and thereby ends the thread, unless a process
+        # that was started in the block still has one.
         os.dup2(terminal, 2)
-        thread.join(timeout=5)
-        os.close(terminal)
+        thread.join(_LAST_LINES_S)
