@@ -7,8 +7,8 @@ from dnasweep.runtime.cluster.placement import (
     Demand,
     NodeCapacity,
     NodeGroup,
+    Resources,
     find_room,
-    grown,
     num_fitting,
 )
 
@@ -74,8 +74,9 @@ def test_an_autoscaler_replaces_the_nodes_of_its_kinds() -> None:
         NodeGroup(NodeCapacity("gpu", 4, 1), 3),
         NodeGroup(NodeCapacity("other", 0, drivers=8), 1),
     ]
-    most = grown(SMALL, groups, at_most=99)
-    assert [node.name for node in most] == ["gpu", "gpu", "gpu", "other"]
-    assert len(grown(SMALL, [NodeGroup(NodeCapacity("gpu", 4, 1), 10**9)], at_most=5)) == 6
+    most = Resources(tuple(SMALL), tuple(groups)).grown(at_most=99)
+    assert [node.name for node in most.each] == ["gpu", "gpu", "gpu", "other"]
     # More than its limit may be there already.
-    assert len(grown(SMALL, [NodeGroup(NodeCapacity("gpu", 4, 1), 1)], at_most=5)) == 3
+    for limit, number in ((10**9, 6), (1, 3)):
+        kind = NodeGroup(NodeCapacity("gpu", 4, 1), limit)
+        assert Resources(tuple(SMALL), (kind,)).grown(at_most=5).nodes == number

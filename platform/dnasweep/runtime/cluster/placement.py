@@ -84,8 +84,22 @@ class Resources(NamedTuple):
         return sum(node.drivers for node in self.each)
 
     def grown(self, *, at_most: int) -> Resources:
-        """Return the resources after an autoscaler has started all it may; see :func:`grown`."""
-        return Resources(tuple(grown(self.each, self.groups, at_most=at_most)))
+        """Return the resources after an autoscaler has started all it may.
+
+        Living nodes of a kind known to the autoscaler count towards its limit.
+
+        Parameters
+        ----------
+        at_most
+            Maximum number of machines of one kind that the caller needs; the autoscaler's limit may
+            be huge.
+        """
+        kinds = {group.node[1:] for group in self.groups}
+        nodes = [node for node in self.each if node[1:] not in kinds]
+        for group in self.groups:
+            running = sum(node[1:] == group.node[1:] for node in self.each)
+            nodes += [group.node] * max(running, min(group.most, at_most))
+        return Resources(tuple(nodes))
 
     def __str__(self) -> str:
         gpus = f", {self.gpus:g} GPU" if self.gpus else ", no GPU"
@@ -165,29 +179,6 @@ def find_room(demand: Demand, nodes: Sequence[NodeCapacity]) -> Fit:
                 f"them; there is {_shown(nodes)}",
             )
     return Fit(True, f"room for {found} worker{'s' * (found != 1)} at once")
-
-
-def grown(
-    nodes: Sequence[NodeCapacity], groups: Sequence[NodeGroup], *, at_most: int
-) -> list[NodeCapacity]:
-    """Return the nodes after an autoscaler has started all it may.
-
-    Parameters
-    ----------
-    nodes
-        The living nodes. Those of a kind known to the autoscaler count towards its limit.
-    groups
-        Node groups that the autoscaler may start.
-    at_most
-        Maximum number of machines of one kind that the caller needs; the autoscaler's limit may be
-        huge.
-    """
-    kinds = {group.node[1:] for group in groups}
-    all_nodes = [node for node in nodes if node[1:] not in kinds]
-    for group in groups:
-        running = sum(node[1:] == group.node[1:] for node in nodes)
-        all_nodes += [group.node] * max(running, min(group.most, at_most))
-    return all_nodes
 
 
 def _on_node(node: NodeCapacity, cpus: float, gpus: float) -> int:

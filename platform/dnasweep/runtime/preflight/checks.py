@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
 from typing import Literal, NamedTuple
 
-from dnasweep.runtime.cluster.placement import find_room, grown
+from dnasweep.runtime.cluster.placement import Resources, find_room
 from dnasweep.runtime.preflight.health_check import ClusterHealth
 from dnasweep.tracking.client import ServerAnswer, is_loopback, is_server, without_password
 
@@ -263,8 +263,8 @@ def check_request(health: ClusterHealth) -> Check:
     if now.fits:
         return Check("request", "pass", f"{asked}: {now.text}")
     if health.groups:
-        most = grown(health.nodes, health.groups, at_most=demand.workers + 1)
-        later = find_room(demand, most)
+        most = Resources(health.nodes, health.groups).grown(at_most=demand.workers + 1)
+        later = find_room(demand, most.each)
         if later.fits:
             return Check(
                 "request",
