@@ -125,7 +125,8 @@ def draw_shots(table: pd.DataFrame, pool: np.ndarray, shots: int, resample: int)
     for label in np.unique(labels):
         members = distinct[labels == label]
         if shots > len(members):
-            remedy = f"Use at most --shots {_smallest(labels)}."
+            smallest = int(np.unique(labels, return_counts=True)[1].min())
+            remedy = f"Use at most --shots {smallest}."
             if len(given):
                 remedy = f"{remedy} The set as it is given is used alone with --resamples 1."
             asked = f"{shots} shots of each class are requested, but class {label} has"
@@ -141,7 +142,3 @@ def draw_shots(table: pd.DataFrame, pool: np.ndarray, shots: int, resample: int)
 def shots_text(table: pd.DataFrame, rows: np.ndarray) -> str:
     """Return the ids and labels of rows as CSV."""
     return str(csv_text(table.iloc[rows][["id", "label"]]).to_csv(index=False))
-
-
-def _smallest(labels: np.ndarray) -> int:
-    return int(np.unique(labels, return_counts=True)[1].min())

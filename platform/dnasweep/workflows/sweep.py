@@ -138,7 +138,8 @@ def run_sweep(
         Tracker(uri, experiment, folder / "spool", copies=copies) as tracker,
         contextlib.ExitStack() as stack,
     ):
-        stack.enter_context(telling_of_damage(sweep.storage.local, partial(_warn, console)))
+        warn = partial(console.print, style="yellow", markup=False, soft_wrap=True)
+        stack.enter_context(telling_of_damage(sweep.storage.local, warn))
         records = Records(
             tracker,
             sweep.key,
@@ -177,10 +178,6 @@ def _executor_of(options: SweepOptions) -> type[Executor]:
     from dnasweep.runtime.executor import RayExecutor
 
     return RayExecutor
-
-
-def _warn(console: Console, line: str) -> None:
-    console.print(f"[yellow]{escape(line)}[/]", soft_wrap=True)
 
 
 def finetune(sweep: Sweep, records: Records, phases: Phases) -> None:
