@@ -6,21 +6,23 @@ import dataclasses
 import io
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 import pytest
+from dnasweep.data.suites import find_suite
 from dnasweep.errors import InputError, NothingLeft
 from dnasweep.stages.recipe import Cell
 from dnasweep.sweeps.checkpoint_names import short_names
 from dnasweep.sweeps.in_process import InProcessExecutor
 from dnasweep.sweeps.suite_options import SuiteOptions
 from dnasweep.sweeps.suite_request import prepare_suite
-from dnasweep.sweeps.suite_scores import BASELINE
+from dnasweep.sweeps.suite_scores import BASELINE, task_scores
 from dnasweep.workflows import suite as workflow
 from dnasweep.workflows.suite import run_suite
 from rich.console import Console
-from suite_toys import write_gue
+from suite_toys import comparison, write_gue
 
 
 def options(root: Path, **changes: Any) -> SuiteOptions:
@@ -156,6 +158,38 @@ def test_a_model_that_cannot_be_trained_does_not_stop_the_others(
     result = workflow._run_task(alone, Console(file=io.StringIO()), InProcessExecutor)
     assert result.comparisons == ()
     assert result.failed == {"kmer-3 / none / 1x16x2": "the rows are longer than the model"}
+
+
+def test_models_of_a_divided_sweep_have_the_names_they_have_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Alone, two folders of one name are called the same."""
+    paths, scores = ("/one/promoters", "/two/promoters"), {"one": 0.6, "two": 0.7}
+    cells = [
+        Cell(tokenizer="kmer-3", species_set="none", checkpoint=path, preset="tiny")
+        for path in paths
+    ]
+
+    def run(name: str, axes: object, own: SuiteOptions, console: object, **how: object) -> Any:
+        if len(own.checkpoints) > 1:
+            raise InputError("not together")
+        return comparison({"kmer-3 / promoters / tiny": scores[own.checkpoints[0][1:4]]})
+
+    monkeypatch.setattr(workflow, "run_sweep", run)
+    sweep = SimpleNamespace(name="gue-tf_0", plan=SimpleNamespace(cells=cells))
+    planned: Any = SimpleNamespace(
+        task=next(one for one in find_suite("gue").tasks if one.name == "tf_0"),
+        num_train=10,
+        sweep=sweep,
+        options=SuiteOptions(checkpoints=paths),
+    )
+    result = workflow._run_task(planned, Console(quiet=True), InProcessExecutor)
+    found = {one["model"]: one["score"] for one in task_scores(result)}
+    assert found == {
+        "kmer-3 / one/promoters / tiny": 0.6,
+        "kmer-3 / two/promoters / tiny": 0.7,
+        BASELINE: 0.4,
+    }
 
 
 def test_a_failed_model_has_the_name_it_has_elsewhere() -> None:

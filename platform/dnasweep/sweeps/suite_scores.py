@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,9 @@ class TaskResult:
     comparisons: tuple[Comparison, ...] = ()
     """Comparisons of its sweeps: one, or several if some models could not be trained and the sweep
     was divided."""
+    names: tuple[Mapping[str, str], ...] = ()
+    """For each comparison of a divided sweep, names of its models that are others among all models
+    of the task: two checkpoints may be called the same as long as each is alone."""
     num_train_rows: int = 0
     """Training rows of each model."""
     failed: Mapping[str, str] = field(default_factory=dict)
@@ -49,16 +53,18 @@ def task_scores(result: TaskResult) -> list[dict[str, Any]]:
         "num_train_rows": result.num_train_rows,
     }
     found: dict[str, dict[str, Any]] = {}
-    for comparison in result.comparisons:
+    for comparison, names in zip_longest(result.comparisons, result.names, fillvalue={}):
         rows = comparison.rows
-        labels = [
+        alone = [
             model_name(dict(zip(map(str, rows), row, strict=True)))
             for row in rows.itertuples(index=False)
         ]
+        labels = [names.get(name, name) for name in alone]
         trials = rows["trial_keys"].map(lambda keys: len(str(keys).split()))
         seconds = (rows["device_seconds"] * trials).groupby(labels).sum(min_count=1)
         selected = comparison.selected
         tested = {} if selected.empty else selected.set_index("cell").to_dict("index")
+        tested = {names.get(str(name), str(name)): row for name, row in tested.items()}
         lost = comparison.unhealthy
         why = dict(zip(lost["trial_key"], lost["reason"], strict=True)) if len(lost) else {}
         reasons = {

@@ -106,16 +106,20 @@ def _run_task(planned: PlannedTask, console: Console, executor: type[Executor]) 
     if comparison is not None:
         return dataclasses.replace(found, comparisons=(comparison,))
     parts = _parts(planned.options)
-    comparisons, failed = [], dict[str, str]()
+    comparisons, names, failed = [], [], dict[str, str]()
     for number, (name, options) in enumerate(parts if len(parts) > 1 else [], start=1):
         comparison, why = _try_sweep(f"{planned.sweep.name}-{number}", options, console, executor)
+        own = [cell for cell in cells if (cell.checkpoint or "none") == name]
         if comparison is not None:
             comparisons.append(comparison)
+            names.append({model_of(c, short_names([name])): model_of(c, shown) for c in own})
         else:
-            failed |= {model_of(c, shown): why for c in cells if (c.checkpoint or "none") == name}
+            failed |= {model_of(c, shown): why for c in own}
     if not comparisons:
         failed = {model_of(cell, shown): reason for cell in cells} | failed
-    return dataclasses.replace(found, comparisons=tuple(comparisons), failed=failed)
+    return dataclasses.replace(
+        found, comparisons=tuple(comparisons), names=tuple(names), failed=failed
+    )
 
 
 def _try_sweep(
