@@ -23,7 +23,7 @@ from dnasweep.models.pretrained.checkpoint import load_classifier, read_weights
 from dnasweep.models.randomised import cascade, num_parts, randomise
 from dnasweep.stages.models import KIND, keep_model
 from dnasweep.storage import Storage
-from dnasweep.workflows.explanation_comparison import run_comparison
+from dnasweep.workflows.explanation_comparison import _settings, run_comparison
 from rich.console import Console
 from shap_toys import write_model, write_sequences
 
@@ -51,6 +51,22 @@ def test_rows_are_drawn_of_each_label_alike() -> None:
     assert rows.tolist() != choose(labels, 20, 1).tolist()
     assert choose(labels, 99, 0).tolist() == list(range(55))
     assert (labels[choose(labels, 8, 0)] == 1).sum() == 4
+
+
+def test_rows_left_out_make_another_report_of_the_same_explanations(
+    options: ComparisonOptions,
+) -> None:
+    """The report lists them; one made before there were any does not."""
+    asked = dataclasses.replace(options, skip_bad_rows=True)
+    without = choose_rows(asked)
+    with Path(options.data[0]).open("a") as file:
+        file.write("bad,not DNA!,0\n")
+    some = choose_rows(asked)
+    assert len(some.reading.rejected) == 1
+    pd.testing.assert_frame_equal(without.reading.table, some.reading.table)
+    made = [_settings(asked, [], [], chosen) for chosen in (without, some)]
+    assert {key: value for key, value in made[1].items() if key != "rejects"} == made[0]
+    assert made[1]["rejects"]
 
 
 def test_built_in_rows_come_with_their_elements(options: ComparisonOptions) -> None:

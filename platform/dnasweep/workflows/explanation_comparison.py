@@ -211,7 +211,7 @@ def _settings(
     chosen: Chosen,
 ) -> dict[str, Any]:
     """Return everything that determines the comparison, serialisable as JSON."""
-    elements = None
+    elements, rejected = None, chosen.reading.rejected
     if chosen.elements is not None:
         elements = content_key(chosen.elements.astype(str).to_csv(index=False))
     return {
@@ -224,6 +224,7 @@ def _settings(
         "permutations": options.permutations,
         "sanity": options.sanity,
         "seed": options.seed,
+        **({"rejects": content_key(*map(list, rejected))} if rejected else {}),
     }
 
 
