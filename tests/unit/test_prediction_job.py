@@ -110,3 +110,18 @@ def test_what_cannot_be_predicted_is_refused_first(
     with pytest.raises(InputError, match=r"cannot write \.txt"):
         run(dataclasses.replace(options, out=str(tmp_path / "out.txt")))
     assert not (Path(options.storage) / "predictions").exists()
+
+
+def test_rows_left_out_are_told_and_listed_for_the_last_predictions_only(
+    options: PredictOptions, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.csv"
+    bad.write_text((tmp_path / "toy.csv").read_text() + "bad,ACXT\n")
+    skipping = dataclasses.replace(options, data=(str(bad),), skip_bad_rows=True)
+    rejects = tmp_path / "out.rejects.tsv"
+    assert "rows left out: 1, see " in run(dataclasses.replace(skipping, dry_run=True))
+    assert not rejects.exists()
+    assert f"rows left out: 1, see {rejects}" in run(skipping)
+    assert pd.read_csv(rejects, sep="\t")["row"].tolist() == [NUM + 2]
+    assert "left out" not in run(options)
+    assert not rejects.exists(), "no row of these predictions was left out"

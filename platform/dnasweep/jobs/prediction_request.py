@@ -12,7 +12,6 @@ import pyarrow as pa
 
 from dnasweep.config import versions
 from dnasweep.formats.paths import user_path
-from dnasweep.formats.rejects import write_rejects
 from dnasweep.jobs.options import ForwardOptions
 from dnasweep.jobs.request import JobRequest, model_directory, model_key, open_storage
 from dnasweep.models.encoder.precision import ResolvePrecision, resolve_here
@@ -70,8 +69,6 @@ def prepare_predictions(
     reading = options.read_rows()
     for note in reading.notes:
         say(note)
-    if reading.rejected and not options.dry_run:
-        write_rejects(reading.rejected, out.with_name(out.stem + ".rejects.tsv"))
     table = reading.table
     storage, uri = open_storage(options)
     with model_directory(options.model, uri) as directory:

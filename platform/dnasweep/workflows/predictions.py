@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from dnasweep.formats.rejects import REJECTS, write_rejects
 from dnasweep.jobs.executor import Executor
 from dnasweep.jobs.job import FinishedJob, Job, JobFiles, note, run_job
 from dnasweep.jobs.prediction_request import (
@@ -55,6 +56,17 @@ class PredictionJob(Job[PredictionRequest]):
     worker = "dnasweep.genomics.predictions:PredictionWorker"
     title, unit = "predicting", "sequences"
 
+    @property
+    def rejects(self) -> Path:
+        """File for the rows that were left out."""
+        return self.request.out.with_suffix(f".{REJECTS}")
+
+    def announcement(self) -> list[str]:
+        if not self.request.rejects:
+            return []
+        left_out = f"{len(self.request.rejects):,}, see {escape(str(self.rejects))}"
+        return [f"[yellow]rows left out: {left_out}[/]"]
+
     def check_output(self) -> None:
         """Do nothing: the request has checked the output before anything was read."""
 
@@ -78,6 +90,10 @@ class PredictionJob(Job[PredictionRequest]):
             parts.append(task.unpacked([column.to_numpy() for column in found.columns]))
         frame = prediction_table(request.table, task.joined(parts), request.config)
         write_predictions(frame, request.out)
+        if request.rejects:
+            write_rejects(request.rejects, self.rejects)
+        else:
+            self.rejects.unlink(missing_ok=True)
         return JobFiles(files=[request.out], summary=task.summary(frame))
 
     def closing(self, finished: FinishedJob, files: Sequence[Path]) -> list[str]:
