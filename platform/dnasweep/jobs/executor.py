@@ -1,7 +1,7 @@
 """Executors, which compute the missing shards of jobs in this process or elsewhere.
 
-:class:`InProcess` computes in this process, :class:`~dnasweep.runtime.shards.pool.RayPool` on Ray. Both
-store the same bytes.
+:class:`InProcess` computes in this process, :class:`~dnasweep.runtime.shards.pool.RayPool` on Ray. With
+one CPU thread both store the same bytes.
 """
 
 from __future__ import annotations
