@@ -15,6 +15,7 @@ from dnasweep.models.training import rows as rows_module
 from dnasweep.models.training.distributed import DistributedContext
 from dnasweep.tasks.class_loss import ClassLoss
 from dnasweep.tokens.masking.scheme import IGNORED, MaskingProgress
+from dnasweep.tokens.recognition import read_pretrained
 from toys import TINY, class_task, masked_task, toy_language
 
 CPU = DistributedContext(device=torch.device("cpu"))
@@ -203,6 +204,18 @@ def test_unigrams_are_the_frequencies_of_tokens_in_training(spec):
             bits -= math.log2((read.count(token) + 1) / (len(read) + num_real))
         bases += masked.bases_of_masked_tokens.sum()
     assert task.unigram_bits_per_base() == pytest.approx(bits / bases)
+
+
+def test_unigrams_and_mask_rates_do_not_depend_on_the_order_of_ids(tmp_path):
+    toy = toy_language(40, spec="kmer-3", ragged=9)
+    special = ["<cls>", "<pad>", "<eos>", "<unk>", "<mask>"]
+    words = [*special[:4], *toy.tokenizer.tokens[5:], special[4]]
+    (tmp_path / "vocab.txt").write_text("\n".join(words))
+    theirs = read_pretrained(tmp_path, toy.tokenizer.config)
+    other = toy._replace(tokenizer=theirs, corpus=theirs.encode(toy.sequences))
+    ours, task = masked_task(toy), masked_task(other)
+    assert task.unigram_bits_per_base() == pytest.approx(ours.unigram_bits_per_base())
+    assert task.describe(MaskingProgress()) == ours.describe(MaskingProgress())
 
 
 def row_tokens(toy, row):

@@ -15,6 +15,7 @@ from dnasweep.tokens.masking.plain import SpanMasking
 from dnasweep.tokens.masking.registry import make_masking, make_reference
 from dnasweep.tokens.masking.scheme import IGNORED, Masked, MaskingScheme, register
 from dnasweep.tokens.randomness import uniform
+from dnasweep.tokens.recognition import read_pretrained
 from dnasweep.tokens.tokenizers import DnaTokenizer, fit
 from scipy import stats
 
@@ -89,6 +90,28 @@ def test_labels_never_fall_on_special_or_unknown_tokens_and_no_row_is_left_out(s
     maskable = (batch.ids > tokenizer.mask_id).any(axis=1)
     assert (chosen.any(axis=1) == maskable).all()
     assert not maskable.all()
+
+
+@pytest.mark.parametrize(
+    "special",
+    [
+        ["<unk>", "<pad>", "<mask>", "<cls>", "<eos>", None],
+        [None, "<cls>", "<pad>", "<eos>", "<unk>", "<mask>"],
+    ],
+    ids=["mask before cls", "mask last"],
+)
+@pytest.mark.parametrize("spec", ["char", "kmer-3-overlap"])
+def test_the_same_tokens_are_predicted_whatever_the_order_of_ids(tmp_path, spec, special):
+    tokenizer, batch, scheme = prepare(spec, mixed(40))
+    at = special.index(None)
+    words = [*special[:at], *tokenizer.tokens[5:], *special[at + 1 :]]
+    (tmp_path / "vocab.txt").write_text("\n".join(words))
+    theirs = read_pretrained(tmp_path, TokenizerConfig.parse(spec))
+    other = collate(theirs.encode(mixed(40)), np.arange(40), theirs.pad_id)
+    chosen = hide(scheme, batch).labels != IGNORED
+    found = hide(make_masking(scheme.config, theirs), other)
+    assert np.array_equal(found.labels != IGNORED, chosen)
+    assert set(found.labels[chosen]) <= {words.index(word) for word in tokenizer.tokens[5:]}
 
 
 @pytest.mark.parametrize("spec", ALL_SPECS)

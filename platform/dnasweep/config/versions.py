@@ -16,6 +16,8 @@ DATASET = 9
 """Data sets: reading, simulation, negatives, splits and audit (`data.dataset_config`)."""
 STAGES = 3
 """Tokenizers, corpora, encoders, trials and k-mer baselines (`stages.specs`)."""
+CONTINUED_PRETRAINING = 2
+"""Encoders pretrained further from a checkpoint, in addition to `STAGES` (`stages.specs`)."""
 BASELINE = 3
 """The k-mer baseline, in addition to `STAGES` (`stages.scores`)."""
 TEST_SCORES = 1

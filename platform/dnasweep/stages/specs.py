@@ -120,7 +120,11 @@ class EncoderSpec:
             self.parent.key if self.parent else None,
             self.both_strands,
             # The keys of all other encoders must stay the same.
-            *(() if self.checkpoint is None else (self.checkpoint,)),
+            *(
+                ()
+                if self.checkpoint is None
+                else (self.checkpoint, versions.CONTINUED_PRETRAINING)
+            ),
         )
 
     @property

@@ -106,6 +106,12 @@ class DnaTokenizer:
         return self.tokens[self.mask_id : self.mask_id + 1] == (wanted,)
 
     @cached_property
+    def is_special(self) -> NDArray[np.bool_]:
+        """Whether each id is that of a special token, which is never predicted, (vocab_size,)."""
+        roles = (self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id)
+        return np.isin(np.arange(self.vocab_size), roles)
+
+    @cached_property
     def real_ids(self) -> NDArray[np.int64]:
         """Ids for random replacement: all DNA tokens except the single bases of tails."""
         min_bases = 2 if self.config.word > 1 else 1

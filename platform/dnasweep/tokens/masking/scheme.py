@@ -152,7 +152,7 @@ class MaskingScheme(ABC):
         ids, starts, ends = np.asarray(ids, np.int64), np.asarray(starts), np.asarray(ends)
         columns = np.arange(ids.shape[1])
         inside = columns < np.asarray(lengths)[:, None]
-        maskable = inside & (ids > self.tokenizer.mask_id)
+        maskable = inside & ~self.tokenizer.is_special[ids]
         rows = np.asarray(rows, np.int64)
 
         def draw(stream: int) -> NDArray[np.float64]:
