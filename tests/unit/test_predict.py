@@ -8,10 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from dnasweep.data.labels import Labels
 from dnasweep.errors import InputError
 from dnasweep.genomics import predictions
 from dnasweep.models.architecture import build_classifier
 from dnasweep.models.predict import predict_probabilities
+from dnasweep.models.pretrained.checkpoint import export, load_classifier
+from dnasweep.tasks.registry import task_of
 from toys import TINY, toy_language
 
 
@@ -91,6 +94,37 @@ def test_nothing_in_nothing_out(model, toy):
 def test_bf16_is_close(model, toy):
     exact = predict(model, toy, toy.sequences, dtype="fp32")
     np.testing.assert_allclose(predict(model, toy, toy.sequences, dtype="bf16"), exact, atol=0.1)
+
+
+NUMBERS = Labels(task="regression", names=("strength",))
+SIGNALS = Labels(task="profile", names=("atac",), places=2)
+
+
+@pytest.mark.parametrize(("labels", "larger"), [(NUMBERS, 5), (SIGNALS, 1)])
+def test_numbers_far_from_zero_keep_their_differences_in_bf16(toy, labels, larger, tmp_path):
+    task = task_of(labels)
+    model = build_classifier(
+        TINY,
+        tokenizer=toy.tokenizer,
+        num_tokens=24,
+        num_labels=1,
+        label_names=labels.names,
+        head=task.head,
+        places=task.places,
+        dropout=0.0,
+        seed=0,
+    )
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(larger)
+    # The labels are around 1,000, where neighbouring bf16 numbers differ by 4.
+    objective = task.objective(np.array([[999.0, 1001.0]]).reshape(-1, task.places))
+    task.finish(model, objective, {}, None)
+    exact = predict(model, toy, toy.sequences, dtype="fp32")
+    export(model, toy.tokenizer, tmp_path)
+    for one in (model, load_classifier(tmp_path)):
+        found = predict(one, toy, toy.sequences, dtype="bf16")
+        assert np.abs(found - exact).max() < 0.1 * exact.std()
 
 
 @pytest.mark.gpu

@@ -20,7 +20,7 @@ CONTINUED_PRETRAINING = 2
 """Encoders pretrained further from a checkpoint, in addition to `STAGES` (`stages.specs`)."""
 BASELINE = 3
 """The k-mer baseline, in addition to `STAGES` (`stages.scores`)."""
-TEST_SCORES = 1
+TEST_SCORES = 2
 """Test scores of a trial, in addition to `STAGES` (`stages.scores`)."""
 HELD_OUT = 2
 """Rows that pretraining leaves out because they resemble test rows (`stages.held_out`)."""
@@ -30,24 +30,24 @@ GENOME = 1
 """A genome's bases, copied into the storage for jobs to read (`genomics.genome_store`)."""
 SHARDS = 1
 """How every sharded job divides its rows into parts (`jobs.shards.work_list`)."""
-ATTRIBUTIONS = 6
+ATTRIBUTIONS = 7
 """Attributions, in addition to `SHARDS` (`jobs.attribution_request`)."""
 ATTRIBUTION_TABLE = "2"
 """Columns of an attribution table; also written into the file, and checked when it is read
 (`attribution.tables`)."""
-PREDICTIONS = 1
+PREDICTIONS = 2
 """Class probabilities, in addition to `SHARDS` (`jobs.prediction_request`)."""
 EMBEDDINGS = 1
 """Embeddings, in addition to `SHARDS` (`jobs.embedding_request`)."""
-MARGINAL = 1
+MARGINAL = 2
 """Outputs of a marginalisation, in addition to `SHARDS` (`jobs.marginal_request`)."""
-DESIGN = 1
+DESIGN = 2
 """Designed sequences, in addition to `SHARDS` (`jobs.design_request`)."""
-SCAN = 1
+SCAN = 2
 """Scores of a genome scan, in addition to `SHARDS` (`jobs.scan_request`)."""
 SCAN_FINDINGS = 2
 """Peaks of a scan, and their overlap with known annotation (`workflows.scan_files`)."""
-VARIANTS = 3
+VARIANTS = 4
 """Variant scores, in addition to `SHARDS` (`jobs.variant_request`)."""
 ATTRIBUTION_COMPARISON = 3
 """Comparisons of attributions of several models (`workflows.explanation_comparison`)."""

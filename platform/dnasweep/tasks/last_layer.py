@@ -4,7 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+
+
+class ExactLinear(nn.Linear):
+    """A linear layer computed in the precision of its weights, also where autocast uses bf16."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the outputs, (..., outputs), of inputs (..., inputs)."""
+        with torch.autocast(input.device.type, enabled=False):
+            return super().forward(input.to(self.weight.dtype))
+
+
+def compute_exactly(layer: nn.Linear) -> None:
+    """Compute a layer in fp32 even if the rest of its model is computed in bf16.
+
+    Logits in the units of the labels may be much larger than their differences, and bf16 has only
+    8 significant bits: between 512 and 1024 its numbers are 4 apart.
+    """
+    layer.__class__ = ExactLinear
 
 
 def last_layer(model: Any, num_outputs: int) -> nn.Linear:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from dnasweep.devices import to_device
+from dnasweep.tasks.last_layer import compute_exactly
 
 LARGEST = 30.0
 """Largest logarithm of a signal, in units of its mean, that a model in training predicts."""
@@ -52,6 +53,7 @@ class PoissonLoss(NamedTuple):
         log_mean = torch.as_tensor(np.log(self.mean), dtype=torch.float64, device=bias.device)
         with torch.no_grad():
             bias.copy_((bias.double().view(-1, len(self.mean)) + log_mean).flatten())
+        compute_exactly(model.classifier)
 
     def _log_rate(self, logits: Tensor) -> Tensor:
         return logits.clamp(max=LARGEST) + self._like(np.log(self.mean), logits)

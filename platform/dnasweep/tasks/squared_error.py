@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dnasweep.devices import to_device
 from dnasweep.errors import InputError
-from dnasweep.tasks.last_layer import last_layer
+from dnasweep.tasks.last_layer import compute_exactly, last_layer
 
 
 class SquaredError(NamedTuple):
@@ -53,6 +53,7 @@ class SquaredError(NamedTuple):
         with torch.no_grad():
             layer.weight.copy_(layer.weight.double() * deviation[:, None])
             layer.bias.copy_(layer.bias.double() * deviation + mean)
+        compute_exactly(layer)
 
     @staticmethod
     def _like(values: np.ndarray, tensor: Tensor) -> Tensor:

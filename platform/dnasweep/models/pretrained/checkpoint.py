@@ -30,6 +30,8 @@ from dnasweep.models.pretrained.smoke_test import check_runs
 from dnasweep.models.pretrained.vocabulary_match import check_own_vocabulary
 from dnasweep.models.pretrained.weight_files import is_counter, read_headers, read_tensors
 from dnasweep.models.pretrained.weight_match import refuse_misfit
+from dnasweep.tasks.last_layer import compute_exactly, last_layer
+from dnasweep.tasks.registry import BASES_PER_TOKEN, task_of_model
 from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
@@ -72,13 +74,20 @@ def read_weights(directory: str | Path) -> dict[str, Tensor]:
 def load_classifier(directory: str | Path) -> PreTrainedModel:
     """Return the classifier in `directory`, in fp32, in evaluation mode, on the CPU.
 
+    If it predicts numbers, its last layer is always computed in fp32.
+
     Raises
     ------
     InputError
         If the directory is not a checkpoint of a classifier that transformers itself can run, if its
         weights do not match its class, or if it does not run.
     """
-    return _load(Path(directory), "classifier")
+    model = _load(Path(directory), "classifier")
+    task = task_of_model(model.config.to_dict())
+    if task.unit:
+        places = getattr(model.config, BASES_PER_TOKEN, None) or 1
+        compute_exactly(last_layer(model, task.num_outputs * places))
+    return model
 
 
 def open_classifier(
