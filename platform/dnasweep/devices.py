@@ -132,8 +132,13 @@ def wait_for(device: torch.device) -> None:
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Return whether a device is an accelerator with bf16 support."""
-    return is_accelerator(device) and bool(_module(device).is_bf16_supported())
+    """Return whether a device is an accelerator that computes in bf16, without emulating it.
+
+    GPUs older than Ampere, such as T4 and V100, emulate it, which is slower than fp32.
+    """
+    return is_accelerator(device) and bool(
+        _module(device).is_bf16_supported(including_emulation=False)
+    )
 
 
 def _module(device: torch.device) -> Any:

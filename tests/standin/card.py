@@ -64,7 +64,7 @@ class Card:
     def get_amp_supported_dtype(self) -> list[torch.dtype]:
         return [torch.bfloat16, torch.float16]
 
-    def is_bf16_supported(self) -> bool:
+    def is_bf16_supported(self, including_emulation: bool = True) -> bool:
         return self.bf16
 
     def mem_get_info(self, device: object = None) -> tuple[int, int]:
