@@ -13,16 +13,19 @@ import torch
 from dnasweep.attribution.engine import Explainer
 from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.attribution.tables import StoredAttributions, to_tables
+from dnasweep.config import ModelConfig, TokenizerConfig
 from dnasweep.errors import InputError
 from dnasweep.jobs.explanation_options import ComparisonOptions, check_options
 from dnasweep.jobs.explanation_rows import choose, choose_rows, read_elements
 from dnasweep.method_comparison.curve_rows import curve_settings, curve_work
 from dnasweep.method_comparison.curve_worker import CurveWorker
 from dnasweep.method_comparison.curves import RANDOM
+from dnasweep.models.architecture import build_classifier
 from dnasweep.models.pretrained.checkpoint import load_classifier, read_weights
 from dnasweep.models.randomised import cascade, num_parts, randomise
 from dnasweep.stages.models import KIND, keep_model
 from dnasweep.storage import Storage
+from dnasweep.tokens.tokenizers import fit
 from dnasweep.workflows.explanation_comparison import _settings, run_comparison
 from rich.console import Console
 from shap_toys import write_model, write_sequences
@@ -119,6 +122,26 @@ def test_a_dry_run_writes_nothing(options: ComparisonOptions) -> None:
     assert run_comparison(dataclasses.replace(options, dry_run=True), Console(quiet=True)) is None
     check_options(options)
     assert not (Path(options.storage) / "attributions").exists()
+
+
+@pytest.mark.parametrize(
+    ("size", "layers", "first"),
+    [
+        (ModelConfig.preset("logo"), ["albert_layers.0."], "embedding"),
+        (ModelConfig.convnet(), [f"layers.{i}." for i in range(4, -1, -1)], "motifs"),
+    ],
+    ids=["logo", "convnet"],
+)
+def test_every_kind_of_model_is_shuffled_from_the_head_down(
+    size: ModelConfig, layers: list[str], first: str
+) -> None:
+    tokenizer = fit(TokenizerConfig(kind="char"), [])
+    built = build_classifier(size, tokenizer=tokenizer, num_tokens=8, dropout=0.0, seed=0)
+    head, *between, last = cascade(built.state_dict())
+    assert not any("layer" in name or first in name for name in head)
+    for layer, part in zip(layers, between, strict=True):
+        assert all(layer in name for name in part)
+    assert any(first in name for name in last)
 
 
 def test_shuffled_weights_keep_their_values_and_lose_their_places(

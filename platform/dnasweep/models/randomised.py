@@ -20,7 +20,9 @@ from torch import Tensor
 from dnasweep.models.pretrained.checkpoint import read_weights
 from dnasweep.tokens.model_files import INDEX_FILE, WEIGHTS_FILE
 
-_LAYER = re.compile(r"\.layers?\.(\d+)\.")
+_LAYER = re.compile(r"[._]layers?\.(\d+)\.")
+_INPUT = re.compile(r"embedding|\.motifs\.")
+"""Weights below the first layer: embeddings, and the first filters of a convolutional network."""
 _TEXTS = (".json", ".txt")
 
 
@@ -32,7 +34,7 @@ def cascade(names: Iterable[str]) -> list[list[str]]:
     for name in names:
         if match := _LAYER.search(name):
             layers.setdefault(int(match[1]), []).append(name)
-        elif "embedding" in name:
+        elif _INPUT.search(name):
             embeddings.append(name)
         else:
             head.append(name)
