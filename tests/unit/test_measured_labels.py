@@ -9,12 +9,24 @@ import dnasweep
 import numpy as np
 import pandas as pd
 import pytest
+from dnasweep.config import TrainingConfig
+from dnasweep.data.dataset_config import DatasetConfig
 from dnasweep.errors import InputError
+from dnasweep.models.pretrained.encoder import describe
+from dnasweep.stages.classifier import finetune
+from dnasweep.stages.dataset import obtain_dataset
+from dnasweep.stages.models import keep_model
+from dnasweep.stages.outcome import Listener
+from dnasweep.stages.recipe import Cell, Recipe
+from dnasweep.stages.specs import PretrainedCheckpoint
+from dnasweep.storage import Storage
 from dnasweep.sweeps.axes import FewShotOptions
 from dnasweep.sweeps.few_shot import few_shot_cells
 from dnasweep.sweeps.in_process import InProcessExecutor
+from dnasweep.tokens.recognition import candidate_configs
 from dnasweep.workflows.few_shot_ending import compare_few_shots
 from dnasweep.workflows.sweep import run_sweep
+from golden_models import as_safetensors, cases
 from rich.console import Console
 from task_toys import sweep_small
 from toy_data import MOTIF, write_measured
@@ -146,3 +158,30 @@ def test_few_shots_of_numbers_are_compared_by_correlation(tmp_path: Path) -> Non
     assert "AUROC" not in said
     (page,) = (tmp_path / "runs").rglob("comparison.html")
     assert "MCC" not in page.read_text()
+
+
+@pytest.mark.parametrize("case", cases("hyenadna")[:1])
+def test_a_model_that_cannot_learn_numbers_is_refused_before_it_is_trained(
+    case: Path, tmp_path: Path
+) -> None:
+    source = as_safetensors(case / "checkpoint", tmp_path / "checkpoint")
+    data = write_measured(tmp_path / "mpra.csv", rows=40)
+    storage = Storage(tmp_path / "runs")
+    key, _ = obtain_dataset(storage, DatasetConfig(data=(str(data),)))
+    checkpoint = PretrainedCheckpoint(
+        name="golden",
+        key=keep_model(storage, source),
+        tokenizers=tuple(one.name for one in candidate_configs(source)),
+        model=describe(source),
+    )
+    short = TrainingConfig(bases=400, batch_size=8, micro_batch_size=8)
+    recipe = Recipe(dataset=key, species=(), checkpoints=(checkpoint,), finetuning=short)
+    steps: list[int] = []
+    listener = Listener(on_step=lambda done, total, bases: steps.append(done))
+    with pytest.raises(InputError, match="has no bias, so that it cannot learn numbers"):
+        finetune(
+            storage,
+            recipe.expand(Cell(checkpoint="golden", species_set="none")),
+            listener=listener,
+        )
+    assert steps == []

@@ -115,6 +115,7 @@ def _prepare(storage: Storage, spec: ClassifierSpec) -> TrainableStage:
         head=learned.head,
         places=learned.places,
     )
+    learned.check_model(model)
     # The loaded weights must predict like the trial, not like the model that it started from.
     if strands.average or hasattr(model.config, AVERAGED):
         setattr(model.config, AVERAGED, strands.average)

@@ -93,6 +93,16 @@ class Regression(Task):
                 remedy="Give rows with different values, or another species set to train on.",
             )
 
+    def check_model(self, model: Any) -> None:
+        from dnasweep.tasks.last_layer import last_layer
+
+        if last_layer(model, self.num_outputs).bias is None:
+            raise InputError(
+                f"the last layer of a {model.config.model_type} model has no bias, so that it cannot "
+                "learn numbers",
+                remedy="Use a model of another kind.",
+            )
+
     def measure(
         self,
         targets: Targets,

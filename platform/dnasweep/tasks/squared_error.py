@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from dnasweep.devices import to_device
-from dnasweep.errors import InputError
 from dnasweep.tasks.last_layer import compute_exactly, last_layer
 
 
@@ -34,18 +33,9 @@ class SquaredError(NamedTuple):
     def build_in(self, model: Any) -> None:
         """Change the last layer of a model in place, so its logits are in the units of the labels.
 
-        Raises
-        ------
-        InputError
-            For a model whose last layer has no bias to which the mean can be added.
+        The layer must have a bias, to which the mean is added.
         """
         layer = last_layer(model, len(self.mean))
-        if layer.bias is None:
-            raise InputError(
-                f"the last layer of a {model.config.model_type} model has no bias, so that it cannot "
-                "learn numbers",
-                remedy="Use a model of another kind.",
-            )
         deviation, mean = (
             torch.as_tensor(value, dtype=torch.float64, device=layer.weight.device)
             for value in (self.deviation, self.mean)

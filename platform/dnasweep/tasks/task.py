@@ -65,6 +65,9 @@ class Task(TaskFacts, Explained):
     def predictions(self, logits: Tensor) -> Tensor:
         """Return the predictions of a trained model, (rows, outputs)."""
 
+    def check_model(self, model: Any) -> None:
+        """Raise `InputError` if a transformers classifier cannot learn this kind of labels."""
+
     def width(self, targets: Targets) -> int:
         """Return how many numbers are predicted for each of these rows."""
         return self.num_outputs
