@@ -6,13 +6,15 @@ Both end a trial with a corresponding outcome and finite metrics, never with an 
 from __future__ import annotations
 
 import math
+import statistics
 from collections import deque
 from typing import Any
 
 from dnasweep.tasks.task import Task
 
 WINDOW = 20
-"""Number of steps over which the training loss is averaged to detect an explosion."""
+"""Number of steps whose median training loss shows an explosion. A mean would be dominated by the
+batch with an outlier among measured labels, whose loss may be thousands of times the usual one."""
 EXPLOSION = 4.0
 """Ratio of the loss to that of guessing uniformly above which the loss has exploded."""
 GRACE = 0.5
@@ -50,10 +52,10 @@ class Guard:
         if not math.isfinite(gradient_norm):
             return f"the gradient norm became {gradient_norm}"
         self._losses.append(loss)
-        mean = sum(self._losses) / len(self._losses)
-        if len(self._losses) == WINDOW and mean > EXPLOSION * self.uniform_loss:
+        usual = statistics.median(self._losses)
+        if len(self._losses) == WINDOW and usual > EXPLOSION * self.uniform_loss:
             return (
-                f"the training loss rose to {mean:.3g} nats, "
+                f"the training loss rose to {usual:.3g} nats, "
                 f"guessing costs {self.uniform_loss:.3g}"
             )
         return None
