@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -72,20 +73,11 @@ class Schedule:
         size = self.config.micro_batch_size
         return [batch[i : i + size] for i in range(0, len(batch), size)]
 
-    def _epoch_batches(self, epoch: int) -> list[np.ndarray]:
-        batches = self._batches.get(epoch)
-        if batches is None:
-            batches = epoch_plan(
-                self.lengths,
-                batch_size=self.config.batch_size,
-                seed=self.config.seed,
-                epoch=epoch,
-            )
-            # The previous epoch is kept because another thread may still be making batches of it.
-            self._batches.pop(epoch - 2, None)
-            self._batches[epoch] = batches
-        return batches
-
     @functools.cached_property
-    def _batches(self) -> dict[int, list[np.ndarray]]:
-        return {}
+    def _epoch_batches(self) -> Callable[[int], list[np.ndarray]]:
+        """Function that returns the batches of an epoch."""
+        plan = functools.partial(
+            epoch_plan, self.lengths, batch_size=self.config.batch_size, seed=self.config.seed
+        )
+        # The previous epoch is kept because another thread may still be making batches of it.
+        return functools.lru_cache(maxsize=2)(lambda epoch: plan(epoch=epoch))
