@@ -215,9 +215,6 @@ class Profile(Task):
     def allele_scores(self, names: Mapping[int, str], strands: Sequence[AlleleOutputs]) -> Scores:
         return signal_scores(names, strands)
 
-    def called(self, predicted: Floats, config: Mapping[str, Any], target: int) -> np.ndarray:
-        return np.ones(len(predicted), dtype=bool)
-
     def table(self, predicted: Floats, config: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
         packed = self.packed(predicted)
         return {f"predicted_{name}": packed[i] for i, name in enumerate(self.names)}

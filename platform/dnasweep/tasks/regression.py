@@ -191,9 +191,6 @@ class Regression(Task):
     def allele_scores(self, names: Mapping[int, str], strands: Sequence[AlleleOutputs]) -> Scores:
         return number_scores(names, strands)
 
-    def called(self, predicted: Floats, config: Mapping[str, Any], target: int) -> np.ndarray:
-        return np.ones(len(predicted), dtype=bool)
-
     def table(self, predicted: Floats, config: Mapping[str, Any]) -> dict[str, np.ndarray]:
         return {f"predicted_{name}": predicted[:, i] for i, name in enumerate(self.names)}
 

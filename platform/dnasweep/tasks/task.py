@@ -216,11 +216,11 @@ class Task(TaskFacts, Explained):
             Validation rows for choosing the k-mers to count; None: the default k-mers.
         """
 
-    @abc.abstractmethod
     def called(
         self, predicted: Floats, config: Mapping[str, Any], target: int
     ) -> NDArray[np.bool_]:
-        """Return whether a model calls class number `target` for each row, (rows,).
+        """Return whether a model calls class number `target` for each row, (rows,); always, if it
+        calls nothing.
 
         Parameters
         ----------
@@ -229,6 +229,7 @@ class Task(TaskFacts, Explained):
         target
             Number of the class.
         """
+        return np.ones(len(predicted), dtype=bool)
 
     @abc.abstractmethod
     def table(self, predicted: Floats, config: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
