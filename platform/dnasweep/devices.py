@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     import torch
+    from numpy.typing import NDArray
 
 ACCELERATORS = ["cuda"]
 """Device types by torch's names; torch uses `cuda` for AMD GPUs as well."""
@@ -58,6 +59,13 @@ def to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
         # torch keeps the pinned memory until the copy has finished.
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)
+
+
+def tensor_like(values: NDArray[Any], tensor: torch.Tensor) -> torch.Tensor:
+    """Return an array as a tensor with the number type and on the device of another tensor."""
+    import torch
+
+    return to_device(torch.as_tensor(values, dtype=tensor.dtype), tensor.device)
 
 
 def read_together(

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dnasweep.devices import to_device
+from dnasweep.devices import tensor_like
 
 _NONE = -100
 """Target that torch ignores."""
@@ -31,7 +30,7 @@ class ClassLoss(NamedTuple):
         known, weights = targets >= 0, None
         total = known.sum().to(logits.dtype)
         if self.weights is not None:
-            weights = to_device(torch.as_tensor(self.weights, dtype=logits.dtype), logits.device)
+            weights = tensor_like(self.weights, logits)
             total = (weights[targets.clamp(min=0)] * known).sum()
         nats = F.cross_entropy(
             logits,

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dnasweep.devices import to_device
+from dnasweep.devices import tensor_like
 from dnasweep.tasks.last_layer import compute_exactly
 
 LARGEST = 30.0
@@ -40,7 +40,7 @@ class PoissonLoss(NamedTuple):
         own = targets.view(logits.shape).to(logits.dtype)
         log_rate = self._log_rate(logits)
         each = 2 * (torch.xlogy(own, own) - own * log_rate - own + log_rate.exp())
-        scaled = each / self._like(self.null, logits)
+        scaled = each / tensor_like(self.null, logits)
         return scaled.mean((1, 2)).sum(), torch.full((), float(len(targets)), device=logits.device)
 
     def predictions(self, logits: Tensor) -> Tensor:
@@ -56,8 +56,4 @@ class PoissonLoss(NamedTuple):
         compute_exactly(model.classifier)
 
     def _log_rate(self, logits: Tensor) -> Tensor:
-        return logits.clamp(max=LARGEST) + self._like(np.log(self.mean), logits)
-
-    @staticmethod
-    def _like(values: np.ndarray, tensor: Tensor) -> Tensor:
-        return to_device(torch.as_tensor(values, dtype=tensor.dtype), tensor.device)
+        return logits.clamp(max=LARGEST) + tensor_like(np.log(self.mean), logits)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dnasweep.devices import to_device
+from dnasweep.devices import tensor_like
 from dnasweep.tasks.last_layer import compute_exactly, last_layer
 
 
@@ -22,13 +22,13 @@ class SquaredError(NamedTuple):
 
     def __call__(self, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Return the sum of the error over rows, and the number of rows."""
-        scaled = (targets - self._like(self.mean, targets)) / self._like(self.deviation, targets)
+        scaled = (targets - tensor_like(self.mean, targets)) / tensor_like(self.deviation, targets)
         squared = (logits - scaled.to(logits.dtype)) ** 2
         return squared.mean(1).sum(), torch.full((), float(len(targets)), device=logits.device)
 
     def predictions(self, logits: Tensor) -> Tensor:
         """Return the predictions in the units of the labels, (rows, outputs)."""
-        return logits * self._like(self.deviation, logits) + self._like(self.mean, logits)
+        return logits * tensor_like(self.deviation, logits) + tensor_like(self.mean, logits)
 
     def build_in(self, model: Any) -> None:
         """Change the last layer of a model in place, so its logits are in the units of the labels.
@@ -44,7 +44,3 @@ class SquaredError(NamedTuple):
             layer.weight.copy_(layer.weight.double() * deviation[:, None])
             layer.bias.copy_(layer.bias.double() * deviation + mean)
         compute_exactly(layer)
-
-    @staticmethod
-    def _like(values: np.ndarray, tensor: Tensor) -> Tensor:
-        return to_device(torch.as_tensor(values, dtype=tensor.dtype), tensor.device)
