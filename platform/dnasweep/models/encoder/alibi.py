@@ -66,7 +66,7 @@ class AlibiRobertaForMaskedLM(RobertaForMaskedLM):
         **others
             Further arguments; refused if they would change the result.
         """
-        _refuse(others, "labels")
+        _refuse(others)
         assert input_ids is not None
         all_positions = torch.arange(input_ids.numel(), device=input_ids.device)
         logits = masked_logits(self, input_ids, _as_bool(attention_mask), all_positions)
@@ -102,7 +102,7 @@ class AlibiRobertaForSequenceClassification(RobertaForSequenceClassification):
         **others
             Further arguments; refused if they would change the result.
         """
-        _refuse(others, "labels")
+        _refuse(others)
         mask = _as_bool(attention_mask)
         if input_ids is not None:
             return SequenceClassifierOutput(logits=class_logits(self, input_ids, mask))
@@ -114,9 +114,9 @@ def _as_bool(attention: Tensor | None) -> Tensor | None:
     return None if attention is None else attention.bool()
 
 
-def _refuse(others: dict[str, Any], *names: str) -> None:
+def _refuse(others: dict[str, Any]) -> None:
     """Refuse arguments that would otherwise be ignored."""
-    for name in (*names, "position_ids", "output_attentions", "output_hidden_states"):
+    for name in ("labels", "position_ids", "output_attentions", "output_hidden_states"):
         if others.get(name) is not None:
             raise NotImplementedError(f"a model with biased attention does not take {name}")
 
