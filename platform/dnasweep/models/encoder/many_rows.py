@@ -28,7 +28,7 @@ from dnasweep.models.encoder.forward import class_logits
 from dnasweep.models.encoder.perturbations import (
     CPU_TOKENS,
     RobertaPerturbedForward,
-    perturbed_forward,
+    is_plain_roberta,
 )
 from dnasweep.models.encoder.precision import Precision
 
@@ -54,10 +54,9 @@ def forward_of(
     plain = partial(class_logits, model)
     if is_accelerator(model.device) or precision == "bf16":
         return plain
-    is_plain_roberta = isinstance(perturbed_forward(model), RobertaPerturbedForward)
-    if not is_plain_roberta or _table_bytes(model) > MAX_BYTES:
+    if not is_plain_roberta(model) or _table_bytes(model) > MAX_BYTES:
         return plain
-    unpadded = ManyRows(model)  # type: ignore[arg-type]
+    unpadded = ManyRows(model)
     return lambda ids, attention: unpadded(ids) if attention is None else plain(ids, attention)
 
 

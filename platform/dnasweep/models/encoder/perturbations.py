@@ -17,7 +17,7 @@ not computed:
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeGuard, cast
 
 import torch
 import torch.nn.functional as F
@@ -37,9 +37,14 @@ CPU_TOKENS_AT_ONCE = 1024
 
 def perturbed_forward(model: PreTrainedModel) -> RobertaPerturbedForward | PlainPerturbedForward:
     """Return the fastest way to run a classifier, in evaluation mode, over perturbed sequences."""
-    if type(model) is RobertaForSequenceClassification and pool_of(model) is None:
+    if is_plain_roberta(model):
         return RobertaPerturbedForward(model)
     return PlainPerturbedForward(model)
+
+
+def is_plain_roberta(model: PreTrainedModel) -> TypeGuard[RobertaForSequenceClassification]:
+    """Return whether a model is a RoBERTa with positions that never reads in windows."""
+    return type(model) is RobertaForSequenceClassification and pool_of(model) is None
 
 
 class PlainPerturbedForward:
