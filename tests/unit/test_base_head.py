@@ -16,7 +16,7 @@ from dnasweep.config.model import CONVNET
 from dnasweep.data.labels import Labels
 from dnasweep.models.architecture import build_classifier
 from dnasweep.models.classification import Classification
-from dnasweep.models.encoder.bases import base_logits, flat_predictions
+from dnasweep.models.encoder.bases import as_spans, flat_predictions, place_logits
 from dnasweep.models.encoder.forward import class_logits, last_hidden_state
 from dnasweep.models.families.classes import classes_of
 from dnasweep.models.families.family import Family
@@ -57,10 +57,11 @@ def test_a_base_has_the_mean_of_its_places_in_the_tokens_that_cover_it(spec: str
     model, tokenizer = classifier("roberta", spec)
     corpus = tokenizer.encode(SEQUENCES)
     batch = collate(corpus, np.arange(len(SEQUENCES)), tokenizer.pad_id)
-    ids, starts, ends = map(torch.from_numpy, (batch.ids, batch.starts, batch.ends))
+    ids, spans = torch.from_numpy(batch.ids), as_spans(batch.starts, batch.ends)
+    starts, ends = spans.starts, spans.ends
     attention = torch.arange(ids.shape[1]) < torch.tensor(batch.lengths)[:, None]
     with torch.no_grad():
-        found = base_logits(model, ids, attention, starts, ends)
+        found = place_logits(model, ids, attention, spans).logits
         each = model.classifier(last_hidden_state(model, ids, attention))
     places = model.config.bases_per_token
     assert each.shape[-1] == 3 * places

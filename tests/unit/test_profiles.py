@@ -19,7 +19,7 @@ from dnasweep.data.labels import Labels
 from dnasweep.errors import InputError
 from dnasweep.models.architecture import build_classifier
 from dnasweep.models.classification import Classification
-from dnasweep.models.encoder.bases import base_logits, place_logits
+from dnasweep.models.encoder.bases import as_spans, place_logits
 from dnasweep.models.predict import predict_probabilities
 from dnasweep.models.pretrained.checkpoint import export
 from dnasweep.models.training.distributed import DistributedContext
@@ -232,11 +232,12 @@ def test_a_bin_has_the_mean_of_its_bases(tmp_path: Path) -> None:
     model, tokenizer = model_of(TWO)
     corpus = tokenizer.encode(["ACGTTGCAGGCTAACTATAAAAGGC", "ACGTTGCAGG"])
     batch = collate(corpus, np.arange(2), tokenizer.pad_id)
-    ids, starts, ends = map(torch.from_numpy, (batch.ids, batch.starts, batch.ends))
+    ids, spans = torch.from_numpy(batch.ids), as_spans(batch.starts, batch.ends)
     attention = torch.arange(ids.shape[1]) < torch.tensor(batch.lengths)[:, None]
     with torch.no_grad():
-        found = place_logits(model, ids, attention, starts, ends)
-        bases = base_logits(model, ids, attention, starts, ends)
+        found = place_logits(model, ids, attention, spans)
+        model.config.bins_per_row = None
+        bases = place_logits(model, ids, attention, spans).logits
     assert found.there.all()
     for row, length in enumerate((25, 10)):
         edges = np.arange(4) * length // 3

@@ -137,7 +137,7 @@ class ExplainedModel:
         """
         if spans is None:
             return class_logits(self.classifier, ids, None)
-        return place_logits(self.classifier, ids, None, *spans)
+        return place_logits(self.classifier, ids, None, spans)
 
     def value_of(self, logits: Logits) -> Tensor:
         """Return the output for the class explained, (rows,)."""

@@ -92,9 +92,8 @@ class OutputValues(BatchModel):
         """Return predictions for rows with equal token counts, (rows, places, outputs), and which places exist."""
         ids = to_device(torch.from_numpy(encoded.ids[tokens].astype(np.int64)), self.device)
         if self.task.place:
-            logits, there = place_logits(
-                self.model, ids, None, *spans_of(encoded, tokens, self.device)
-            )
+            spans = spans_of(encoded, tokens, self.device)
+            logits, there = place_logits(self.model, ids, None, spans)
         else:
             logits = class_logits(self.model, ids, None)[:, None]
             there = torch.ones(logits.shape[:2], dtype=torch.bool)

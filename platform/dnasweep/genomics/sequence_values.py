@@ -175,7 +175,7 @@ class SequenceValues(BatchModel):
 
     def _of_places(self, tokens: torch.Tensor, spans: Spans) -> torch.Tensor:
         """Return the explained output for rows of a model of bases or bins, (rows,)."""
-        logits, there = place_logits(self.model, tokens, None, *spans)
+        logits, there = place_logits(self.model, tokens, None, spans)
         return self.task.explained(logits, self.target, "log_odds", place=self.place, there=there)
 
 

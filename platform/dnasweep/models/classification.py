@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dnasweep.models.encoder.bases import flat_predictions, place_logits, span_sizes
+from dnasweep.models.encoder.bases import as_spans, flat_predictions, place_logits
 from dnasweep.models.encoder.forward import class_logits
 from dnasweep.models.encoder.precision import Precision
 from dnasweep.models.strands import StrandCorpus, mean_logits
@@ -117,9 +117,7 @@ class Classification(Task):
             ids=torch.from_numpy(plain.ids),
             attention=attention_mask(plain.lengths, plain.ids.shape[1]),
             targets=torch.from_numpy(self.labels[rows]),
-            starts=torch.from_numpy(plain.starts) if self.of_bases else None,
-            ends=torch.from_numpy(plain.ends) if self.of_bases else None,
-            sizes=span_sizes(plain.starts, plain.ends) if self.of_bases else None,
+            spans=as_spans(plain.starts, plain.ends) if self.of_bases else None,
         )
 
     def loss(self, model: Any, batch: TensorBatch) -> tuple[Tensor, Tensor]:
@@ -147,12 +145,10 @@ class Classification(Task):
             logits = []
             for shown in self.strands.called_by(rows):
                 batch = self._batch(rows, shown).to(context.device)
-                if batch.starts is not None and batch.ends is not None:
+                if batch.spans is not None:
                     # Labels of positions belong to the given strand, so only this strand is used
                     # for calls.
-                    found = place_logits(
-                        model, batch.ids, batch.attention, batch.starts, batch.ends, batch.sizes
-                    )
+                    found = place_logits(model, batch.ids, batch.attention, batch.spans)
                     predicted = self.objective.predictions(found.logits.double())
                     places = self.learned.width(self.labels) // self.learned.num_outputs
                     return flat_predictions(predicted, found.there, places), None
@@ -185,11 +181,9 @@ class Classification(Task):
 
 def _logits(model: Any, batch: TensorBatch) -> Tensor:
     """Return the logits of rows, (rows, classes), or of their bases or bins, (rows, places, classes)."""
-    if batch.starts is None or batch.ends is None:
+    if batch.spans is None:
         return class_logits(model, batch.ids, batch.attention)
-    return place_logits(
-        model, batch.ids, batch.attention, batch.starts, batch.ends, batch.sizes
-    ).logits
+    return place_logits(model, batch.ids, batch.attention, batch.spans).logits
 
 
 def _selection(task: learned.Task, keep: Keep) -> Selection | None:

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from dnasweep.config import AVERAGED
-from dnasweep.devices import best_device, to_device
+from dnasweep.devices import best_device
 from dnasweep.errors import InputError
-from dnasweep.models.encoder.bases import flat_predictions, place_logits, span_sizes
+from dnasweep.models.encoder.bases import as_spans, flat_predictions, place_logits
 from dnasweep.models.encoder.capacity import capacity
 from dnasweep.models.encoder.forward import class_logits
 from dnasweep.models.encoder.precision import Precision, autocast
@@ -109,12 +109,9 @@ def _of_places(
         for rows, (ids, attention, _) in row_batches(
             corpus, pad_id=tokenizer.pad_id, batch_size=batch_size, device=device
         ):
-            spans = collate(corpus, rows, tokenizer.pad_id)
-            starts, ends = (
-                to_device(torch.from_numpy(x), device) for x in (spans.starts, spans.ends)
-            )
-            sizes = span_sizes(spans.starts, spans.ends)
-            of_row = place_logits(model, ids, attention, starts, ends, sizes)
+            batch = collate(corpus, rows, tokenizer.pad_id)
+            spans = as_spans(batch.starts, batch.ends).to(device)
+            of_row = place_logits(model, ids, attention, spans)
             predicted = task.predictions(of_row.logits.double())
             found[rows] = flat_predictions(predicted, of_row.there, places).cpu().numpy()
     _check_finite(torch.from_numpy(found))

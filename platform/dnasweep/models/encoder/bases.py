@@ -23,13 +23,23 @@ class Spans(NamedTuple):
     """First base of each token, (rows, tokens); 0 for special tokens and padding."""
     ends: Tensor
     """One past the last base; 0 for special tokens and padding."""
-    sizes: tuple[int, int] | None = None
-    """Numbers of bases of the longest row and of the widest token, or upper bounds, if known
+    sizes: tuple[int, int]
+    """Numbers of bases of the longest row and of the widest token, or upper bounds; they are known
     without reading from a device."""
 
     def of(self, rows: Tensor | slice) -> Spans:
         """Return the spans of some rows."""
         return Spans(self.starts[rows], self.ends[rows], self.sizes)
+
+    def to(self, device: torch.device) -> Spans:
+        """Return the spans, which are on the CPU, on `device`."""
+        return Spans(to_device(self.starts, device), to_device(self.ends, device), self.sizes)
+
+
+def as_spans(starts: NDArray[np.integer[Any]], ends: NDArray[np.integer[Any]]) -> Spans:
+    """Return the first base of each token and one past its last, (rows, tokens), as tensors."""
+    sizes = (int(ends.max()), int((ends - starts).max()))
+    return Spans(torch.from_numpy(starts), torch.from_numpy(ends), sizes)
 
 
 def spans_of(corpus: Corpus, tokens: NDArray[np.int64], device: torch.device) -> Spans:
@@ -45,56 +55,19 @@ def spans_of(corpus: Corpus, tokens: NDArray[np.int64], device: torch.device) ->
         Device of the result.
     """
     starts, ends = (x[tokens].astype(np.int64) for x in (corpus.starts, corpus.ends))
-    first, last = (to_device(torch.from_numpy(array), device) for array in (starts, ends))
-    return Spans(first, last, span_sizes(starts, ends))
-
-
-def span_sizes(starts: Any, ends: Any) -> tuple[int, int]:
-    """Return the numbers of bases of the longest row and of the widest token.
-
-    Parameters
-    ----------
-    starts, ends
-        Starts and ends as in :class:`Spans`, for at least one row.
-    """
-    return int(ends.max()), int((ends - starts).max())
-
-
-def base_logits(
-    model: Any,
-    ids: Tensor,
-    attention: Tensor | None,
-    starts: Tensor,
-    ends: Tensor,
-    sizes: tuple[int, int] | None = None,
-) -> Tensor:
-    """Return the class logits of each base, (rows, bases of the longest, classes), fp32.
-
-    A base gets the logits of its position in the token that covers it; if tokens overlap, their
-    mean.
-
-    Parameters
-    ----------
-    model
-        A classifier of bases.
-    ids, attention
-        As for :func:`~dnasweep.models.encoder.forward.last_hidden_state`; rows are read as a whole.
-    starts, ends
-        First base of each token, and one past its last, (rows, tokens); both 0 for special tokens and
-        padding.
-    sizes
-        Sizes as in :class:`Spans`.
-    """
-    states = last_hidden_state(model, ids, attention)
-    return _over_bases(model, model.classifier(model.dropout(states)), Spans(starts, ends, sizes))
+    return as_spans(starts, ends).to(device)
 
 
 def _over_bases(model: Any, token_logits: Tensor, spans: Spans) -> Tensor:
-    """Return the logits of each base, (rows, bases of the longest, classes), from token logits."""
-    starts, ends, sizes = spans
+    """Return the logits of each base, (rows, bases of the longest, classes), from token logits.
+
+    A base gets the logits of its position in the token that covers it; if tokens overlap, their
+    mean.
+    """
+    starts, ends, (bases, widest) = spans
     places = int(model.config.bases_per_token)
     each = token_logits.float().unflatten(-1, (places, -1))
-    rows, (bases, widest) = len(starts), sizes or span_sizes(starts, ends)
+    rows = len(starts)
     place = torch.arange(widest, device=starts.device)
     base = starts[..., None] + place
     there = base < ends[..., None]
@@ -125,23 +98,19 @@ class Places(NamedTuple):
     """Whether the row has the position, (rows, positions)."""
 
 
-def place_logits(
-    model: Any,
-    ids: Tensor,
-    attention: Tensor | None,
-    starts: Tensor,
-    ends: Tensor,
-    sizes: tuple[int, int] | None = None,
-) -> Places:
+def place_logits(model: Any, ids: Tensor, attention: Tensor | None, spans: Spans) -> Places:
     """Return the logits of each base or, for a model of bins, their means in each bin.
 
     Parameters
     ----------
-    model, ids, attention, starts, ends, sizes
-        As for :func:`base_logits`. Rows have at least as many bases as bins.
+    model
+        A classifier of bases.
+    ids, attention
+        As for :func:`~dnasweep.models.encoder.forward.last_hidden_state`; rows are read as a whole.
+    spans
+        As for :func:`places_of`.
     """
     states = last_hidden_state(model, ids, attention)
-    spans = Spans(starts, ends, sizes)
     return places_of(model, model.classifier(model.dropout(states)), spans)
 
 

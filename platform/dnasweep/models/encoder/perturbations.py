@@ -71,7 +71,7 @@ class PlainPerturbedForward:
         spans
             Base intervals of the tokens, which are those of the original sequence.
         """
-        return place_logits(self.model, tables[rows], None, *spans)
+        return place_logits(self.model, tables[rows], None, spans)
 
 
 class Tables(NamedTuple):

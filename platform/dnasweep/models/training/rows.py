@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from dnasweep.devices import is_accelerator, to_device
 from dnasweep.errors import InputError
+from dnasweep.models.encoder.bases import Spans
 from dnasweep.models.encoder.precision import Precision, autocast
 from dnasweep.models.training.distributed import DistributedContext
 from dnasweep.tasks.task import Task as LearnedTask
@@ -37,17 +38,14 @@ class TensorBatch(NamedTuple):
     """Ids of the masked tokens, (m,), or labels of rows, (rows,), or of bases, (rows, bases)."""
     positions: Tensor | None = None
     """Flat positions of the masked tokens, (m,); None for a classifier."""
-    starts: Tensor | None = None
-    """First base of each token, (rows, tokens), for classes of bases; None for others."""
-    ends: Tensor | None = None
-    """One past the last base of each token, for classes of bases; None for others."""
-    sizes: tuple[int, int] | None = None
-    """Numbers of bases of the longest row and the widest token, for classes of bases."""
+    spans: Spans | None = None
+    """Bases of each token, for classes of bases; None for others."""
 
     def to(self, device: torch.device) -> TensorBatch:
         """Return the batch on `device`."""
         moved = (to_device(t, device) if isinstance(t, Tensor) else t for t in self)
-        return TensorBatch(*moved)  # type: ignore[arg-type]
+        batch = TensorBatch(*moved)  # type: ignore[arg-type]
+        return batch if self.spans is None else batch._replace(spans=self.spans.to(device))
 
 
 class Task:
