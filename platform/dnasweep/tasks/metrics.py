@@ -146,7 +146,7 @@ def auroc(positive: np.ndarray, scores: np.ndarray) -> float:
     return float(roc_auc_score(positive, scores))
 
 
-def _auprc(positive: np.ndarray, scores: np.ndarray) -> float:
+def auprc(positive: np.ndarray, scores: np.ndarray) -> float:
     """Return the average precision; 0 without a positive row."""
     from sklearn.metrics import average_precision_score
 
@@ -219,7 +219,7 @@ def classification_metrics(
         RECALL: recall[scored].mean(),
         MCC: _matthews(labels, calls),
         AUROC: np.mean([auroc(labels == c, probabilities[:, c]) for c in scored]),
-        AUPRC: np.mean([_auprc(labels == c, probabilities[:, c]) for c in scored]),
+        AUPRC: np.mean([auprc(labels == c, probabilities[:, c]) for c in scored]),
         THRESHOLD: threshold,
     }
     return {full_name(name, split): float(value) for name, value in values.items()}

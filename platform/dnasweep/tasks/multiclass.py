@@ -13,7 +13,7 @@ from dnasweep.tasks.influence import (
     classes_mcc_influence,
     mean_of,
 )
-from dnasweep.tasks.metrics import classification_metrics, full_name
+from dnasweep.tasks.metrics import auprc, auroc
 from dnasweep.tasks.objective import Targets, Thresholds
 
 
@@ -29,27 +29,25 @@ class Multiclass(ClassTask):
     def by_output(
         self, targets: Targets, predicted: Floats, thresholds: Thresholds
     ) -> dict[str, dict[str, float]]:
-        calls = predicted.argmax(axis=1)
-        each = np.eye(self.num_outputs)
-        found = {}
-        for one, name in enumerate(self.names):
-            is_class, called = targets == one, calls == one
-            measured = classification_metrics(
-                is_class.astype(int), np.stack([1 - predicted[:, one], predicted[:, one]], axis=1)
-            )
-            right = float((is_class & called).sum())
-            found[name] = {
-                "rows": float(is_class.sum()),
-                names.PRECISION: right / called.sum() if called.any() else 0.0,
-                names.RECALL: right / is_class.sum() if is_class.any() else 0.0,
-                names.AUROC: measured[names.VALIDATION_AUROC],
-                names.AUPRC: measured[full_name(names.AUPRC)],
+        # Imported here because it imports slowly and jobs need only the task.
+        from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+        calls, classes = predicted.argmax(axis=1), np.arange(self.num_outputs)
+        precision, recall, _, rows = precision_recall_fscore_support(
+            targets, calls, labels=classes, zero_division=0.0
+        )
+        shares = confusion_matrix(targets, calls, labels=classes, normalize="true")
+        return {
+            name: {
+                "rows": float(rows[one]),
+                names.PRECISION: float(precision[one]),
+                names.RECALL: float(recall[one]),
+                names.AUROC: auroc(targets == one, predicted[:, one]),
+                names.AUPRC: auprc(targets == one, predicted[:, one]),
+                **{f"called_{n}": float(s) for n, s in zip(self.names, shares[one], strict=True)},
             }
-            shares = each[calls[is_class]].mean(axis=0) if is_class.any() else np.zeros(len(each))
-            found[name] |= {
-                f"called_{n}": float(s) for n, s in zip(self.names, shares, strict=True)
-            }
-        return found
+            for one, name in enumerate(self.names)
+        }
 
     def influence(
         self, metric: str, targets: Targets, scores: Floats, thresholds: Floats
