@@ -52,14 +52,13 @@ class ClassTask(Task):
         return logits.softmax(-1)
 
     def check(self, targets: Targets, rows: str) -> None:
-        used = targets
-        if len(used) and (used.min() < 0 or used.max() >= self.num_outputs):
+        if len(targets) and (targets.min() < 0 or targets.max() >= self.num_outputs):
             raise InputError(
-                f"a label is {used.min() if used.min() < 0 else used.max()}, but there are "
+                f"a label is {targets.min() if targets.min() < 0 else targets.max()}, but there are "
                 f"{self.num_outputs} classes",
                 remedy=f"Use labels from 0 to {self.num_outputs - 1} and leave out unlabelled rows.",
             )
-        if len(np.unique(used)) < 2:
+        if len(np.unique(targets)) < 2:
             raise InputError(
                 f"{rows} have only one class",
                 remedy="Give rows of both classes, or another species set to train on.",
