@@ -29,7 +29,7 @@ class Guard:
     Parameters
     ----------
     uniform_loss
-        Loss of guessing uniformly, in nats.
+        Loss of guessing uniformly: in nats, or 1 for numbers and signals.
     total_steps
         Total number of training steps.
     collapse
@@ -54,10 +54,7 @@ class Guard:
         self._losses.append(loss)
         usual = statistics.median(self._losses)
         if len(self._losses) == WINDOW and usual > EXPLOSION * self.uniform_loss:
-            return (
-                f"the training loss rose to {usual:.3g} nats, "
-                f"guessing costs {self.uniform_loss:.3g}"
-            )
+            return f"the training loss rose to {usual:.3g}, guessing costs {self.uniform_loss:.3g}"
         return None
 
     def collapsed(self, collapsed_now: bool, steps_done: int) -> str | None:
