@@ -36,12 +36,16 @@ def last_layer(model: Any, num_outputs: int) -> nn.Linear:
     num_outputs
         Number of logits.
     """
+    return output_layers(model, num_outputs)[-1]
+
+
+def output_layers(model: Any, num_outputs: int) -> list[nn.Linear]:
+    """Return the linear layers of a classifier's head with this number of outputs, in order."""
     inside = set(model.base_model.modules())
-    layers = [
+    return [
         module
         for module in model.modules()
         if isinstance(module, nn.Linear)
         and module not in inside
         and module.out_features == num_outputs
     ]
-    return layers[-1]

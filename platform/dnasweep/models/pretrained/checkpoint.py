@@ -30,7 +30,7 @@ from dnasweep.models.pretrained.smoke_test import check_runs
 from dnasweep.models.pretrained.vocabulary_match import check_own_vocabulary
 from dnasweep.models.pretrained.weight_files import is_counter, read_headers, read_tensors
 from dnasweep.models.pretrained.weight_match import refuse_misfit
-from dnasweep.tasks.last_layer import compute_exactly, last_layer
+from dnasweep.tasks.last_layer import compute_exactly, output_layers
 from dnasweep.tasks.registry import BASES_PER_TOKEN, task_of_model
 from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.tokenizers import DnaTokenizer
@@ -86,7 +86,9 @@ def load_classifier(directory: str | Path) -> PreTrainedModel:
     task = task_of_model(model.config.to_dict())
     if task.unit:
         places = getattr(model.config, BASES_PER_TOKEN, None) or 1
-        compute_exactly(last_layer(model, task.num_outputs * places))
+        # The last layer of a few kinds, such as Perceiver, is not outside their encoder.
+        for layer in output_layers(model, task.num_outputs * places)[-1:]:
+            compute_exactly(layer)
     return model
 
 
