@@ -25,6 +25,7 @@ TEXT_FILES = (
     "vocab.txt",
     "special_tokens_map.json",
     "tokenizer_config.json",
+    "added_tokens.json",
     "dnasweep_tokenizer.json",
     "dnasweep_vocabulary.json",
 )

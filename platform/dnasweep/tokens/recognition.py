@@ -51,15 +51,29 @@ def candidate_configs(directory: Path) -> tuple[TokenizerConfig, ...]:
     k = _kmer_length(vocabulary.dna_tokens)
     if k is None:
         return (_by_file(vocabulary).config,)
+    ways = _ways(vocabulary, k)
+    if vocabulary.file is None:
+        return ways
+    for config in ways:
+        if _cuts_like(_enumerated(vocabulary, config), vocabulary.file):
+            return (config,)
+    # A file that makes only unknown tokens of DNA expects k-mers that have been cut already.
+    made = vocabulary.file.encode(_PROBES[0]).tokens
+    if not vocabulary.dna_tokens.keys().isdisjoint(token.upper() for token in made):
+        _refuse(
+            vocabulary,
+            f"tokenizer.json makes other rows of DNA than {' or '.join(one.name for one in ways)}",
+        )
+    return ways
+
+
+def _ways(vocabulary: Vocabulary, k: int) -> tuple[TokenizerConfig, ...]:
+    """Return the ways to cut DNA into all k-mers of one length, the most likely first."""
     if k == 1:
         return (TokenizerConfig(kind="char"),)
     if vocabulary.greedy:
         return (TokenizerConfig(kind="greedy", k=k),)
     apart, overlapping = (TokenizerConfig(kind="kmer", k=k, stride=s) for s in (k, 1))
-    if vocabulary.file is not None:
-        for config in (overlapping, apart):
-            if _cuts_like(_enumerated(vocabulary, config), vocabulary.file):
-                return (config,)
     has_bases = all(base in vocabulary.dna_tokens for base in "ACGT")
     return (apart, overlapping) if has_bases else (overlapping, apart)
 
@@ -121,7 +135,8 @@ def _enumerated(vocabulary: Vocabulary, config: TokenizerConfig) -> PretrainedTo
     roles = vocabulary.roles
     unknown = roles.get("unk", "N")
     tokens = vocabulary.dna_tokens
-    ids = tokens | {t: i for t, i in vocabulary.ids.items() if t.upper() not in tokens}
+    used = set(tokens.values())
+    ids = tokens | {t: i for t, i in vocabulary.ids.items() if i not in used}
     if unknown not in ids:
         _refuse(vocabulary, "it has neither an unknown token nor one for N")
     tokenizer = enumerated_tokenizer(config, ids, unknown=unknown)
@@ -154,8 +169,7 @@ def _problem(tokenizer: PretrainedTokenizer, probe: str, file: Tokenizer) -> str
     """Return a description of a problem with the tokens of a sequence, or None."""
     encoded = tokenizer.encode([probe])
     ids, starts, ends = encoded.ids, encoded.starts[1:-1], encoded.ends[1:-1]
-    read = slice("cls" not in tokenizer.roles, len(ids) - ("sep" not in tokenizer.roles))
-    if file.encode(probe).ids != ids[read].tolist():
+    if file.encode(probe).ids != _row(tokenizer, probe):
         return "a row that does not begin and end with its special tokens"
     edges = np.concatenate([[0], ends])
     if edges[-1] != len(probe) or (starts != edges[:-1]).any() or (ends <= starts).any():
@@ -165,10 +179,15 @@ def _problem(tokenizer: PretrainedTokenizer, probe: str, file: Tokenizer) -> str
     return None
 
 
+def _row(tokenizer: PretrainedTokenizer, sequence: str) -> list[int]:
+    """Return the ids of a sequence, without the padding in place of missing first and last tokens."""
+    ids: list[int] = tokenizer.encode([sequence]).ids.tolist()
+    return ids["cls" not in tokenizer.roles : len(ids) - ("sep" not in tokenizer.roles)]
+
+
 def _cuts_like(tokenizer: PretrainedTokenizer, file: Tokenizer) -> bool:
     """Return whether a model's own file tokenizes raw DNA like `tokenizer`."""
-    probes = [probe for probe in _PROBES if "N" not in probe]
-    return all(file.encode(p).ids == tokenizer.encode([p]).ids.tolist() for p in probes[:2])
+    return all(file.encode(probe).ids == _row(tokenizer, probe) for probe in _PROBES[:2])
 
 
 def _refuse(vocabulary: Vocabulary, reason: str) -> NoReturn:

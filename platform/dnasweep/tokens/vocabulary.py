@@ -17,6 +17,13 @@ from tokenizers import Tokenizer
 from dnasweep.errors import InputError
 from dnasweep.tokens.model_files import AGAIN, read_json, read_text, reading
 from dnasweep.tokens.tokenizer_kinds import ROLES, tokens_by_id
+from dnasweep.tokens.vocabulary_files import (
+    SETTINGS_FILE,
+    check_agreement,
+    check_letters,
+    token_settings,
+    token_text,
+)
 
 ROLES_FILE = "dnasweep_vocabulary.json"
 """File beside a vocabulary of another tokenizer, with its special tokens by role."""
@@ -63,10 +70,11 @@ class Vocabulary:
 
     @property
     def dna_tokens(self) -> dict[str, int]:
-        """Ids of DNA tokens, by token in upper case."""
+        """Ids of DNA tokens, by token in upper case; of a token in both cases, that of upper case."""
         special = set(self.roles.values())
-        return {
-            t.upper(): i for t, i in self.ids.items() if t not in special and not _in_brackets(t)
+        found = {t: i for t, i in self.ids.items() if t not in special and not _in_brackets(t)}
+        return {t.upper(): i for t, i in found.items() if t.upper() not in found} | {
+            t: i for t, i in found.items() if t == t.upper()
         }
 
     @property
@@ -85,11 +93,16 @@ def read_vocabulary(directory: Path) -> Vocabulary:
     """
     if (name := letters_only(directory)) is not None:
         tokens, roles = _LETTERS_ONLY[name]
-        return Vocabulary(directory, {token: i for i, token in enumerate(tokens)}, roles, None)
+        ids = {token: i for i, token in enumerate(tokens)}
+        check_letters(directory, tokens[-5:])
+        _check_named(directory, roles, name)
+        check_agreement(directory, ids, f"the vocabulary of {name}")
+        return Vocabulary(directory, ids, roles, None)
     ids, file = _read_ids(directory)
+    check_agreement(directory, ids, "vocab.txt" if file is None else "tokenizer.json")
     roles = _roles(directory, ids)
     ids = _with_embeddings(directory, ids, roles)
-    return Vocabulary(directory, ids, roles, file, greedy=_class_of(directory) == "EsmTokenizer")
+    return Vocabulary(directory, ids, roles, file, greedy=_is_greedy(directory))
 
 
 def letters_only(directory: Path) -> str | None:
@@ -102,8 +115,19 @@ def letters_only(directory: Path) -> str | None:
 
 def _class_of(directory: Path) -> str | None:
     """Return the tokenizer class named in `tokenizer_config.json`."""
-    path = directory / "tokenizer_config.json"
+    path = directory / SETTINGS_FILE
     return read_json(path).get("tokenizer_class") if path.is_file() else None
+
+
+def _is_greedy(directory: Path) -> bool:
+    """Return whether the tokenizer is that of ESM, which its models also have if no class is named."""
+    name = _class_of(directory)
+    path = directory / "config.json"
+    if name is not None or not path.is_file():
+        return name == "EsmTokenizer"
+    config = read_json(path)
+    # The Nucleotide Transformer v2 states no type.
+    return config.get("model_type", "esm" if "add_bias_fnn" in config else None) == "esm"
 
 
 def _with_embeddings(
@@ -168,12 +192,21 @@ def _read_ids(directory: Path) -> tuple[dict[str, int], Tokenizer | None]:
     )
 
 
+def _check_named(directory: Path, roles: Mapping[str, str], name: str) -> None:
+    """Refuse files that name other special tokens than those of a class."""
+    settings = token_settings(directory)
+    for role, token in roles.items():
+        named = _named_token(directory, settings, role)
+        if named not in (None, token):
+            raise InputError(
+                f"its {role} token is said to be {named!r}, and that of {name} is {token!r}",
+                file=directory,
+                remedy=AGAIN,
+            )
+
+
 def _roles(directory: Path, ids: Mapping[str, int]) -> dict[str, str]:
-    settings: dict[str, Any] = {}
-    for name in ("special_tokens_map.json", "tokenizer_config.json"):
-        path = directory / name
-        if path.is_file():
-            settings |= read_json(path)
+    settings = token_settings(directory)
     roles = {}
     in_file = (directory / "tokenizer.json").is_file()
     for role in ROLES:
@@ -221,9 +254,7 @@ def _roles(directory: Path, ids: Mapping[str, int]) -> dict[str, str]:
 def _named_token(directory: Path, settings: Mapping[str, Any], role: str) -> str | None:
     """Return the token that the files name for a role, or None."""
     for name in (role, *{"cls": ("bos",), "sep": ("eos",)}.get(role, ())):
-        token = settings.get(f"{name}_token")
-        if isinstance(token, dict):
-            token = token.get("content")
+        token = token_text(settings.get(f"{name}_token"))
         if isinstance(token, str):
             return token
         if token is not None:
