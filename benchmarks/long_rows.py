@@ -102,7 +102,7 @@ def measure(model: str, bases: int) -> None:
         built = CaduceusForMaskedLM(CaduceusConfig(vocab_size=12, **size)).eval()
     else:
         built = HyenaDnaForCausalLM(
-            HyenaDnaConfig(vocab_size=12, d_inner=512, max_seq_len=bases + 2, **size)
+            HyenaDnaConfig(vocab_size=12, d_inner=512, emb_dim=5, max_seq_len=bases + 2, **size)
         ).eval()
     backbone = getattr(built, built.base_model_prefix)
     ids = torch.randint(7, 11, (1, bases))

@@ -42,6 +42,8 @@ SIZE = {
 LETTERS = {"d_model": 16, "n_layer": 2}
 HYENA = {**LETTERS, "d_inner": 24, "filter_order": 8, "max_seq_len": 40}
 COMPLEMENTS = {"7": 10, "8": 9, "9": 8, "10": 7}
+PUBLISHED = {"pad_token_id": 1, "position_embedding_type": "rotary", "add_bias_fnn": False}
+"""Settings of published Nucleotide Transformers v2."""
 ROWS = torch.tensor(
     [[7, 8, 9, 10, 10, 7, 9, 9, 8, 7, 10, 1], [9, 7, 7, 8, 10, 9, 8, 8, 7, 9, 10, 1]]
 )
@@ -260,10 +262,8 @@ def test_gena_has_the_activation_of_its_settings(tmp_path):
     ids=lambda settings: next(iter(settings)),
 )
 def test_settings_of_the_nucleotide_transformer_hold_through_files(settings, tmp_path):
-    sizes = SIZE | {"pad_token_id": 1}
-    model = shaken(
-        NucleotideTransformerForMaskedLM(NucleotideTransformerConfig(**sizes, **settings))
-    )
+    config = NucleotideTransformerConfig(**SIZE | PUBLISHED | settings)
+    model = shaken(NucleotideTransformerForMaskedLM(config))
     again = reloaded(model, tmp_path)
     masked = ROWS.clone()
     masked[:, 4] = 2

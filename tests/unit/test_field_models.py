@@ -53,7 +53,7 @@ MODELS = {
     "dnabert2": lambda: DnaBert2ForSequenceClassification(DnaBert2Config(**SIZE)),
     "gena": lambda: GenaForSequenceClassification(GenaConfig(**SIZE, pad_token_id=3)),
     "nucleotide transformer": lambda: NucleotideTransformerForSequenceClassification(
-        NucleotideTransformerConfig(**SIZE, pad_token_id=3, add_bias_fnn=True)
+        NucleotideTransformerConfig(**SIZE, pad_token_id=3, position_embedding_type="rotary")
     ),
     "hyenadna": lambda: HyenaDnaForSequenceClassification(
         HyenaDnaConfig(**LETTERS, d_inner=32, filter_order=8, pad_token_id=3)

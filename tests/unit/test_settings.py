@@ -72,6 +72,10 @@ def changed(source, target, **settings):
         {"is_decoder": True},
         {"quantization_config": {"quant_method": "gptq"}},
         {"pruned_heads": {"0": [1]}},
+        {"global_attn_every_n_layers": 3},
+        {"pooler_type": "mean"},
+        {"net_structure_type": 1},
+        {"layers_to_keep": [0]},
         {"scale_of_the_authors": 2.0},
         {"use_something_of_the_authors": False},
         {"auto_map": {"AutoModel": "modeling_bert.BertForMaskedLM"}},
@@ -123,6 +127,7 @@ def test_a_setting_that_asks_for_another_computation_is_refused(
         {"auto_map": {"AutoTokenizer": ["tokenization.Tokenizer", None]}},
         {"transformers.js_config": {"dtype": "fp32"}, "unsloth_version": "2025.1"},
         {"max_seq_length": 512, "mlm_probability": 0.15, "add_bias_fnn": True},
+        {"pooler_type": "first_token_transform", "gap_size": 0, "down_scale_factor": 1},
     ],
     ids=str,
 )

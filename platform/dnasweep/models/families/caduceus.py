@@ -67,13 +67,19 @@ class CaduceusConfig(PreTrainedConfig):
             raise ValueError(f"ssm_cfg has {name}, which is not a setting of Caduceus")
         if self.rcps and not self.complement_map:
             raise ValueError("complement_map is missing, but rcps requires it")
-        # The authors' code always ties the head of both strands.
-        self.tie_word_embeddings |= self.rcps
+        self.tie_word_embeddings |= self.always_tied
+        if self.rcps and not set(self.complements()) <= set(range(self.num_embeddings)):
+            raise ValueError("complement_map names a token id that has no embedding")
         if self.pad_token_id is None:
             # Without [CLS] and [SEP] (PlantCaduceus), ids of bases begin at 3, and A and T are complements.
             plant = (self.complement_map or {}).get("3") == 6
             self.pad_token_id = 0 if plant else 4
         super().__post_init__(**others)
+
+    @property
+    def always_tied(self) -> bool:
+        """Whether the authors' code ties the head to the embeddings, whatever the settings say."""
+        return self.rcps
 
     @property
     def hidden_size(self) -> int:
@@ -136,6 +142,12 @@ class _Caduceus(PreTrainedModel):
     base_model_prefix = "caduceus"
     _supports_sdpa = True
     _keys_to_ignore_on_load_unexpected = _STORED_TWICE
+
+    @property
+    def stored_copies(self) -> tuple[tuple[str, str], ...]:
+        """Patterns of names of weights that are copies of others, and the names of the others."""
+        copy = (r"mamba_rev\.(in|out)_proj\.", r"mamba_fwd.\1_proj.")
+        return (copy,) if self.config.bidirectional_weight_tie else ()
 
     @property
     def reads_complements(self) -> bool:

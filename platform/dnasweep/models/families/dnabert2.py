@@ -18,9 +18,8 @@ from transformers import (
     BertForSequenceClassification,
     BertPreTrainedModel,
 )
-from transformers.activations import ACT2FN
 from transformers.modeling_outputs import BaseModelOutputWithPooling
-from transformers.models.bert.modeling_bert import BertPooler
+from transformers.models.bert.modeling_bert import BertPooler, BertPredictionHeadTransform
 
 from dnasweep.models.families.arguments import refuse
 from dnasweep.models.families.distance_bias import bias_of
@@ -39,9 +38,15 @@ class DnaBert2Config(BertConfig):
 
     model_type = DNABERT2.model_type
 
+    # The authors' code ties the head to the embeddings, whatever the settings say.
+    always_tied: ClassVar[bool] = True
     alibi_starting_size: int = 512
     # From the tokenizer; config.json does not contain it.
     pad_token_id: int | None = 3
+
+    def __post_init__(self, **others: Any) -> None:
+        self.tie_word_embeddings = True
+        super().__post_init__(**others)
 
 
 class _Embeddings(nn.Module):
@@ -226,22 +231,12 @@ class DnaBert2Model(BertPreTrainedModel):
         return kept[:, :, :tokens, :tokens]
 
 
-class _Transform(nn.Module):
-    def __init__(self, config: DnaBert2Config) -> None:
-        super().__init__()
-        self.dense = nn.Linear(config.hidden_size, config.hidden_size)
-        # The activation of the encoder is always GELU, whatever the settings say.
-        self.activation = ACT2FN[config.hidden_act]
-        self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=HEAD_EPS)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.LayerNorm(self.activation(self.dense(x)))
-
-
 class _Predictions(nn.Module):
     def __init__(self, config: DnaBert2Config) -> None:
         super().__init__()
-        self.transform = _Transform(config)
+        # The activation of the encoder is always GELU, whatever the settings say.
+        self.transform = BertPredictionHeadTransform(config)
+        self.transform.LayerNorm.eps = HEAD_EPS
         self.decoder = nn.Linear(config.hidden_size, config.vocab_size)
 
 

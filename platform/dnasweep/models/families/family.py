@@ -72,6 +72,10 @@ class Family:
     """Settings of `config.json` that the architecture reads, in addition to those of its base class."""
     only: tuple[tuple[str, tuple[Any, ...]], ...] = ()
     """Settings that are ignored, with the values for which this makes no difference."""
+    off_if_null: tuple[str, ...] = ()
+    """Settings that the authors' code reads as false if they are null, and not as if they were absent."""
+    unread_pad_id: int | None = None
+    """Padding token in `config.json` that trainers write whatever the tokenizer's is; the model does not read it."""
 
     def has_weights(self, names: Any) -> bool:
         """Return whether one of the weight names occurs only in this family."""

@@ -35,10 +35,12 @@ class GenaConfig(BertConfig):
     pre_layer_norm: bool = True
     last_layer_norm: bool | None = None
 
-    @property
-    def normalises_last(self) -> bool:
-        """Whether there is a normalisation after the last layer; by default, if layers begin with one."""
-        return self.pre_layer_norm if self.last_layer_norm is None else self.last_layer_norm
+    def __post_init__(self, **others: Any) -> None:
+        if self.last_layer_norm is None:
+            self.last_layer_norm = self.pre_layer_norm
+        if self.last_layer_norm and not self.pre_layer_norm:
+            raise ValueError("last_layer_norm is true, but pre_layer_norm is false")
+        super().__post_init__(**others)
 
 
 class _Dense(nn.Module):
@@ -126,7 +128,7 @@ class _Encoder(nn.Module):
         self.layer = nn.ModuleList(layers)
         self.last_layer_ln = (
             nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-            if config.normalises_last
+            if config.last_layer_norm
             else None
         )
 

@@ -24,10 +24,12 @@ from dnasweep.models.families.registry import HYENADNA
 
 _SHORT_PADDING = 2
 """Number of zero tokens that the short filter reads before and after a row."""
+_LATER_FREQUENCIES = r"implicit_filter\.([3-9]|\d\d+)\.freq$"
+"""Pattern of names of the frequencies of later sines, which are the same as those of the first."""
 
 
 class HyenaDnaConfig(PreTrainedConfig):
-    """Configuration with the setting names of the authors."""
+    """Configuration with the setting names of the authors, and their values of absent settings."""
 
     model_type = HYENADNA.model_type
     attribute_map: ClassVar[dict[str, str]] = {
@@ -38,27 +40,32 @@ class HyenaDnaConfig(PreTrainedConfig):
 
     vocab_size: int = 12
     d_model: int = 256
-    d_inner: int = 1024
-    n_layer: int = 8
-    emb_dim: int = 5
+    # Four times d_model.
+    d_inner: int = 0
+    n_layer: int = 12
+    emb_dim: int = 3
     filter_order: int = 64
     num_inner_mlps: int = 2
     short_filter_order: int = 3
     hyena_order: int = 2
-    max_seq_len: int = 1026
+    max_seq_len: int = 1024
     layer_norm_epsilon: float = 1e-5
     pad_vocab_size_multiple: int = 8
     pad_token_id: int | None = 4
     initializer_range: float = 0.02
-    tie_word_embeddings: bool = False
+    tie_word_embeddings: bool = True
     # The frequency of the sines, unless it was trained and is stored with the weights.
-    activation_freq: float | int = 10
+    activation_freq: float | int = 1
     train_freq: bool = True
     # Used only in training, or unused.
     use_bias: bool = True
     embed_dropout: float = 0.1
     hyena_dropout: float = 0.0
     hyena_filter_dropout: float = 0.0
+
+    def __post_init__(self, **others: Any) -> None:
+        self.d_inner = self.d_inner or 4 * self.d_model
+        super().__post_init__(**others)
 
     @property
     def num_embeddings(self) -> int:
@@ -130,10 +137,10 @@ class _HyenaDna(PreTrainedModel):
     config: HyenaDnaConfig
     config_class = HyenaDnaConfig
     base_model_prefix = "hyena"
-    # Frequencies of later sines, which are the same as those of the first.
-    _keys_to_ignore_on_load_unexpected: ClassVar[list[str]] = [  # type: ignore[misc]
-        r"implicit_filter\.([3-9]|\d\d+)\.freq$"
-    ]
+    _keys_to_ignore_on_load_unexpected: ClassVar[list[str]] = [_LATER_FREQUENCIES]  # type: ignore[misc]
+    stored_copies: ClassVar[tuple[tuple[str, str], ...]] = (
+        (_LATER_FREQUENCIES, "implicit_filter.1.freq"),
+    )
     _supports_sdpa = True
 
 

@@ -25,12 +25,15 @@ _MADE_UNUSED = [r"contact_head\.", r"rotary_embeddings\.inv_freq$"]
 
 
 class NucleotideTransformerConfig(EsmConfig):
-    """ESM's configuration, with a setting for biases of the feed-forward layer."""
+    """ESM's configuration, with a setting for biases of the feed-forward layer.
+
+    Absent settings have the values that the authors' code gives them; published models set `add_bias_fnn` to false
+    and `position_embedding_type` to `rotary`.
+    """
 
     model_type = NUCLEOTIDE_TRANSFORMER.model_type
 
-    add_bias_fnn: bool = False
-    position_embedding_type: str | None = "rotary"
+    add_bias_fnn: bool = True
 
 
 class _Gate(nn.Module):

@@ -35,6 +35,8 @@ DNABERT2 = Family(
         ("position_embedding_type", ("absolute", "alibi")),
         *_NO_DECODER,
     ),
+    # The default of BERT; padding is told by the attention mask.
+    unread_pad_id=0,
 )
 """DNABERT-2 and DNABERT-S (Zhou et al. 2024): BERT whose attention is biased by distance (ALiBi)."""
 
@@ -56,6 +58,7 @@ GENA = Family(
     tokens=lambda config: int(config.get("max_position_embeddings") or 512),
     read_settings=frozenset({"pre_layer_norm", "last_layer_norm"}),
     only=(("position_embedding_type", ("absolute",)), *_NO_DECODER),
+    off_if_null=("pre_layer_norm", "last_layer_norm"),
 )
 """GENA-LM (Fishman et al. 2025): BERT with normalisation before attention and feed-forward layers."""
 
@@ -66,19 +69,21 @@ NUCLEOTIDE_TRANSFORMER = Family(
         _is(config, "esm")
         and (config.get("add_bias_fnn") is False or {"add_bias_fnn", "auto_map"} <= set(config))
     ),
-    weights=r"esm\.encoder\.layer\.0\.attention\.self\.query\.weight$",
+    weights=r"(^|\.)encoder\.layer\.0\.attention\.self\.query\.weight$",
     first="[CLS]",
     last="nothing",
     padded_on="right",
     foreign="N, after which k-mers restart",
     reads="first token",
     one_length=False,
-    # Positions are rotary; this is the length used in training, which includes two unused positions.
+    # With rotary positions, this is the length used in training, which includes two unused positions.
     longest="`max_position_embeddings` less 2",
-    tokens=lambda config: int(config.get("max_position_embeddings") or 2050) - 2,
+    tokens=lambda config: int(config.get("max_position_embeddings") or 1026) - 2,
     read_settings=frozenset({"add_bias_fnn"}),
     only=(
         ("position_embedding_type", ("rotary", "absolute")),
+        # The authors' code has no such setting.
+        ("rope_theta", (10000.0,)),
         ("is_folding_model", (False,)),
         ("vocab_list", ()),
         *_NO_DECODER,
@@ -103,7 +108,7 @@ HYENADNA = Family(
     # A filter of order 3 reads the current token and the two before it; each higher order, one more token ahead.
     reads_ahead=lambda config: int(config.get("short_filter_order") or 3) > 3,
     longest="`max_seq_len`",
-    tokens=lambda config: int(config.get("max_seq_len") or 1026),
+    tokens=lambda config: int(config.get("max_seq_len") or 1024),
     # The authors' code cannot run filters of other orders, because of their shape or length.
     only=(("hyena_order", (2,)), ("short_filter_order", (1, 2, 3, 4, 5))),
 )
@@ -187,7 +192,7 @@ def recognise(config: Mapping[str, Any], weights: Iterable[str], directory: Path
             remedy="Give the model with the config.json it was saved with.",
         )
     # A GENA-LM may be configured with normalisation after each layer, like BERT.
-    plain = said is GENA and config.get("pre_layer_norm") is False
+    plain = said is GENA and not config.get("pre_layer_norm")
     if not plain and not said.has_weights(names):
         _refuse(said, names, directory)
     return said

@@ -21,7 +21,9 @@ from dnasweep.models.encoder import alibi, convnet
 from dnasweep.models.encoder.capacity import ALIBI
 from dnasweep.models.families.nucleotide_transformer import ignore_padding_tokens
 from dnasweep.models.families.registry import NUCLEOTIDE_TRANSFORMER
+from dnasweep.models.pretrained.complement_match import check_complements
 from dnasweep.models.pretrained.config_file import USE_KNOWN_KIND, config_misfit
+from dnasweep.models.pretrained.copies import check_copies
 from dnasweep.models.pretrained.weight_files import read_headers, read_tensors
 from dnasweep.models.pretrained.weight_match import check_size
 from dnasweep.tokens.model_files import first_line
@@ -117,6 +119,7 @@ def load_model(kind: type[Any], directory: Path, settings: Any) -> LoadedModel:
     """
     stored = read_headers(directory)
     check_size(kind, settings, stored, directory)
+    check_complements(settings, stored, directory)
     weights = read_tensors(directory, stored)
     # Loading takes milliseconds, and its progress bar would disturb the caller's. The caller decides
     # about missing weights, so transformers' warnings about them are not shown.
@@ -144,6 +147,7 @@ def load_model(kind: type[Any], directory: Path, settings: Any) -> LoadedModel:
     mismatched = [entry[0] for entry in info.get("mismatched_keys") or []]
     missing = {*info["missing_keys"], *mismatched}
     missing -= _fill_shared_biases(model, missing, weights)
+    check_copies(model, weights, directory)
     prepare(model)
     return LoadedModel(
         model,

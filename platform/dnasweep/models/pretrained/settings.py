@@ -71,17 +71,17 @@ _WITHOUT_EFFECT = frozenset(
     "classifier_pooling cls_token_id decoder_bias decoder_start_token_id directionality "
     "diversity_penalty do_sample early_stopping encoder_no_repeat_ngram_size eos_token_ids "
     "exponential_decay_length_penalty finetuning_task forced_bos_token_id forced_eos_token_id "
-    "global_attn_every_n_layers gradient_checkpointing label2id language length_penalty license "
+    "gradient_checkpointing label2id language length_penalty license "
     "mask_token_id max_length min_length model_max_length model_type name_or_path "
     "no_repeat_ngram_size num_beam_groups num_beams num_labels num_return_sequences num_rnn_layer "
     "output_attentions output_past output_scores pooler_fc_size pooler_num_attention_heads "
-    "pooler_num_fc_layers pooler_size_per_head pooler_type prefix reference_compile "
+    "pooler_num_fc_layers pooler_size_per_head prefix reference_compile "
     "remove_invalid_values repad_logits_with_grad repetition_penalty return_dict_in_generate rnn "
     "rnn_dropout rnn_hidden sep_token_id split suppress_tokens tags task_specific_params "
     "temperature tf_legacy_loss tie_encoder_decoder tokenizer_class top_k top_p torchscript "
     "training_args transformers_weights typical_p use_bfloat16 use_cache vocab_list xla_device "
-    "cross_attention_hidden_size esmfold_config gap_size net_structure_type num_memory_blocks "
-    "down_scale_factor layers_to_keep max_seq_length mlm_probability padding_idx tie_weights_ "
+    "cross_attention_hidden_size esmfold_config "
+    "max_seq_length mlm_probability padding_idx tie_weights_ "
     "transformers.js_config unsloth_fixed unsloth_version".split()
 )
 # Settings that are ignored, with the values for which this makes no difference.
@@ -107,6 +107,12 @@ _ONLY: dict[str, tuple[Any, ...]] = {
     "attention_mode": ("longformer",),
     "ignore_attention_mask": (False,),
     "is_decoder": (False,),
+    "pooler_type": ("first_token_transform",),
+    # Of the first ALBERT, always with these values.
+    "gap_size": (0,),
+    "net_structure_type": (0,),
+    "num_memory_blocks": (0,),
+    "down_scale_factor": (1,),
 }
 _DUPLICATES = {"layer_norm_eps": "norm_eps"}
 """Settings that ModernBERT's authors write under two names; the second name is read."""
@@ -167,6 +173,8 @@ def _family_settings(found: Mapping[str, Any], family: Family, directory: Path) 
     # The computation of the authors' code is implemented here, so the code is not needed.
     _refuse_unknown(found, kind, directory, family)
     named = {name: v for name, v in found.items() if name not in ("model_type", "auto_map")}
+    if found.get("model_type") != family.model_type:
+        named |= {name: False for name in family.off_if_null if found.get(name, True) is None}
     settings = _made(kind, named, directory)
     settings.how_to_load = RELOAD.format(family.name)
     return settings

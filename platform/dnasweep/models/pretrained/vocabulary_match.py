@@ -44,6 +44,8 @@ def check_vocabulary(settings: Any, tokenizer: DnaTokenizer, directory: Path) ->
     InputError
         With the mismatch.
     """
+    family = family_of(settings.to_dict())
+    unread = None if family is None else family.unread_pad_id
     size, embeddings = tokenizer.vocab_size, int(settings.vocab_size)
     # Embeddings are often padded to a multiple that suits the hardware.
     padded = {-(-size // multiple) * multiple for multiple in (1, 8, 16, 32, 64, 128)}
@@ -52,13 +54,13 @@ def check_vocabulary(settings: Any, tokenizer: DnaTokenizer, directory: Path) ->
         reason = f"the tokenizer has ids up to {size - 1} and the model has {embeddings} token embeddings"
     elif embeddings not in padded:
         reason = f"the tokenizer has {size} tokens and the model {embeddings} token embeddings"
-    elif settings.pad_token_id not in (None, tokenizer.pad_id):
+    elif settings.pad_token_id not in (None, unread, tokenizer.pad_id):
         reason = (
             f"config.json says the padding token is {settings.pad_token_id}, the tokenizer "
             f"{tokenizer.pad_id}"
         )
-    if reason is None and (family := family_of(settings.to_dict())) is not None:
-        reason = _other_row_ends(family, tokenizer)
+    if reason is None and family is not None:
+        reason = _other_row_ends(family, tokenizer) or _other_complements(settings, tokenizer)
     if reason is not None:
         raise InputError(
             reason,
@@ -78,4 +80,16 @@ def _other_row_ends(family: Family, tokenizer: DnaTokenizer) -> str | None:
     # Rows of PlantCaduceus have no last token either.
     if there != (family.last == "[SEP]") and not family.complements:
         return f"rows of {family.name} end with {family.last}, and those of the tokenizer do not"
+    return None
+
+
+def _other_complements(settings: Any, tokenizer: DnaTokenizer) -> str | None:
+    """Return how the complements of a model of both strands differ from those of DNA, or None."""
+    if not getattr(settings, "rcps", False):
+        return None
+    ids = {token.upper(): i for i, token in enumerate(tokenizer.tokens)}
+    found = settings.complements()
+    for base, other in ("AT", "CG", "GC", "TA"):
+        if found[ids[base]] != ids[other]:
+            return f"complement_map of config.json does not make {base} of the tokenizer {other}"
     return None
