@@ -151,6 +151,15 @@ def test_the_attention_of_a_bigbird_is_chosen_by_the_row_not_by_those_before(tmp
     assert json.loads((exported / "config.json").read_text())["attention_type"] == "block_sparse"
 
 
+def test_a_bigbird_with_sparse_attention_has_random_blocks(tmp_path):
+    folder = encoder("big_bird", tmp_path, attention_type="original_full", num_random_blocks=0)
+    build(folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"attention_type": "block_sparse"}))
+    with pytest.raises(InputError, match="num_random_blocks is 0 with block_sparse attention"):
+        build(folder)
+
+
 def test_a_model_that_reads_one_length_only_is_refused(tmp_path):
     folder = encoder(
         "nystromformer", tmp_path / "encoder", num_landmarks=8, segment_means_seq_len=32

@@ -172,6 +172,20 @@ def test_whole_numbers_are_no_weights_unless_they_count_positions(folder):
         build(folder)
 
 
+def test_stored_positions_count_from_0(folder):
+    positions = torch.arange(64).roll(1)[None]
+    rewrite(folder, lambda w: w.update({"bert.embeddings.position_ids": positions}))
+    with pytest.raises(InputError, match=r"embeddings\.position_ids of .* count positions from 0"):
+        build(folder)
+
+
+def test_a_weight_is_not_stored_with_and_without_the_prefix_of_the_encoder(folder):
+    rewrite(folder, lambda w: w.update({QUERY.removeprefix("bert."): w[QUERY] + 1}))
+    for load in (build, load_masked_lm):
+        with pytest.raises(InputError, match=rf"{QUERY} .*are one weight of the model, and both"):
+            load(folder)
+
+
 def test_an_adapter_beside_the_weights_is_not_followed(folder):
     expected = build(folder).state_dict()
     (folder / "adapter_config.json").write_text(

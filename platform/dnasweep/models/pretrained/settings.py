@@ -262,6 +262,9 @@ def _refuse_impossible(settings: Any, directory: Path) -> None:
         wrong = f"num_hidden_layers is {layers}"
     if not (is_number(eps) and 0 <= eps < 1):
         wrong = f"layer_norm_eps is {eps}"
+    sparse = getattr(settings, "attention_type", None) == "block_sparse"
+    if sparse and not settings.num_random_blocks:
+        wrong = f"num_random_blocks is {settings.num_random_blocks} with block_sparse attention"
     for name, value in vars(settings).items():
         if isinstance(value, float) and not abs(value) < 1e30:
             wrong = f"{name} is {value}"

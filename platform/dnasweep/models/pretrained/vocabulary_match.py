@@ -90,6 +90,6 @@ def _other_complements(settings: Any, tokenizer: DnaTokenizer) -> str | None:
     ids = {token.upper(): i for i, token in enumerate(tokenizer.tokens)}
     found = settings.complements()
     for base, other in ("AT", "CG", "GC", "TA"):
-        if found[ids[base]] != ids[other]:
+        if base not in ids or found[ids[base]] != ids.get(other):
             return f"complement_map of config.json does not make {base} of the tokenizer {other}"
     return None

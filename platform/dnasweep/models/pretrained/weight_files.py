@@ -119,7 +119,8 @@ def read_tensors(
     Raises
     ------
     InputError
-        As :func:`read_headers`, and for a weight with values that are not finite.
+        As :func:`read_headers`, for a weight with values that are not finite, and for stored positions that do not
+        count from 0, with which the authors' code would compute.
     """
     headers = read_headers(directory) if headers is None else headers
     files = sorted({stored.file for stored in headers.values()})
@@ -130,6 +131,8 @@ def read_tensors(
             for weight, stored in headers.items():
                 if stored.file == name and stored.dtype in _FLOATS:
                     weights[weight] = file.get_tensor(stored.name)
+                elif stored.file == name and weight.endswith(".position_ids"):
+                    _check_positions(weight, file.get_tensor(stored.name), path)
     for weight, value in weights.items():
         if not torch.isfinite(value).all():
             count = int((~torch.isfinite(value)).sum())
@@ -140,6 +143,15 @@ def read_tensors(
                 remedy="Its training has diverged or the file is damaged: give another model.",
             )
     return weights
+
+
+def _check_positions(name: str, positions: Tensor, path: Path) -> None:
+    if positions.flatten().tolist() != list(range(positions.numel())):
+        raise InputError(
+            f"{name} of {path.name} does not count positions from 0",
+            file=path.parent,
+            remedy=AGAIN,
+        )
 
 
 def _header(path: Path) -> dict[str, StoredTensor]:

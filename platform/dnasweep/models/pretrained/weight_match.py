@@ -17,7 +17,7 @@ from dnasweep.errors import InputError
 from dnasweep.models.families.registry import family_of
 from dnasweep.models.pretrained.config_file import KNOWN, config_misfit
 from dnasweep.models.pretrained.weight_files import StoredTensor
-from dnasweep.tokens.model_files import first_line
+from dnasweep.tokens.model_files import AGAIN, first_line
 
 _SPARE = 200
 """Maximum number of weights, such as those of heads and poolers, that a file may lack."""
@@ -66,8 +66,15 @@ def check_size(
     prefix = f"{kind.base_model_prefix}."
     shapes = {name: weight.shape for name, weight in stored.items()}
     for name, value in skeleton.items():
-        spellings = (name, name.removeprefix(prefix), prefix + name)
-        found = next((shapes[spelling] for spelling in spellings if spelling in shapes), None)
+        spellings = dict.fromkeys((name, name.removeprefix(prefix), prefix + name))
+        stored_as = [one for one in spellings if one in shapes]
+        if len([one for one in stored_as if one == name or one not in skeleton]) > 1:
+            raise InputError(
+                f"{' and '.join(stored_as)} are one weight of the model, and both are stored",
+                file=directory,
+                remedy=AGAIN,
+            )
+        found = shapes[stored_as[0]] if stored_as else None
         if found is not None and found != tuple(value.shape):
             raise config_misfit(
                 f"the weight {name} has the shape {list(found)}, but config.json requires "
