@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import BertConfig, BertForMaskedLM, BertForSequenceClassification, BertModel
 from transformers.modeling_layers import GradientCheckpointingLayer
-from transformers.modeling_outputs import BaseModelOutput
+from transformers.modeling_outputs import BaseModelOutputWithPast
 from transformers.models.bert.modeling_bert import (
     BertIntermediate,
     BertLayer,
@@ -25,6 +25,16 @@ from dnasweep.models.families.registry import GENA
 
 _STORED_UNUSED = [r"cls\.seq_relationship\.", r"^bert\.pooler\."]
 """Patterns of weights of the next-sentence task, which a masked language model does not use."""
+
+
+_OF_DECODERS = (
+    "encoder_hidden_states",
+    "encoder_attention_mask",
+    "past_key_values",
+    "use_cache",
+    "position_ids",
+)
+"""Arguments that a BERT passes to its encoder, and that only decoders read."""
 
 
 class GenaConfig(BertConfig):
@@ -134,11 +144,9 @@ class _Encoder(nn.Module):
 
     def forward(
         self, x: Tensor, attention_mask: Tensor | None = None, **others: Any
-    ) -> BaseModelOutput:
-        for name in ("encoder_hidden_states", "encoder_attention_mask", "past_key_values"):
+    ) -> BaseModelOutputWithPast:
+        for name in _OF_DECODERS:
             others.pop(name, None)
-        others.pop("use_cache", None)
-        others.pop("position_ids", None)
         first_only = others.pop("first_only", False)
         for layer in self.layer[:-1]:
             x = layer(x, attention_mask, **others)
@@ -147,11 +155,7 @@ class _Encoder(nn.Module):
         x = self.layer[-1](x, attention_mask, **others)
         if self.last_layer_ln is not None:
             x = self.last_layer_ln(x)
-        return _Output(last_hidden_state=x)
-
-
-class _Output(BaseModelOutput):
-    past_key_values: Any = None
+        return BaseModelOutputWithPast(last_hidden_state=x)
 
 
 class GenaModel(BertModel):
