@@ -139,6 +139,21 @@ def test_what_has_no_effect_has_none(folder, setting, tmp_path):
     assert not hasattr(found.config, "attn_implementation")
 
 
+@pytest.mark.parametrize(
+    "names",
+    [{"0": "other", "2": "promoter"}, {"0": "same", "1": "same"}, {"0": "other", "1": ["x"]}],
+    ids=str,
+)
+def test_names_of_classes_are_numbered_as_the_outputs(classifier, names, tmp_path):
+    folder = changed(classifier, tmp_path / "odd", id2label=names, label2id=None)
+    with pytest.raises(InputError, match="does not name each output once") as error:
+        load_classifier(folder)
+    assert "config.json" in str(error.value)
+    named = {"0": "other", "1": "promoter"}
+    followed = changed(classifier, tmp_path / "followed", id2label=named)
+    assert load_classifier(followed).config.id2label == {0: "other", 1: "promoter"}
+
+
 DEBERTA = {
     "relative_attention": True,
     "pos_att_type": ["p2c", "c2p"],

@@ -102,7 +102,7 @@ def read_vocabulary(directory: Path) -> Vocabulary:
     check_agreement(directory, ids, "vocab.txt" if file is None else "tokenizer.json")
     roles = _roles(directory, ids)
     ids = _with_embeddings(directory, ids, roles)
-    return Vocabulary(directory, ids, roles, file, greedy=_is_greedy(directory))
+    return Vocabulary(directory, ids, roles, file, greedy=_is_greedy(directory, ids))
 
 
 def letters_only(directory: Path) -> str | None:
@@ -119,11 +119,11 @@ def _class_of(directory: Path) -> str | None:
     return read_json(path).get("tokenizer_class") if path.is_file() else None
 
 
-def _is_greedy(directory: Path) -> bool:
-    """Return whether the tokenizer is that of ESM, which its models also have if no class is named."""
+def _is_greedy(directory: Path, ids: Mapping[str, int]) -> bool:
+    """Return whether the tokenizer is that of ESM, as of Nucleotide Transformers that name no class."""
     name = _class_of(directory)
     path = directory / "config.json"
-    if name is not None or not path.is_file():
+    if name is not None or not path.is_file() or not set("ACGT") <= ids.keys():
         return name == "EsmTokenizer"
     config = read_json(path)
     # The Nucleotide Transformer v2 states no type.

@@ -9,7 +9,6 @@ from typing import Any
 from dnasweep.errors import InputError
 from dnasweep.models.pretrained.config_file import CONFIG_FILE
 from dnasweep.tasks.registry import BASES_PER_TOKEN, BINS_PER_ROW
-from dnasweep.tokens.model_files import reading
 
 
 def check_classes(settings: Any, directory: Path) -> None:
@@ -28,19 +27,22 @@ def check_classes(settings: Any, directory: Path) -> None:
     InputError
         For invalid names, which the message contains.
     """
-    with reading(directory / CONFIG_FILE):
-        names = settings.id2label
-        if (
-            sorted(names) != list(range(len(names)))
-            or len(set(names.values())) < len(names)
-            or not all(isinstance(name, str) for name in names.values())
-        ):
-            raise ValueError(f"id2label is {names!r}")
-        back, inverse = settings.label2id, {name: i for i, name in names.items()}
-        if back is None:
-            return
-        if back not in (inverse, {name: str(i) for name, i in inverse.items()}):
-            raise ValueError(f"label2id is {back!r}, which is not the inverse of id2label")
+    names, back = settings.id2label, settings.label2id
+    texts = all(isinstance(name, str) for name in names.values())
+    inverse = {name: i for i, name in names.items()} if texts else {}
+    reason = None
+    if sorted(names) != list(range(len(names))) or len(inverse) < len(names):
+        reason = f"id2label is {names!r}, which does not name each output once, counting from 0"
+    elif back not in (None, inverse, {name: str(i) for name, i in inverse.items()}):
+        reason = f"label2id is {back!r}, which is not the inverse of id2label"
+    if reason is not None:
+        raise InputError(
+            reason,
+            file=directory / CONFIG_FILE,
+            remedy='Write the class of each output there, such as "id2label": {"0": "other", "1": "promoter"}, and '
+            "leave out label2id.",
+        )
+    if back is not None:
         settings.label2id = inverse
 
 
