@@ -94,6 +94,29 @@ def test_a_last_normalisation_of_gena_needs_those_before_layers(tmp_path):
         load_masked_lm(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("last_layer_norm", "false"),
+        ("layer_norm_eps", "1e-12"),
+    ],
+)
+def test_text_in_place_of_a_value_is_refused(setting, value, tmp_path):
+    saved(GenaForMaskedLM(GenaConfig(**SIZE)), tmp_path, **{setting: value})
+    with pytest.raises(InputError, match=r"config\.json"):
+        load_masked_lm(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("train_freq", "false"), ("layer_norm_epsilon", "1e-5"), ("layer_norm_epsilon", -1)],
+)
+def test_settings_of_hyenadna_that_cannot_be_are_refused(setting, value, tmp_path):
+    saved(HyenaDnaForCausalLM(HyenaDnaConfig(**HYENA)), tmp_path, **{setting: value})
+    with pytest.raises(InputError, match=rf"config\.json: {setting} is .*which cannot be"):
+        load_causal_lm(tmp_path)
+
+
 def test_absent_settings_of_hyenadna(tmp_path):
     config = HyenaDnaConfig(**HYENA, d_inner=64, emb_dim=3, train_freq=False, activation_freq=1)
     lacking = ("d_inner", "emb_dim", "activation_freq", "tie_word_embeddings")

@@ -116,6 +116,7 @@ _ONLY: dict[str, tuple[Any, ...]] = {
 }
 _DUPLICATES = {"layer_norm_eps": "norm_eps"}
 """Settings that ModernBERT's authors write under two names; the second name is read."""
+_EPSILONS = ("layer_norm_eps", "layer_norm_epsilon", "norm_epsilon", "norm_eps")
 _ESM_POSITIONS = ("absolute", "rotary")
 
 
@@ -256,17 +257,23 @@ def _read_undeclared(kind: Any) -> set[str]:
 
 def _refuse_impossible(settings: Any, directory: Path) -> None:
     layers = getattr(settings, "num_hidden_layers", None)
-    eps = getattr(settings, "layer_norm_eps", 1e-12)
     wrong = None
     if isinstance(layers, int) and not 1 <= layers <= _MAX_LAYERS:
         wrong = f"num_hidden_layers is {layers}"
-    if not (is_number(eps) and 0 <= eps < 1):
-        wrong = f"layer_norm_eps is {eps}"
+    for name in _EPSILONS:
+        eps = getattr(settings, name, 1e-12)
+        if not (is_number(eps) and 0 <= eps < 1):
+            wrong = f"{name} is {eps}"
     sparse = getattr(settings, "attention_type", None) == "block_sparse"
     if sparse and not settings.num_random_blocks:
         wrong = f"num_random_blocks is {settings.num_random_blocks} with block_sparse attention"
     for name, value in vars(settings).items():
         if isinstance(value, float) and not abs(value) < 1e30:
             wrong = f"{name} is {value}"
+    for field in dataclasses.fields(settings):
+        # Text such as "false" would be read as true.
+        value = getattr(settings, field.name)
+        if isinstance(value, str) and str(field.type) in ("bool", "bool | None"):
+            wrong = f"{field.name} is {value!r}"
     if wrong is not None:
         raise InputError(f"{wrong}, which cannot be", file=directory / CONFIG_FILE, remedy=AGAIN)
