@@ -172,10 +172,20 @@ def test_whole_numbers_are_no_weights_unless_they_count_positions(folder):
         build(folder)
 
 
-def test_stored_positions_count_from_0(folder):
-    positions = torch.arange(64).roll(1)[None]
-    rewrite(folder, lambda w: w.update({"bert.embeddings.position_ids": positions}))
-    with pytest.raises(InputError, match=r"embeddings\.position_ids of .* count positions from 0"):
+@pytest.mark.parametrize(
+    ("name", "right", "wrong"),
+    [
+        ("position_ids", torch.arange(64)[None], torch.arange(64).roll(1)[None]),
+        ("token_type_ids", torch.zeros(1, 64).long(), torch.ones(1, 64).long()),
+    ],
+)
+def test_stored_counters_are_what_every_row_has(folder, name, right, wrong):
+    rewrite(folder, lambda w: w.update({f"bert.embeddings.{name}": right}))
+    build(folder)
+    rewrite(folder, lambda w: w.update({f"bert.embeddings.{name}": wrong}))
+    with pytest.raises(
+        InputError, match=rf"embeddings\.{name} of model\.safetensors (does|is) not"
+    ):
         build(folder)
 
 

@@ -24,6 +24,7 @@ from dnasweep.models.families.registry import NUCLEOTIDE_TRANSFORMER
 from dnasweep.models.pretrained.complement_match import check_complements
 from dnasweep.models.pretrained.config_file import USE_KNOWN_KIND, config_misfit
 from dnasweep.models.pretrained.copies import check_copies
+from dnasweep.models.pretrained.rotary import set_frequencies
 from dnasweep.models.pretrained.weight_files import read_headers, read_tensors
 from dnasweep.models.pretrained.weight_match import check_size
 from dnasweep.tokens.model_files import first_line
@@ -148,6 +149,7 @@ def load_model(kind: type[Any], directory: Path, settings: Any) -> LoadedModel:
     missing = {*info["missing_keys"], *mismatched}
     missing -= _fill_shared_biases(model, missing, weights)
     check_copies(model, weights, directory)
+    set_frequencies(model, weights, directory)
     prepare(model)
     return LoadedModel(
         model,

@@ -120,7 +120,7 @@ def read_tensors(
     ------
     InputError
         As :func:`read_headers`, for a weight with values that are not finite, and for stored positions that do not
-        count from 0, with which the authors' code would compute.
+        count from 0 or types of tokens other than 0, with which the authors' code would compute.
     """
     headers = read_headers(directory) if headers is None else headers
     files = sorted({stored.file for stored in headers.values()})
@@ -131,8 +131,8 @@ def read_tensors(
             for weight, stored in headers.items():
                 if stored.file == name and stored.dtype in _FLOATS:
                     weights[weight] = file.get_tensor(stored.name)
-                elif stored.file == name and weight.endswith(".position_ids"):
-                    _check_positions(weight, file.get_tensor(stored.name), path)
+                elif stored.file == name:
+                    _check_counter(weight, file.get_tensor(stored.name), path)
     for weight, value in weights.items():
         if not torch.isfinite(value).all():
             count = int((~torch.isfinite(value)).sum())
@@ -145,13 +145,15 @@ def read_tensors(
     return weights
 
 
-def _check_positions(name: str, positions: Tensor, path: Path) -> None:
-    if positions.flatten().tolist() != list(range(positions.numel())):
-        raise InputError(
-            f"{name} of {path.name} does not count positions from 0",
-            file=path.parent,
-            remedy=AGAIN,
-        )
+def _check_counter(name: str, values: Tensor, path: Path) -> None:
+    counted = values.flatten().tolist()
+    reason = None
+    if name.endswith(".position_ids") and counted != list(range(len(counted))):
+        reason = "does not count positions from 0"
+    if name.endswith(".token_type_ids") and any(counted):
+        reason = "is not 0 everywhere"
+    if reason is not None:
+        raise InputError(f"{name} of {path.name} {reason}", file=path.parent, remedy=AGAIN)
 
 
 def _header(path: Path) -> dict[str, StoredTensor]:
