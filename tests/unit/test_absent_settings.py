@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from dnasweep.errors import InputError
+from dnasweep.models.encoder.capacity import tokens_at_once
 from dnasweep.models.families.gena import GenaConfig, GenaForMaskedLM
 from dnasweep.models.families.hyenadna import HyenaDnaConfig, HyenaDnaForCausalLM
 from dnasweep.models.families.nucleotide_transformer import (
@@ -136,6 +137,19 @@ def test_absent_settings_of_the_nucleotide_transformer(tmp_path):
     lacking = ("position_embedding_type",)
     expected = saved(NucleotideTransformerForMaskedLM(config), tmp_path, lacking)
     same(load_masked_lm(tmp_path), expected)
+
+
+@pytest.mark.parametrize("pad", [1, 3])
+def test_learned_positions_of_the_nucleotide_transformer_begin_after_padding(pad):
+    config = NucleotideTransformerConfig(
+        **SIZE | {"pad_token_id": pad}, max_position_embeddings=40
+    )
+    held = tokens_at_once(config.to_dict())
+    model = NucleotideTransformerModel(config).eval()
+    with torch.no_grad():
+        assert model(torch.full((1, held), 7)).last_hidden_state.isfinite().all()
+        with pytest.raises(IndexError):
+            model(torch.full((1, held + 1), 7))
 
 
 def test_the_base_of_rotary_positions_of_the_nucleotide_transformer_is_fixed(tmp_path):

@@ -11,7 +11,7 @@ import torch
 from backbone_toys import dnabert_kmers, save
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.attention import first_token_attention
-from dnasweep.models.encoder.capacity import UNBOUNDED
+from dnasweep.models.encoder.capacity import UNBOUNDED, tokens_at_once
 from dnasweep.models.encoder.forward import class_logits, masked_logits
 from dnasweep.models.predict import predict_probabilities
 from dnasweep.models.pretrained.checkpoint import export, load_classifier, load_masked_lm
@@ -149,6 +149,16 @@ def test_the_attention_of_a_bigbird_is_chosen_by_the_row_not_by_those_before(tmp
         class_logits(found, short, None)
         torch.testing.assert_close(class_logits(found, long, None), expected)
     assert json.loads((exported / "config.json").read_text())["attention_type"] == "block_sparse"
+
+
+def test_a_bigbird_reads_whole_blocks(tmp_path):
+    sizes = {"block_size": 4, "num_random_blocks": 1, "max_position_embeddings": 62}
+    folder = encoder("big_bird", tmp_path / "sparse", **sizes)
+    held = tokens_at_once(json.loads((folder / "config.json").read_text()))
+    assert held == 60
+    assert torch.isfinite(build(folder).bert(torch.arange(held)[None] % 60 + 5)[0]).all()
+    full = encoder("big_bird", tmp_path / "full", **sizes, attention_type="original_full")
+    assert tokens_at_once(json.loads((full / "config.json").read_text())) == 62
 
 
 def test_a_bigbird_with_sparse_attention_has_random_blocks(tmp_path):

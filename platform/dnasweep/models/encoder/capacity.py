@@ -48,6 +48,10 @@ def tokens_at_once(config: Mapping[str, Any]) -> int:
     if positions is None:
         return UNBOUNDED
     offset = 0
+    sparse = config.get("attention_type", "block_sparse") == "block_sparse"
+    if config.get("model_type") == "big_bird" and sparse:
+        # Rows are padded to whole blocks.
+        offset = int(positions) % int(config.get("block_size") or 64)
     if config.get("model_type") in _OFFSET:
         # MPNet counts from 2, whatever its padding token.
         pad = None if config.get("model_type") == "mpnet" else config.get("pad_token_id")

@@ -62,6 +62,18 @@ GENA = Family(
 )
 """GENA-LM (Fishman et al. 2025): BERT with normalisation before attention and feed-forward layers."""
 
+
+def _esm_tokens(config: Mapping[str, Any]) -> int:
+    """Return the maximum number of tokens: the first position is the one after the id of the padding token.
+
+    With rotary positions, this is the length used in training.
+    """
+    pad = config.get("pad_token_id")
+    return (
+        int(config.get("max_position_embeddings") or 1026) - (1 if pad is None else int(pad)) - 1
+    )
+
+
 NUCLEOTIDE_TRANSFORMER = Family(
     name="Nucleotide Transformer v2",
     model_type="dnasweep-nucleotide-transformer-v2",
@@ -76,9 +88,8 @@ NUCLEOTIDE_TRANSFORMER = Family(
     foreign="N, after which k-mers restart",
     reads="first token",
     one_length=False,
-    # With rotary positions, this is the length used in training, which includes two unused positions.
     longest="`max_position_embeddings` less 2",
-    tokens=lambda config: int(config.get("max_position_embeddings") or 1026) - 2,
+    tokens=_esm_tokens,
     read_settings=frozenset({"add_bias_fnn"}),
     only=(
         ("position_embedding_type", ("rotary", "absolute")),
