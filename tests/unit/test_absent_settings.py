@@ -88,6 +88,21 @@ def test_first_normalisations_of_gena_that_are_null_are_none(tmp_path):
     same(load_masked_lm(tmp_path), expected)
 
 
+def test_positions_that_are_null_are_none_or_refused(tmp_path):
+    config = NucleotideTransformerConfig(**SIZE, position_embedding_type=None)
+    expected = saved(NucleotideTransformerForMaskedLM(config), tmp_path / "esm")
+    written = json.loads((tmp_path / "esm" / "config.json").read_text())
+    assert written["position_embedding_type"] is None
+    again = load_masked_lm(tmp_path / "esm")
+    same(again, expected)
+    with torch.no_grad():
+        words = again.esm.embeddings.word_embeddings(ROWS)
+        torch.testing.assert_close(again.esm.embeddings(ROWS, torch.ones_like(ROWS)), words)
+    saved(GenaForMaskedLM(GenaConfig(**SIZE)), tmp_path / "bert", position_embedding_type=None)
+    with pytest.raises(InputError, match="sets position_embedding_type to null, which GENA-LM"):
+        load_masked_lm(tmp_path / "bert")
+
+
 def test_a_last_normalisation_of_gena_needs_those_before_layers(tmp_path):
     config = GenaConfig(**SIZE, pre_layer_norm=False)
     saved(GenaForMaskedLM(config), tmp_path, last_layer_norm=True)

@@ -67,6 +67,7 @@ def changed(source, target, **settings):
         {"pre_layer_norm": True},
         {"norm_first": True},
         {"position_embedding_type": "relative_key"},
+        {"position_embedding_type": None},
         {"add_bias_fnn": False},
         {"alibi_starting_size": 512},
         {"is_decoder": True},

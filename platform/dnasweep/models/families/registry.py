@@ -32,7 +32,7 @@ DNABERT2 = Family(
     # Attention is biased by distance; max_position_embeddings has no effect.
     read_settings=frozenset({"alibi_starting_size"}),
     only=(
-        ("position_embedding_type", ("absolute", "alibi")),
+        ("position_embedding_type", ("absolute", "alibi", None)),
         *_NO_DECODER,
     ),
     # The default of BERT; padding is told by the attention mask.
@@ -92,7 +92,7 @@ NUCLEOTIDE_TRANSFORMER = Family(
     tokens=_esm_tokens,
     read_settings=frozenset({"add_bias_fnn"}),
     only=(
-        ("position_embedding_type", ("rotary", "absolute")),
+        ("position_embedding_type", ("rotary", "absolute", None)),
         # The authors' code has no such setting.
         ("rope_theta", (10000.0,)),
         ("is_folding_model", (False,)),

@@ -117,7 +117,7 @@ _ONLY: dict[str, tuple[Any, ...]] = {
 _DUPLICATES = {"layer_norm_eps": "norm_eps"}
 """Settings that ModernBERT's authors write under two names; the second name is read."""
 _EPSILONS = ("layer_norm_eps", "layer_norm_epsilon", "norm_epsilon", "norm_eps")
-_ESM_POSITIONS = ("absolute", "rotary")
+_ESM_POSITIONS = ("absolute", "rotary", None)
 
 
 def settings_of(found: Mapping[str, Any], directory: Path) -> Any:
@@ -216,7 +216,10 @@ def _refuse_unknown(
         only: tuple[Any, ...] | None = limits.get(name)
         if name == "position_embedding_type" and name in declared and family is None:
             only = _ESM_POSITIONS
-        if value is None or value in ({}, []) or (only is not None and value in only):
+        # Earlier versions of transformers read this one as false where it is null, and add no positions.
+        if value is None and name != "position_embedding_type":
+            continue
+        if value in ({}, []) or (only is not None and value in only):
             continue
         if only is None and (name in declared or name in (*_CHOSEN_HERE, *_OWN)):
             continue
@@ -224,7 +227,7 @@ def _refuse_unknown(
             continue
         if only is None and (name in _WITHOUT_EFFECT or name in _read_undeclared(kind)):
             continue
-        asks = f"{CONFIG_FILE} sets {name} to {str(value)[:60]!s}"
+        asks = f"{CONFIG_FILE} sets {name} to {'null' if value is None else str(value)[:60]}"
         if only is not None:
             raise InputError(
                 f"{asks}, which {named} does not compute",
