@@ -136,9 +136,10 @@ def test_settings_of_hyenadna_that_cannot_be_are_refused(setting, value, tmp_pat
 def test_absent_settings_of_hyenadna(tmp_path):
     config = HyenaDnaConfig(**HYENA, d_inner=64, emb_dim=3, train_freq=False, activation_freq=1)
     lacking = ("d_inner", "emb_dim", "activation_freq", "tie_word_embeddings")
-    expected = saved(HyenaDnaForCausalLM(config), tmp_path, lacking)
+    expected = saved(HyenaDnaForCausalLM(config), tmp_path, lacking, pad_token_id=None)
     again = load_causal_lm(tmp_path)
     same(again, expected)
+    assert again.config.pad_token_id == 4
     assert again.lm_head.weight is again.get_input_embeddings().weight
 
 

@@ -65,6 +65,8 @@ class HyenaDnaConfig(PreTrainedConfig):
 
     def __post_init__(self, **others: Any) -> None:
         self.d_inner = self.d_inner or 4 * self.d_model
+        if self.pad_token_id is None:
+            self.pad_token_id = 4
         super().__post_init__(**others)
 
     @property
