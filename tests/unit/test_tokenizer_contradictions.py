@@ -55,13 +55,14 @@ def test_two_files_name_one_special_token(tmp_path):
     path = tmp_path / "special_tokens_map.json"
     path.write_text(json.dumps({"sep_token": "[SEP]"}))
     load_tokenizer(tmp_path)
-    path.write_text(json.dumps({"sep_token": "[CLS]"}))
-    refused(tmp_path, r"sep_token is '\[CLS\]' in special_tokens_map\.json and '\[SEP\]'")
+    for token in ("[CLS]", None):
+        path.write_text(json.dumps({"sep_token": token}))
+        refused(tmp_path, r"sep_token is .* in special_tokens_map\.json and '\[SEP\]' in")
 
 
 def test_tokens_have_one_id_in_all_files(tmp_path):
     (tmp_path / "vocab.txt").write_text("\n".join(dnabert_kmers()))
-    kmers(tmp_path, "[ACGT]{3}")
+    kmers(tmp_path, "[ACGTN]{3}|[ACGTN]")
     load_tokenizer(tmp_path)
     swapped = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "AAT", "AAA"]
     (tmp_path / "vocab.txt").write_text("\n".join(swapped))
@@ -74,11 +75,11 @@ def test_tokens_have_one_id_in_all_files(tmp_path):
 
 
 def test_a_file_that_cuts_kmers_in_another_way_is_not_read_otherwise(tmp_path):
-    kmers(tmp_path, "[ACGT]{3}")
+    kmers(tmp_path, "[ACGTN]{3}|[ACGTN]")
     assert [way.name for way in candidate_configs(tmp_path)] == ["kmer-3"]
     kmers(tmp_path, "^[ACGT]|[ACGT]{3}")
     refused(tmp_path, r"tokenizer\.json makes other rows of DNA than kmer-3 or kmer-3-overlap")
-    kmers(tmp_path, "[ACGT]{3}", ends=False)
+    kmers(tmp_path, "[ACGTN]{3}|[ACGTN]", ends=False)
     refused(tmp_path, "makes other rows of DNA")
 
 
@@ -94,6 +95,20 @@ def test_the_tokenizer_of_a_nucleotide_transformer_needs_no_class(settings, tmp_
         ids = load_tokenizer(tmp_path).encode(["ACGTNACGAA"]).ids
         expected = ["<cls>", "ACG", "T", "N", "ACG", "A", "A", "<pad>"]
         assert [ESM[i] for i in ids] == expected
+    path.write_text(json.dumps({"eos_token": None, "tokenizer_class": "BertTokenizer"}))
+    refused(tmp_path, r"an ESM, and its tokenizer a BertTokenizer without tokenizer\.json")
+
+
+def test_a_file_that_restarts_kmers_after_n_is_followed(tmp_path):
+    kmers(tmp_path, "[ACGT]{3}|[ACGTN]")
+    file = json.loads((tmp_path / "tokenizer.json").read_text())
+    file["model"]["vocab"]["N"] = len(file["model"]["vocab"])
+    (tmp_path / "tokenizer.json").write_text(json.dumps(file))
+    assert [way.name for way in candidate_configs(tmp_path)] == ["greedy-3"]
+    tokenizer = load_tokenizer(tmp_path)
+    assert [tokenizer.tokens[i] for i in tokenizer.encode(["ACGNACGT"]).ids[1:-1]] == [
+        *("ACG", "N", "ACG", "T")
+    ]
 
 
 def test_of_a_base_in_both_cases_the_one_in_upper_case_is_read(tmp_path):

@@ -54,7 +54,8 @@ def candidate_configs(directory: Path) -> tuple[TokenizerConfig, ...]:
     ways = _ways(vocabulary, k)
     if vocabulary.file is None:
         return ways
-    for config in ways:
+    greedy = (TokenizerConfig(kind="greedy", k=k),) if _has_bases(vocabulary) and k > 1 else ()
+    for config in dict.fromkeys((*ways, *greedy)):
         if _cuts_like(_enumerated(vocabulary, config), vocabulary.file):
             return (config,)
     # A file that makes only unknown tokens of DNA expects k-mers that have been cut already.
@@ -74,8 +75,11 @@ def _ways(vocabulary: Vocabulary, k: int) -> tuple[TokenizerConfig, ...]:
     if vocabulary.greedy:
         return (TokenizerConfig(kind="greedy", k=k),)
     apart, overlapping = (TokenizerConfig(kind="kmer", k=k, stride=s) for s in (k, 1))
-    has_bases = all(base in vocabulary.dna_tokens for base in "ACGT")
-    return (apart, overlapping) if has_bases else (overlapping, apart)
+    return (apart, overlapping) if _has_bases(vocabulary) else (overlapping, apart)
+
+
+def _has_bases(vocabulary: Vocabulary) -> bool:
+    return set("ACGT") <= vocabulary.dna_tokens.keys()
 
 
 def read_pretrained(directory: Path, config: TokenizerConfig | None = None) -> PretrainedTokenizer:
@@ -187,7 +191,7 @@ def _row(tokenizer: PretrainedTokenizer, sequence: str) -> list[int]:
 
 def _cuts_like(tokenizer: PretrainedTokenizer, file: Tokenizer) -> bool:
     """Return whether a model's own file tokenizes raw DNA like `tokenizer`."""
-    return all(file.encode(probe).ids == _row(tokenizer, probe) for probe in _PROBES[:2])
+    return all(file.encode(probe).ids == _row(tokenizer, probe) for probe in _PROBES)
 
 
 def _refuse(vocabulary: Vocabulary, reason: str) -> NoReturn:

@@ -21,8 +21,9 @@ from dnasweep.tokens.vocabulary_files import (
     SETTINGS_FILE,
     check_agreement,
     check_letters,
+    named_token,
     token_settings,
-    token_text,
+    without_token,
 )
 
 ROLES_FILE = "dnasweep_vocabulary.json"
@@ -102,7 +103,9 @@ def read_vocabulary(directory: Path) -> Vocabulary:
     check_agreement(directory, ids, "vocab.txt" if file is None else "tokenizer.json")
     roles = _roles(directory, ids)
     ids = _with_embeddings(directory, ids, roles)
-    return Vocabulary(directory, ids, roles, file, greedy=_is_greedy(directory, ids))
+    return Vocabulary(
+        directory, ids, roles, file, greedy=_is_greedy(directory, ids, alone=file is None)
+    )
 
 
 def letters_only(directory: Path) -> str | None:
@@ -119,15 +122,25 @@ def _class_of(directory: Path) -> str | None:
     return read_json(path).get("tokenizer_class") if path.is_file() else None
 
 
-def _is_greedy(directory: Path, ids: Mapping[str, int]) -> bool:
-    """Return whether the tokenizer is that of ESM, as of Nucleotide Transformers that name no class."""
+def _is_greedy(directory: Path, ids: Mapping[str, int], *, alone: bool) -> bool:
+    """Return whether the tokenizer is that of ESM, as of Nucleotide Transformers that name no class.
+
+    `alone` tells that vocab.txt is not accompanied by a tokenizer.json.
+    """
     name = _class_of(directory)
     path = directory / "config.json"
-    if name is not None or not path.is_file() or not set("ACGT") <= ids.keys():
+    if name == "EsmTokenizer" or not path.is_file() or not set("ACGT") <= ids.keys():
         return name == "EsmTokenizer"
     config = read_json(path)
     # The Nucleotide Transformer v2 states no type.
-    return config.get("model_type", "esm" if "add_bias_fnn" in config else None) == "esm"
+    kind = config.get("model_type", "esm" if "add_bias_fnn" in config else None)
+    if kind == "esm" and name is not None and alone:
+        raise InputError(
+            f"the model is an ESM, and its tokenizer a {name} without tokenizer.json",
+            file=directory,
+            remedy=f'If k-mers begin anew after N, write "tokenizer_class": "EsmTokenizer" in {SETTINGS_FILE}.',
+        )
+    return kind == "esm" and name is None
 
 
 def _with_embeddings(
@@ -196,7 +209,7 @@ def _check_named(directory: Path, roles: Mapping[str, str], name: str) -> None:
     """Refuse files that name other special tokens than those of a class."""
     settings = token_settings(directory)
     for role, token in roles.items():
-        named = _named_token(directory, settings, role)
+        named = named_token(directory, settings, role)
         if named not in (None, token):
             raise InputError(
                 f"its {role} token is said to be {named!r}, and that of {name} is {token!r}",
@@ -210,14 +223,14 @@ def _roles(directory: Path, ids: Mapping[str, int]) -> dict[str, str]:
     roles = {}
     in_file = (directory / "tokenizer.json").is_file()
     for role in ROLES:
-        token = _named_token(directory, settings, role)
+        token = named_token(directory, settings, role)
         if token is not None and token not in ids:
             raise InputError(
                 f"the token {token!r}, which is said to be its {role} token, is not in the vocabulary",
                 file=directory,
                 remedy=AGAIN,
             )
-        if token is None and not _without_token(settings, role):
+        if token is None and not without_token(settings, role):
             token = next((t for t in _CONVENTIONS[role] if t in ids), None)
             if token in _UNSAID and not in_file and _is_open(directory):
                 raise InputError(
@@ -233,7 +246,7 @@ def _roles(directory: Path, ids: Mapping[str, int]) -> dict[str, str]:
             for t in ids
             if _in_brackets(t) and t not in roles.values() and not _has_other_role(t)
         ]
-        if role not in roles and not _without_token(settings, role) and unknown:
+        if role not in roles and not without_token(settings, role) and unknown:
             raise InputError(
                 f"the vocabulary has no {role} token, and {unknown[0]!r}, of which nothing is known",
                 file=directory,
@@ -249,27 +262,6 @@ def _roles(directory: Path, ids: Mapping[str, int]) -> dict[str, str]:
                 remedy="Use a model whose tokenizer has such tokens.",
             )
     return roles
-
-
-def _named_token(directory: Path, settings: Mapping[str, Any], role: str) -> str | None:
-    """Return the token that the files name for a role, or None."""
-    for name in (role, *{"cls": ("bos",), "sep": ("eos",)}.get(role, ())):
-        token = token_text(settings.get(f"{name}_token"))
-        if isinstance(token, str):
-            return token
-        if token is not None:
-            raise InputError(
-                f"{name}_token of special_tokens_map.json or tokenizer_config.json is {token!r}",
-                file=directory,
-                remedy=AGAIN,
-            )
-    return None
-
-
-def _without_token(settings: Mapping[str, Any], role: str) -> bool:
-    """Return whether the files mention a role for which they name no token."""
-    names = (role, *{"sep": ("eos",)}.get(role, ()))
-    return any(f"{name}_token" in settings for name in names)
 
 
 def _is_open(directory: Path) -> bool:

@@ -24,8 +24,8 @@ def token_settings(directory: Path) -> dict[str, Any]:
     files = [directory / name for name in ("special_tokens_map.json", SETTINGS_FILE)]
     first, second = (read_json(path) if path.is_file() else {} for path in files)
     for name in sorted(first.keys() & second.keys()):
-        one, other = (token_text(settings[name]) for settings in (first, second))
-        if name.endswith("_token") and None not in (one, other) and one != other:
+        one, other = (_text(settings[name]) for settings in (first, second))
+        if name.endswith("_token") and one != other:
             _refuse(
                 directory,
                 f"{name} is {one!r} in {files[0].name} and {other!r} in {files[1].name}",
@@ -33,9 +33,41 @@ def token_settings(directory: Path) -> dict[str, Any]:
     return first | second
 
 
-def token_text(token: Any) -> Any:
-    """Return the text of a special token, which may be written with settings."""
-    return token.get("content") if isinstance(token, dict) else token
+def named_token(directory: Path, settings: Mapping[str, Any], role: str) -> str | None:
+    """Return the token that the files name for a role, or None.
+
+    Parameters
+    ----------
+    directory
+        Directory of the tokenizer, for error messages.
+    settings
+        Content of the files, see :func:`token_settings`.
+    role
+        `pad`, `unk`, `cls`, `sep` or `mask`.
+    """
+    for name in (role, *{"cls": ("bos",), "sep": ("eos",)}.get(role, ())):
+        token = _text(settings.get(f"{name}_token"))
+        if isinstance(token, str):
+            return token
+        if token is not None:
+            raise InputError(
+                f"{name}_token of special_tokens_map.json or tokenizer_config.json is {token!r}",
+                file=directory,
+                remedy=AGAIN,
+            )
+    return None
+
+
+def without_token(settings: Mapping[str, Any], role: str) -> bool:
+    """Return whether the files mention a role for which they name no token.
+
+    Parameters
+    ----------
+    settings, role
+        As for :func:`named_token`.
+    """
+    names = (role, *{"sep": ("eos",)}.get(role, ()))
+    return any(f"{name}_token" in settings for name in names)
 
 
 def check_agreement(directory: Path, ids: Mapping[str, int], source: str) -> None:
@@ -79,6 +111,11 @@ def check_letters(directory: Path, letters: list[str]) -> None:
     named = read_json(directory / SETTINGS_FILE).get("characters")
     if named not in (None, letters):
         _refuse(directory, f"characters of {SETTINGS_FILE} is {named!r} and not {letters}")
+
+
+def _text(token: Any) -> Any:
+    """Return the text of a special token, which may be written with settings."""
+    return token.get("content") if isinstance(token, dict) else token
 
 
 def _named(directory: Path, source: str) -> Iterator[tuple[str, str, int]]:
