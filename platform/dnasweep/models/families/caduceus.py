@@ -71,9 +71,8 @@ class CaduceusConfig(PreTrainedConfig):
         if self.rcps and not set(self.complements()) <= set(range(self.num_embeddings)):
             raise ValueError("complement_map names a token id that has no embedding")
         if self.pad_token_id is None:
-            # Without [CLS] and [SEP] (PlantCaduceus), ids of bases begin at 3, and A and T are complements.
-            plant = (self.complement_map or {}).get("3") == 6
-            self.pad_token_id = 0 if plant else 4
+            # PlantCaduceus has no [CLS] and [SEP]: of its 7 or, filled up, 8 tokens, [PAD] is the first.
+            self.pad_token_id = 0 if self.vocab_size <= 8 else 4
         super().__post_init__(**others)
 
     @property
