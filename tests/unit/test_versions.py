@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import dnasweep
-from dnasweep.config import MaskingConfig, TrainingConfig
+import pytest
+from backbone_toys import dnabert
+from dnasweep.config import MaskingConfig, TrainingConfig, versions
+from dnasweep.stages.models import model_digest
 from dnasweep.stages.recipe import Cell, Recipe
 
 PACKAGE = Path(dnasweep.__file__).parent
@@ -52,3 +56,16 @@ def test_keys_of_an_earlier_release_are_found_again() -> None:
         "trial": "0d75c57272016ba7",
         "few-shot trial": "dbe42bd04405d550",
     }
+
+
+def test_only_published_checkpoints_are_computed_anew_when_they_are_read_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published = dnabert(tmp_path / "published")
+    own = tmp_path / "own"
+    shutil.copytree(published, own)
+    (own / "dnasweep_tokenizer.json").write_text('{"kind": "kmer", "k": 3, "stride": 1}')
+    before = [model_digest(folder) for folder in (published, own)]
+    monkeypatch.setattr(versions, "CHECKPOINTS", versions.CHECKPOINTS + 1)
+    after = [model_digest(folder) for folder in (published, own)]
+    assert [one == other for one, other in zip(before, after, strict=True)] == [False, True]

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from dnasweep.config import content_key
+from dnasweep.config import content_key, versions
 from dnasweep.storage import Storage
 from dnasweep.tokens.model_files import model_files, read_json, weight_files
 
@@ -23,7 +23,8 @@ def model_digest(directory: Path) -> str:
     """Return 16 hexadecimal digits that identify what a model computes.
 
     The digest depends on weights, configuration, vocabulary and tokenization, not on formatting,
-    so a model has the same digest in its training folder and in a registry.
+    so a model has the same digest in its training folder and in a registry. That of a published
+    checkpoint also depends on how this version of the platform reads such checkpoints.
     """
     weights = []
     for name in weight_files(directory):
@@ -43,6 +44,7 @@ def model_digest(directory: Path) -> str:
         there = {path.name: path.read_bytes() for path in files if path.is_file()}
         parts.append({name: hashlib.sha256(text).hexdigest() for name, text in there.items()})
         parts.append(_json(directory / "tokenizer.json"))
+        parts.append(versions.CHECKPOINTS)
     return content_key(*parts)
 
 
