@@ -32,7 +32,7 @@ def model_digest(directory: Path) -> str:
             weights.append(hashlib.file_digest(file, "sha256").hexdigest())
     config = {k: v for k, v in _json(directory / "config.json").items() if k not in _VOLATILE}
     vocabulary = json.dumps(_json(directory / "tokenizer.json").get("model"), sort_keys=True)
-    parts = [
+    parts: list[Any] = [
         weights,
         config,
         hashlib.sha256(vocabulary.encode()).hexdigest(),
