@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from dnasweep.tasks.wording import (
+    NOISE,
     NONE,
     method_name,
     metric_name,
@@ -46,14 +47,14 @@ def plain(value: Any) -> str:
     if not isinstance(value, float | np.floating):
         return str(value)
     known = float(value)
-    if 0 < abs(known) < 0.001:
-        return f"{known:.1g}"
+    if NOISE < abs(known) < 0.001:
+        return minus(f"{known:.1g}".replace("e-0", "e-"))
     return number(known) if abs(known) < 1000 else minus(f"{known:,.0f}")
 
 
 def measured(value: float) -> str:
     """Format a mean, which may be large."""
-    return f"{value:,.0f}" if abs(value) >= 100 else number(value)
+    return minus(f"{value:,.0f}") if abs(value) >= 100 else number(value)
 
 
 def attribution(value: float) -> str:
@@ -72,8 +73,13 @@ def share(value: float) -> str:
 
 
 def general(value: float) -> str:
-    """Format a number in the shortest exact way."""
+    """Format a number such as a learning rate, with six significant digits."""
     return f"{value:g}"
+
+
+def length(value: float) -> str:
+    """Format a median length in bases, which may be half a number."""
+    return f"{value:,.1f}".removesuffix(".0")
 
 
 COLUMNS: dict[str, tuple[str | None, Format]] = {
@@ -116,7 +122,7 @@ COLUMNS: dict[str, tuple[str | None, Format]] = {
     "cpg": ("CpG observed / expected", plain),
     "unknown": ("unknown bases", plain),
     "shortest": ("shortest, bases", plain),
-    "median": ("median, bases", general),
+    "median": ("median, bases", length),
     "longest": ("longest, bases", plain),
     "vocab_size": ("vocabulary", plain),
     "vocabulary_used": ("vocabulary used", plain),

@@ -29,8 +29,8 @@ def method_name(method: object) -> str:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Return a number for text; a dash if it is missing."""
-    return NONE if value is None or pd.isna(value) else minus(f"{value:.{digits}f}")
+    """Return a number for text; a dash if it is missing. A number that is displayed as zero has no sign."""
+    return NONE if value is None or pd.isna(value) else minus(f"{value:z.{digits}f}")
 
 
 def signed(value: float | None, digits: int = 3) -> str:
