@@ -59,6 +59,7 @@ class Sequences:
         self.asked: list[list[bytes]] = [[] for _ in games]
 
     def values(self, sequences: np.ndarray, masks: np.ndarray) -> np.ndarray:
+        assert len(masks), "a model has no output for no row"
         for i, mask in zip(sequences, masks, strict=True):
             self.asked[i].append(mask.tobytes())
         return np.array(
@@ -166,6 +167,11 @@ def test_drawing_goes_on_until_the_error_asked_for() -> None:
     assert found.num_evals[1] > 250
     for asked, said in zip(block.asked, found.num_evals, strict=True):
         assert len(asked) == len(set(asked)) == said
+
+
+def test_one_evaluation_more_than_usual_buys_no_pair() -> None:
+    found = explain(Sequences([table(18)], 18), standard_error=1e-9, max_evals=251)
+    assert found.num_evals.tolist() == [250]
 
 
 def test_where_all_coalitions_would_soon_be_drawn_they_are() -> None:

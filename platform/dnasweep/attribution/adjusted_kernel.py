@@ -134,6 +134,8 @@ def adjusted_kernel(block: Block, config: ExplainConfig, generators: Generators)
         return exact_shapley(block)
     usual = max(MIN_EVALS, EVALS_PER_TOKEN * tokens)
     limit = config.max_evals or (usual if config.standard_error is None else MAX_EVALS)
+    # A pair costs two evaluations: the last of an odd number cannot be spent.
+    limit -= limit % 2
     budget = limit if config.standard_error is None else min(limit, usual)
     open_ = np.arange(number)
     draws: list[Draws] = _draw(block, open_, [None] * number, budget, generators)
