@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 from api_toys import toy_labelled, toy_model
+from dnasweep.api.files import files_of
 from dnasweep.models.predict import predict_probabilities
 from explainer_toys import CLASSES, learnt
 
@@ -48,6 +49,7 @@ def test_sequences_may_come_in_any_form(model: dnasweep.Model, tmp_path: Path) -
     table = pd.DataFrame({"sequence": sequences, "id": ["x", "y", "z"], "species": "human"})
     for given, ids in (
         (named, ["a", "b", "c"]),
+        (dict(named), ["a", "b", "c"]),
         (pd.Series(sequences, index=[7, 7, 9]), ["0", "1", "2"]),
         (np.array(sequences), ["0", "1", "2"]),
         (tuple(s.lower() for s in sequences), ["0", "1", "2"]),
@@ -80,6 +82,10 @@ def test_the_sequences_of_a_table_are_found_as_in_a_file(model: dnasweep.Model, 
         (["ACGT", ""], "row 2: the sequence is empty"),
         (["ACGT", None], "row 2: the sequence is empty"),
         ([], "there are no sequences"),
+        (pd.DataFrame(), "there are no sequences"),
+        ("", "row 1: the sequence is empty"),
+        ({"ACGT", "ACGG"}, "the sequences are of type set"),
+        (np.array([["ACGT", "ACGG"]]), "the sequences are of type ndarray"),
         ("missing.fa", "there is no such file"),
         (pd.DataFrame({"x": ["ACGT"]}), "no column with sequences: found x"),
         (pd.DataFrame({"a": ["ACGTACGT"], "b": ["ACGTACGT"]}), "columns a and b both contain"),
@@ -111,9 +117,20 @@ def test_by_a_job_the_same_probabilities(model: dnasweep.Model, tmp_path: Path) 
     sequences, _ = toy_labelled(20)
     here = model.predict(sequences, progress=False)
     by_job = model.predict(sequences, storage=tmp_path / "runs", progress=False)
-    pd.testing.assert_frame_equal(by_job[list(here)], here, rtol=1e-5)
+    pd.testing.assert_frame_equal(by_job, here, rtol=1e-5)
     with pytest.raises(dnasweep.InputError, match="no storage is given that its machines share"):
         model.predict(sequences, address="10.0.0.1:6379")
+
+
+def test_labels_reach_a_job_as_they_were_given(tmp_path: Path) -> None:
+    table = pd.DataFrame(
+        {"sequence": ["ACGTACGT", "TTGCATTA", "GGGCATTA"], "label": ["promoter", None, "enhancer"]}
+    )
+    (path,) = files_of(table, tmp_path)
+    written = pd.read_csv(path, sep="\t", keep_default_na=False)
+    assert written["label"].tolist() == ["promoter", "", "enhancer"]
+    (path,) = files_of((one for one in table["sequence"]), tmp_path)
+    assert "label" not in pd.read_csv(path, sep="\t")
 
 
 def test_an_option_of_the_command_is_checked(model: dnasweep.Model) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ from dnasweep.attribution.tables import StoredAttributions, to_tables
 from dnasweep.config import ModelConfig, TokenizerConfig
 from dnasweep.errors import InputError
 from dnasweep.jobs.explanation_options import ComparisonOptions, check_options
-from dnasweep.jobs.explanation_rows import choose, choose_rows, read_elements
+from dnasweep.jobs.explanation_rows import choose, choose_rows, class_names_of, read_elements
 from dnasweep.method_comparison.curve_rows import curve_settings, curve_work
 from dnasweep.method_comparison.curve_worker import CurveWorker
 from dnasweep.method_comparison.curves import RANDOM
@@ -70,6 +72,35 @@ def test_rows_left_out_make_another_report_of_the_same_explanations(
     made = [_settings(asked, [], [], chosen) for chosen in (without, some)]
     assert {key: value for key, value in made[1].items() if key != "rejects"} == made[0]
     assert made[1]["rejects"]
+
+
+def renamed(model: Path, folder: Path, names: list[str]) -> Path:
+    """Copy a model under other class names."""
+    shutil.copytree(model, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config |= {
+        "id2label": dict(enumerate(names)),
+        "label2id": {name: i for i, name in enumerate(names)},
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+def test_labels_in_words_are_the_classes_of_the_model(
+    model: Path, options: ComparisonOptions, tmp_path: Path
+) -> None:
+    words = renamed(model, tmp_path / "words", ["promoter", "background"])
+    path = tmp_path / "words.csv"
+    path.write_text("sequence,label\nACGTACGTACGT,promoter\nTTGCATTACGTT,background\n")
+    asked = dataclasses.replace(options, model=(str(words),), data=(str(path),))
+    classes = class_names_of(asked)
+    assert list(classes) == ["promoter", "background"]
+    table = choose_rows(asked, classes).reading.table
+    assert table["label"].tolist() == [0, 1]
+    other = renamed(model, tmp_path / "other", ["background", "promoter"])
+    both = dataclasses.replace(asked, model=(str(words), str(other)))
+    with pytest.raises(InputError, match=r"numbered background, promoter, those of .* one by one"):
+        run_comparison(both, Console(quiet=True))
 
 
 def test_built_in_rows_come_with_their_elements(options: ComparisonOptions) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from dnasweep.api.sequences import GIVEN, Sequences, paths_of, read_given
+from dnasweep.api.sequences import GIVEN, Sequences, label_texts, paths_of, read_given
 from dnasweep.plain import write_csv
 
 
@@ -24,11 +24,11 @@ def files_of(sequences: Sequences, folder: Path) -> tuple[str, ...]:
     """
     if (paths := paths_of(sequences)) is not None:
         return tuple(map(str, paths))
-    table = read_given(sequences).table
-    kept = [name for name in ("id", "sequence", "label", "species") if name in table]
-    if (table["label"] < 0).all():
-        kept.remove("label")
-    return (write_table(table[kept], folder, GIVEN),)
+    table = read_given(sequences).table[["id", "sequence", "species"]]
+    # Labels are written as given: which number a word has depends on the model that it is read for.
+    if isinstance(sequences, pd.DataFrame) and (labels := label_texts(sequences)).any():
+        table.insert(2, "label", labels)
+    return (write_table(table, folder, GIVEN),)
 
 
 def write_table(table: pd.DataFrame, folder: Path, name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -22,8 +22,10 @@ from dnasweep.formats.delimited import Cells
 from dnasweep.formats.paths import user_path
 from dnasweep.formats.rejects import check_rejects
 
-Sequences: TypeAlias = "str | Path | Sequence[str] | Sequence[Path] | pd.Series | pd.DataFrame"
-"""DNA: one string of bases, a list of strings, a pandas column, a table whose sequence column is called
+Sequences: TypeAlias = (
+    "str | Path | Sequence[str] | Sequence[Path] | Mapping[str, str] | pd.Series | pd.DataFrame"
+)
+"""DNA: one string of bases, a list of strings, a dictionary of strings by id, a pandas column, a table whose sequence column is called
 `sequence` or recognised as in a file (likewise `id`, `label`, `species`), or one or several paths of
 files (FASTA, CSV, TSV...)."""
 
@@ -45,8 +47,8 @@ def read_given(
     Parameters
     ----------
     sequences
-        The sequences. Their ids come from the column `id`, else from the index if its labels are text
-        and unique; otherwise they are numbered from 0.
+        The sequences. Their ids come from the column `id`, else from the index (of a dictionary: its
+        keys) if its labels are text and unique; otherwise they are numbered from 0.
     crop
         Number of central bases that every sequence of a file is cut to.
     species
@@ -73,8 +75,6 @@ def read_given(
     if crop is not None or species is not None:
         raise InputError("crop and species apply only to files", remedy="Leave them out.")
     raw = _frame(sequences, say)
-    if raw.empty:
-        raise InputError("there are no sequences")
     source = Source(Path(GIVEN), GIVEN)
     labels = read_labels(label_cells(raw, required=False), required=False, classes=classes)
     frame, rejected = check_rows(raw, source, labels=labels, require_labels=False)
@@ -101,11 +101,19 @@ def read_given(
     return Reading(make_table(frame), frame[["file", "row"]], [])
 
 
+def label_texts(table: pd.DataFrame) -> pd.Series:
+    """Return the labels of a table of sequences as they were given, as text; empty where unknown."""
+    return label_cells(_frame(table, lambda note: None), required=False)
+
+
 def paths_of(sequences: Any) -> list[Path] | None:
     """Return the paths of the files, or None if the sequences themselves are given."""
     if isinstance(sequences, Path):
         return [user_path(sequences)]
     if isinstance(sequences, str):
+        # An empty text would be the path of the current folder.
+        if not sequences.strip():
+            return None
         path = user_path(sequences)
         there, is_dna = path.exists(), _BASES.fullmatch(sequences) is not None
         if there and is_dna:
@@ -126,14 +134,16 @@ def _frame(sequences: Any, say: Callable[[str], object]) -> pd.DataFrame:
         frame = sequences[[n for n in COLUMNS if n in sequences]] if known else sequences
         frame = frame.drop(columns=["split", "shots"], errors="ignore")
     else:
-        values = [sequences] if isinstance(sequences, str) else sequences
-        known, frame = True, pd.DataFrame({"sequence": pd.Series(values, dtype=object)})
+        known, frame = True, pd.DataFrame({"sequence": _column(sequences)})
+    if frame.empty:
+        raise InputError("there are no sequences")
+    index = frame.index
     frame = frame.astype("str").where(frame.notna(), "").reset_index(drop=True)
     if not known:
         frame = _by_columns(frame, say)
     if "id" not in frame:
         named = "name" in frame and not is_species(frame)
-        frame["id"] = frame["name"] if named else _index_of(sequences, len(frame))
+        frame["id"] = frame["name"] if named else _ids_of(index)
     return frame.assign(row=np.arange(1, len(frame) + 1))
 
 
@@ -158,8 +168,17 @@ def _by_columns(frame: pd.DataFrame, say: Callable[[str], object]) -> pd.DataFra
     return found.frame.drop(columns="split", errors="ignore")
 
 
-def _index_of(sequences: Any, number: int) -> list[str]:
-    index = getattr(sequences, "index", None)
-    if isinstance(index, pd.Index) and index.is_unique and pd.api.types.is_string_dtype(index):
+def _column(sequences: Any) -> pd.Series:
+    try:
+        return pd.Series([sequences] if isinstance(sequences, str) else sequences, dtype=object)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"the sequences are of type {type(sequences).__name__}: {error}",
+            remedy="Give a list of strings, a pandas column, a table, or the path of a file.",
+        ) from error
+
+
+def _ids_of(index: pd.Index) -> list[str]:
+    if index.is_unique and pd.api.types.is_string_dtype(index):
         return [str(one) for one in index]
-    return [str(i) for i in range(number)]
+    return [str(i) for i in range(len(index))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,10 @@ from dnasweep.data.simulate import simulate
 from dnasweep.errors import InputError
 from dnasweep.formats.paths import check_readable, user_path
 from dnasweep.jobs.explanation_options import ComparisonOptions
+from dnasweep.jobs.request import model_directory
 from dnasweep.method_comparison.recovery import REQUIRED
+from dnasweep.storage import Storage
+from dnasweep.tracking.client import resolve_uri
 
 BUILT_IN = "built-in"
 
@@ -28,8 +32,15 @@ class Chosen(NamedTuple):
     """True elements of all sequences; None if they are not known."""
 
 
-def choose_rows(options: ComparisonOptions) -> Chosen:
+def choose_rows(options: ComparisonOptions, classes: Sequence[str] = ()) -> Chosen:
     """Read or simulate the sequences of a comparison, and select some of them.
+
+    Parameters
+    ----------
+    options
+        Options of the command.
+    classes
+        Class names of the models, by which labels are read.
 
     Raises
     ------
@@ -37,7 +48,7 @@ def choose_rows(options: ComparisonOptions) -> Chosen:
         For files that cannot be used.
     """
     if options.data:
-        reading = options.read_rows()
+        reading = options.read_rows(classes)
         known = None if options.elements is None else read_elements(options.elements)
         rows = choose(reading.table["label"].to_numpy(), options.num_sequences, options.seed)
         table, origins = (frame.iloc[rows].reset_index(drop=True) for frame in reading[:2])
@@ -57,6 +68,39 @@ def choose_rows(options: ComparisonOptions) -> Chosen:
     # A CpG island is a stretch of another composition, not a motif at a position.
     elements = made.elements[made.elements["element"] != ISLAND_NAME].reset_index(drop=True)
     return Chosen(Reading(table, origins, []), elements)
+
+
+def class_names_of(options: ComparisonOptions) -> Sequence[str]:
+    """Return the class names of the first model; empty if it does not predict classes of sequences.
+
+    Parameters
+    ----------
+    options
+        Options of the command.
+
+    Raises
+    ------
+    InputError
+        If another model has the same classes in another order, so one label would mean two classes.
+    """
+    from dnasweep.attribution.checks import check_model
+
+    uri = resolve_uri(options.tracking_uri, Storage(options.storage).root)
+    named: dict[str, Sequence[str]] = {}
+    for model in options.model:
+        with model_directory(model, uri) as directory:
+            task = check_model(directory, target=options.target, reference=None).task
+        named[model] = task.names if task.has_classes else ()
+    first = named[options.model[0]]
+    for model, names in named.items():
+        if list(names) != list(first) and sorted(names) == sorted(first):
+            raise InputError(
+                f"its classes are numbered {', '.join(names)}, those of {options.model[0]} "
+                f"{', '.join(first)}",
+                file=model,
+                remedy="Compare the explanations of these models one by one.",
+            )
+    return first
 
 
 def choose(labels: NDArray[np.int8], num: int, seed: int) -> NDArray[np.int64]:

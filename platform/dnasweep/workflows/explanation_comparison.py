@@ -32,7 +32,7 @@ from dnasweep.jobs.explanation_options import (
     check_options,
     unfit_methods,
 )
-from dnasweep.jobs.explanation_rows import Chosen, choose_rows
+from dnasweep.jobs.explanation_rows import Chosen, choose_rows, class_names_of
 from dnasweep.jobs.job import NOT_STARTED, files_in, mlflow_lines, run_together, say
 from dnasweep.jobs.records import RunMetadata, recorded
 from dnasweep.method_comparison.comparing import Explanations
@@ -78,7 +78,7 @@ def run_comparison(
     executor = executor or on_ray()
     check_options(options)
     with console.status("reading the sequences and the models"):
-        chosen = choose_rows(options)
+        chosen = choose_rows(options, class_names_of(options))
         if options.tss_index is not None:
             tss_positions(
                 np.asarray(chosen.reading.table["sequence"].str.len()), options.tss_index
