@@ -175,5 +175,6 @@ def test_motifs_and_methods(model: dnasweep.Model, tmp_path: Path) -> None:
         "attention_last",
     }
     assert compared.findings
+    assert compared.recovery.empty
     assert compared.report.is_file()
     assert (compared.save(tmp_path / "copy") / compared.report.name).is_file()

@@ -193,6 +193,10 @@ def test_from_python(model: Path, rules: None) -> None:
     assert "adds" in found.finding
     assert found.report.is_file()
     assert found.plot().axes
+    one = dnasweep.marginalize(
+        model, FIRST, length=60, positions=np.int64(20), backgrounds=8, progress=False
+    )
+    assert set(one.alone["start"]) == {20}
 
 
 def test_sequences_are_shuffled_in_pairs_of_bases() -> None:

@@ -182,4 +182,5 @@ def _texts(numbers: Iterable[int] | Sequence[str] | str | int | None) -> list[st
     """Return numbers as the strings that the command line would receive."""
     if numbers is None or isinstance(numbers, str):
         return numbers.split() if isinstance(numbers, str) else None
-    return [str(numbers)] if isinstance(numbers, int) else [str(one) for one in numbers]
+    several = numbers if isinstance(numbers, Iterable) else [numbers]
+    return [str(one) for one in several]

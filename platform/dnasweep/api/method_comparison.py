@@ -60,7 +60,7 @@ class ExplanationComparison(ReportFolder):
 
     def _table(self, name: str) -> pd.DataFrame:
         parts = [
-            pd.DataFrame(one[name] or []).assign(model=one.get("name", ""))
+            pd.DataFrame(one.get(name, [])).assign(model=one.get("name", ""))
             for one in self._numbers["models"]
         ]
         return pd.concat(parts, ignore_index=True)

@@ -122,10 +122,8 @@ class Model:
             a file.
         storage
             Storage root that keeps the results shard by shard and lets an interrupted call resume.
-            Requires `sequences` to be a file.
         address
             Ray cluster to compute on: `auto`, HOST:PORT, or `local` for workers on this machine.
-            Requires `sequences` to be a file.
         progress
             Whether to print progress to standard error.
         options
@@ -199,7 +197,7 @@ class Model:
                 },
             )
             run_predictions(asked, place.console, executor=place.job_executor())
-            return pd.read_parquet(out)
+            return _without_unknown_species(pd.read_parquet(out))
 
     def embed(
         self,
@@ -290,5 +288,8 @@ def as_model(model: Model | str | Path) -> Model:
 def _predictions(table: pd.DataFrame, found: np.ndarray, predictor: Predictor) -> pd.DataFrame:
     from dnasweep.genomics.predictions import prediction_table
 
-    frame = prediction_table(table, found, predictor.config)
+    return _without_unknown_species(prediction_table(table, found, predictor.config))
+
+
+def _without_unknown_species(frame: pd.DataFrame) -> pd.DataFrame:
     return frame if frame["species"].any() else frame.drop(columns="species")
