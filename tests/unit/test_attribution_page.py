@@ -18,7 +18,7 @@ from dnasweep.motifs.promoter_elements import tata_sites
 from dnasweep.report import attribution_figures as figures
 from dnasweep.report import files, render
 from dnasweep.report.attribution_findings import attribution_findings, warnings
-from dnasweep.report.attribution_page import PAGE, write_report
+from dnasweep.report.attribution_page import PAGE, attribution_page, write_report
 from dnasweep.report.attribution_summary import ReportConfig, Summary, summarise
 from dnasweep.report.drawing import Drawing
 from dnasweep.report.logos import LETTERS, sequence_logo
@@ -373,6 +373,21 @@ def test_the_smallest_job_has_a_report(tmp_path: Path) -> None:
     outline(page)
     assert "no token contains TATA" in page
     assert (tmp_path / "efficiency.png").exists()
+
+
+def test_positions_of_the_first_screen_count_as_the_page_does() -> None:
+    rows = [(f"s{i}", "C" * 300, [(0, 210, 0.0), (210, 220, 5.0), (220, 300, 0.0)]) for i in "ab"]
+    for bases, where in ((300, "−39 bases from the transcription start"), (290, "base 210, counted")):
+        cut = [(name, text[:bases], [*parts[:2], (220, bases, 0.0)]) for name, text, parts in rows]
+        found = quick(toy_tables(cut))
+        said = attribution_page(found, SETTINGS).answer
+        assert said is not None
+        assert where in said.verdict
+
+
+def test_shares_of_attention_are_not_said_to_be_all_of_it(planted: Planted) -> None:
+    lead = attribution_page(quick(planted.tables, estimator="attention"), SETTINGS).lead
+    assert "sum to 1 together with those of the special tokens" in " ".join(lead)
 
 
 @pytest.mark.usefixtures("sketched")
