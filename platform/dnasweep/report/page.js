@@ -29,6 +29,9 @@ for (const code of all("pre > code")) {
 
 /* Tables: sort, filter, columns, copy, CSV. */
 const keyOf = cell => cell.dataset.key ?? cell.textContent;
+const numberIn = text => parseFloat(text.replace(/^(-?)inf$/, "$1Infinity"));
+/* By the numbers that texts begin with, as in "-0.2 ± 0.1"; other texts by their letters. */
+const inOrder = (x, y) => numberIn(x) - numberIn(y) || x.localeCompare(y, "en", { numeric: true });
 function sortBy(head) {
   const table = head.closest("table"), place = head.cellIndex;
   const up = head.getAttribute("aria-sort") !== "ascending";
@@ -37,8 +40,7 @@ function sortBy(head) {
   const compare = (a, b) => {
     const [x, y] = [keyOf(a.cells[place]), keyOf(b.cells[place])];
     if (x === "" || y === "") return (x === "") - (y === "");
-    const order = isNaN(x) || isNaN(y) ? x.localeCompare(y, "en", { numeric: true }) : x - y;
-    return up ? order : -order;
+    return up ? inOrder(x, y) : inOrder(y, x);
   };
   table.tBodies[0].append(...[...table.tBodies[0].rows].sort(compare));
 }

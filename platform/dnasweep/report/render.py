@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from typing import Any
 
 import jinja2
@@ -78,5 +79,5 @@ def _sort_value(value: object) -> str:
         return ""
     if isinstance(value, int | float | np.integer | np.floating):
         return repr(float(value))
-    # Sort numbers in text columns as numbers.
-    return str(value).replace("−", "-").removeprefix("+")
+    # Sort texts that begin with a number by this number.
+    return re.sub(r"^\+(?=\d)|(?<=\d),(?=\d{3})", "", str(value).replace("−", "-"))
