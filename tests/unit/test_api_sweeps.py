@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import dnasweep
 import pandas as pd
 import pytest
+from dnasweep.api.sweeps import Sweep
+from dnasweep.storage import Storage
+from dnasweep.sweeps.summary import SUMMARY
 from toy_data import write_toy_table
 
 TINY = {
@@ -58,6 +62,14 @@ def test_a_sweep_is_opened_again(storage: Path) -> None:
         dnasweep.InputError, match=r"no finished sweep called 'other'\. There are: two"
     ):
         dnasweep.open_sweep(storage, name="other")
+
+
+def test_a_notebook_shows_small_learning_rates(tmp_path: Path) -> None:
+    content = {"name": "toy", "key": "0" * 16, "metric": "mcc", "stem": "comparison", "findings": []}
+    (tmp_path / SUMMARY).write_text(json.dumps(content))
+    (tmp_path / "comparison.csv").write_text("tokenizer,learning_rate\nkmer-3,0.0003\n")
+    shown = Sweep(Storage(tmp_path / "runs"), tmp_path)._repr_html_()
+    assert "<td>0.0003</td>" in shown
 
 
 def test_the_best_model_is_the_one_of_the_first_row(storage: Path) -> None:

@@ -114,7 +114,7 @@ class Sweep:
         return Model(folder / CHECKPOINT, name=f"best of {self.name} {self.key[:6]}")
 
     def _repr_html_(self) -> str:
-        rows = self.table.head(_SHOWN).to_html(index=False, float_format="{:.3f}".format)
+        rows = self.table.head(_SHOWN).to_html(index=False, float_format="{:.4g}".format)
         said = "".join(f"<li>{_escaped(sentence)}</li>" for sentence in self.findings)
         return f"<p>{_escaped(repr(self)[1:-1])}</p>{rows}<ul>{said}</ul>"
 
