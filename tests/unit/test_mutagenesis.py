@@ -19,7 +19,7 @@ from dnasweep.attribution.selftest import self_test
 from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.attribution.shap_export import token_explanation
 from dnasweep.attribution.tables import SCHEMAS, read_attributions, to_tables, work_list
-from dnasweep.attribution.verification import check_shard
+from dnasweep.attribution.verification import Problem, check_shard
 from dnasweep.attribution.worker import AttributionWorker, facts_of
 from dnasweep.errors import InputError
 from dnasweep.jobs.shards.verification import bounds_of
@@ -145,12 +145,19 @@ def test_tables_hold_and_damage_is_found(job) -> None:
     with pytest.raises(InputError, match="need not add up"):
         bounds_of(settings, absolute=0.1)
 
+    def checked(found: dict[str, pa.Table]) -> list[Problem]:
+        return list(check_shard(rows, found, bounds=bounds, overlapping=overlapping))
+
     def problems(found: dict[str, pa.Table]) -> list[str]:
-        checked = check_shard(rows, found, bounds=bounds, overlapping=overlapping)
-        return [problem.what for problem in checked]
+        return [problem.what for problem in checked(found)]
 
     assert not problems(tables)
     bases = tables["bases"]
+    own = f"to_{rows['sequence'][0].as_py()[4]}"
+    changed = bases.to_pandas()
+    changed.loc[4, own] = 0.5
+    damaged = tables | {"bases": pa.Table.from_pandas(changed, bases.schema)}
+    assert [problem.place for problem in checked(damaged)] == [f"sequence {rows['id'][0]}"]
     for column, value in (("to_C", 50.0), ("phi", 50.0), ("to_A", np.nan)):
         values = bases[column].to_numpy().copy()
         values[4] = value

@@ -184,7 +184,7 @@ def _check_bases(
     known = own.any(1)
     phi = bases["phi"].to_numpy()
     right = np.where(known, np.isfinite(effects).all(1), np.isnan(effects).all(1))
-    right &= (effects[own] == 0).all() & np.isclose(phi, mean_loss(effects), rtol=RECOUNT)
+    right &= (~own | (effects == 0)).all(1) & np.isclose(phi, mean_loss(effects), rtol=RECOUNT)
     row = np.repeat(np.arange(len(ids)), counts)
     total = np.concatenate([[0.0], phi.cumsum()])
     ends, starts = (offsets[row] + tokens[name].to_numpy() for name in ("end", "start"))
