@@ -406,6 +406,12 @@ def test_naive_account_by_hand() -> None:
     assert later["num_tokens"].sum() == 5
 
 
+def test_naive_account_of_tokens_with_a_prefix() -> None:
+    tables = toy_tables([("a", "G" * 225 + "TATACC" + "G" * 69, [(225, 231, 1.0)])])
+    tables.tokens["token"] = "##TATACC"
+    assert naive_tata(tables)["positive_in_place"].tolist() == [1]
+
+
 def test_tokens_are_counted_and_ranked() -> None:
     rows = [
         ("a", "ACACGT", [(0, 2, 1.0), (2, 4, 2.0), (4, 6, -4.0)]),

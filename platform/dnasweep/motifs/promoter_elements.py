@@ -103,7 +103,7 @@ def naive_tata(tables: AttributionTables, *, tss_index: int | None = None) -> pd
     lengths = np.array(tables.sequences["sequence"].str.len(), np.int64)
     tss = tss_positions(lengths, tss_index).at[rows]
     codes, texts = pd.factorize(tables.tokens["token"])
-    starts = tables.tokens["start"].to_numpy(np.int64) - tss
+    ends = tables.tokens["end"].to_numpy(np.int64) - tss
     found, in_place = np.zeros(len(codes), bool), np.zeros(len(codes), bool)
     containing = [number for number, text in enumerate(texts) if TATA in text]
     mine = np.flatnonzero(np.isin(codes, containing))
@@ -113,7 +113,8 @@ def naive_tata(tables: AttributionTables, *, tss_index: int | None = None) -> pd
         text = str(texts[number])
         for offset in range(len(text) - len(TATA) + 1):
             if text.startswith(TATA, offset):
-                at = starts[same] + offset
+                # From the end, as tokens of some vocabularies begin with ##.
+                at = ends[same] - len(text) + offset
                 in_place[same] |= (tss[same] >= 0) & (at >= STRICT[0]) & (at <= STRICT[1])
     phi = tables.tokens["phi"].to_numpy()
     labels = tables.sequences["label"].to_numpy()[rows]
