@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import dnasweep
@@ -74,6 +75,22 @@ def test_pictures_and_report(found: dnasweep.Attributions, tmp_path: Path) -> No
     assert "and 2 more" in html
     page = found.report(tmp_path / "report")
     assert "Attributions to promoter" in page.read_text()
+
+
+def test_pictures_in_a_notebook_do_not_share_ids(found: dnasweep.Attributions) -> None:
+    shown = [found._repr_html_(), found[6:]._repr_html_()]
+    ids = [set(re.findall(r' id="(f[\d-]+)"', html)) for html in shown]
+    assert all(ids)
+    assert ids[0].isdisjoint(ids[1])
+
+
+def test_a_logit_has_no_probability_in_its_title(found: dnasweep.Attributions) -> None:
+    tables = found.tables
+    bare = tables.sequences.assign(probability=np.nan, full=1.25)
+    logits = dnasweep.Attributions(
+        tables._replace(sequences=bare, settings={**tables.settings, "value": "logit"})
+    )
+    assert logits.plot(0).axes[0].get_title("left") == "0: logit 1.250"
 
 
 def test_with_a_storage_the_job_is_kept_and_found_again(

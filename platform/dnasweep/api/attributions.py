@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -179,6 +180,7 @@ class Attributions:
         """
         from dnasweep.report.base_plots import bars_by_base
         from dnasweep.report.drawing import plot
+        from dnasweep.tasks.wording import number
 
         if i is None:
             found = per_base(self.tables)
@@ -188,6 +190,8 @@ class Attributions:
             one = self[i]
             values, first = self._row(i), 0
             title = f"{one.id}: probability {one.probability:.3f}"
+            if np.isnan(one.probability):
+                title = f"{one.id}: {self.unit} {number(one.prediction)}"
         return plot(bars_by_base(values, first=first, title=title, unit=self.unit))
 
     def logo(self, i: int) -> Plot:
@@ -246,7 +250,10 @@ class Attributions:
             self.sequences[columns].head(_SHOWN).to_html(index=False, float_format="{:.3g}".format)
         )
         more = "" if len(self) <= _SHOWN else f"<p>and {len(self) - _SHOWN:,} more</p>"
-        shown = picture(self._logo(0), alt=f"attribution of each base of {self[0].id}")
+        # Elements of figures must have different ids in all cells of a notebook.
+        mark = zlib.crc32(self[0].values.tobytes() + self[0].sequence.encode())
+        alt = f"attribution of each base of {self[0].id}"
+        shown = picture(self._logo(0), number=mark, alt=alt)
         return f"<p>{_escaped(repr(self)[1:-1])}</p>{rows}{more}{shown}"
 
 
