@@ -65,7 +65,13 @@ def test_a_sweep_is_opened_again(storage: Path) -> None:
 
 
 def test_a_notebook_shows_small_learning_rates(tmp_path: Path) -> None:
-    content = {"name": "toy", "key": "0" * 16, "metric": "mcc", "stem": "comparison", "findings": []}
+    content = {
+        "name": "toy",
+        "key": "0" * 16,
+        "metric": "mcc",
+        "stem": "comparison",
+        "findings": [],
+    }
     (tmp_path / SUMMARY).write_text(json.dumps(content))
     (tmp_path / "comparison.csv").write_text("tokenizer,learning_rate\nkmer-3,0.0003\n")
     shown = Sweep(Storage(tmp_path / "runs"), tmp_path)._repr_html_()

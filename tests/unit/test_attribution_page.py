@@ -377,12 +377,29 @@ def test_the_smallest_job_has_a_report(tmp_path: Path) -> None:
 
 def test_positions_of_the_first_screen_count_as_the_page_does() -> None:
     rows = [(f"s{i}", "C" * 300, [(0, 210, 0.0), (210, 220, 5.0), (220, 300, 0.0)]) for i in "ab"]
-    for bases, where in ((300, "−39 bases from the transcription start"), (290, "base 210, counted")):
+    for bases, where in (
+        (300, "−39 bases from the transcription start"),
+        (290, "base 210, counted"),
+    ):
         cut = [(name, text[:bases], [*parts[:2], (220, bases, 0.0)]) for name, text, parts in rows]
         found = quick(toy_tables(cut))
         said = attribution_page(found, SETTINGS).answer
         assert said is not None
         assert where in said.verdict
+
+
+def test_commands_of_the_first_screen_are_quoted(planted: Planted) -> None:
+    settings = {
+        **SETTINGS,
+        "attributions": "my runs/a",
+        "model name": "my model",
+        "data": ["x y.fa"],
+    }
+    answer = attribution_page(quick(planted.tables), settings).answer
+    assert answer is not None
+    typed = [command for _, command in answer.steps]
+    assert typed[0].endswith("--attributions 'my runs/a'")
+    assert typed[1].endswith("--model 'my model' --data 'x y.fa'")
 
 
 def test_shares_of_attention_are_not_said_to_be_all_of_it(planted: Planted) -> None:

@@ -229,14 +229,14 @@ def _answer(summary: Summary, settings: Mapping[str, Any], say: Texts) -> Answer
     where = settings.get("attributions")
     typed = "dnasweep.discover_motifs(attributions)"
     if where:
-        typed = as_typed(f"dnasweep discover-motifs --attributions {where}")
+        typed = as_typed(f"dnasweep discover-motifs --attributions {shlex.quote(str(where))}")
     steps = [("Find the motifs in these attributions", typed)]
     if (name := settings.get("model name")) and (data := settings.get("data")):
-        files = shlex.join(map(str, data))
+        given = shlex.join(["--model", str(name), "--data", *map(str, data)])
         steps.append(
             (
                 "Check whether other explanation methods agree",
-                as_typed(f"dnasweep compare-explanations --model {name} --data {files}"),
+                as_typed(f"dnasweep compare-explanations {given}"),
             )
         )
     tested = bool(hits or misses)
