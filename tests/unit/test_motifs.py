@@ -26,7 +26,7 @@ from dnasweep.motifs.enriched_kmers import (
     merge,
 )
 from dnasweep.motifs.enrichment import enrichment
-from dnasweep.motifs.hit_thresholds import convolved_threshold
+from dnasweep.motifs.hit_thresholds import convolved_threshold, kmer_scores
 from dnasweep.motifs.modisco import find_modisco, hypothetical
 from dnasweep.motifs.motif_data import MotifConfig, MotifData, load_motif_data, split_clusters
 from dnasweep.motifs.motif_tests import centres_of
@@ -143,6 +143,16 @@ def test_thresholds_are_those_of_listing_every_kmer() -> None:
         share = (listed >= convolved_threshold(scores, p_value)).mean()
         assert 0.8 * p_value < share < 1.2 * p_value
     assert convolved_threshold(scores, 1e-9) == float("inf")
+
+
+def test_hits_are_as_rare_as_requested() -> None:
+    rng, shares = np.random.default_rng(0), []
+    for _ in range(20):
+        counts = rng.multinomial(int(rng.integers(5, 200)), rng.dirichlet([0.3] * 4), size=8) + 0.25
+        scores = np.log2(4 * counts / counts.sum(1, keepdims=True))
+        listed = kmer_scores(tuple(map(tuple, scores)))
+        shares.append((listed >= convolved_threshold(scores, 1e-3)).mean())
+    assert max(shares) < 1.03e-3
 
 
 def test_a_matrix_counts_either_strand_and_its_core_is_what_tells() -> None:
