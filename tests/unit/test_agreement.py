@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from types import SimpleNamespace
 
 import numpy as np
@@ -112,6 +113,23 @@ def test_the_interval_of_a_few_values_is_students() -> None:
     expected = stats.ttest_1samp(values, 0.0).confidence_interval()
     found = mean_over(values)
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+
+
+def test_an_interval_ends_where_the_mean_cannot_be() -> None:
+    rng = np.random.default_rng(0)
+    one, other = rng.normal(size=(2, 3, 20))
+    table = agreement({"a": one, "b": one + 0.01 * other, "c": other})
+    assert table["high"].max() <= 1
+    assert table["low"].min() >= -1
+    assert table.loc[table["measure"] == "top", "low"].min() >= 0
+    curves = pd.DataFrame(
+        itertools.product(("x", "y"), ("lime", RANDOM), ("deletion", "insertion")),
+        columns=["sequence_id", "method", "curve"],
+    )
+    curves["area"] = np.where(curves["sequence_id"] == "x", 0.2, 0.9)
+    found = compare_areas(curves).iloc[0]
+    assert (found["area_low"], found["area_high"]) == (0, 1)
+    assert compare_areas(curves, within=(-np.inf, np.inf)).iloc[0]["area_high"] > 1
 
 
 def test_equal_values_have_no_interval() -> None:

@@ -148,7 +148,9 @@ def test_thresholds_are_those_of_listing_every_kmer() -> None:
 def test_hits_are_as_rare_as_requested() -> None:
     rng, shares = np.random.default_rng(0), []
     for _ in range(20):
-        counts = rng.multinomial(int(rng.integers(5, 200)), rng.dirichlet([0.3] * 4), size=8) + 0.25
+        counts = (
+            rng.multinomial(int(rng.integers(5, 200)), rng.dirichlet([0.3] * 4), size=8) + 0.25
+        )
         scores = np.log2(4 * counts / counts.sum(1, keepdims=True))
         listed = kmer_scores(tuple(map(tuple, scores)))
         shares.append((listed >= convolved_threshold(scores, 1e-3)).mean())

@@ -17,6 +17,9 @@ RESAMPLES = 2_000
 FEW, MANY = 5, 500
 """Fewer than `FEW` values say nothing about the shape of their distribution; the mean of at least `MANY`
 is practically normal for any shape. Between these numbers the shape matters and is taken from the sample."""
+UNLIMITED = (-np.inf, np.inf)
+FRACTION, CORRELATION = (0.0, 1.0), (-1.0, 1.0)
+"""Lowest and highest possible means."""
 
 
 def widening(freedom: NDArray[np.float64] | float) -> NDArray[np.float64]:
@@ -53,7 +56,13 @@ class Mean(NamedTuple):
         return {name: self.mean, f"{short}_low": self.low, f"{short}_high": self.high}
 
 
-def mean_over(values: Floats, *, resamples: int = RESAMPLES, seed: int = 0) -> Mean:
+def mean_over(
+    values: Floats,
+    *,
+    within: tuple[float, float] = UNLIMITED,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Mean:
     """Return the mean of the values that are not nan, with its 95 % interval.
 
     Sequences are independent of each other, bases are not. The interval is Student's. For `FEW` to `MANY`
@@ -66,6 +75,8 @@ def mean_over(values: Floats, *, resamples: int = RESAMPLES, seed: int = 0) -> M
     ----------
     values
         One value per sequence, nan if it has none.
+    within
+        Lowest and highest possible mean; the interval ends there.
     resamples, seed
         Number of resamples of the bootstrap, and its seed.
     """
@@ -84,7 +95,7 @@ def mean_over(values: Floats, *, resamples: int = RESAMPLES, seed: int = 0) -> M
     if FEW <= num < MANY:
         ends = _resampled_t(known, resamples, seed)
         low, high = min(low, ends[0]), max(high, ends[1])
-    return Mean(num, mean, mean - high * error, mean - low * error)
+    return Mean(num, mean, max(within[0], mean - high * error), min(within[1], mean - low * error))
 
 
 def _resampled_t(values: Floats, resamples: int, seed: int) -> tuple[float, float]:

@@ -51,5 +51,5 @@ SCAN_FINDINGS = 2
 """Peaks of a scan, and their overlap with known annotation (`workflows.scan_files`)."""
 VARIANTS = 4
 """Variant scores, in addition to `SHARDS` (`jobs.variant_request`)."""
-ATTRIBUTION_COMPARISON = 3
+ATTRIBUTION_COMPARISON = 4
 """Comparisons of attributions of several models (`workflows.explanation_comparison`)."""

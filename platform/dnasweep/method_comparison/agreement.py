@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from dnasweep.attribution.intervals import mean_over
+from dnasweep.attribution.intervals import CORRELATION, FRACTION, mean_over
 
 Floats = NDArray[np.float64]
 
@@ -122,7 +122,8 @@ def agreement(
             both["signed"] = spearman(values[one], values[other])
         for measure in MEASURES:
             if measure in both:
-                mean = mean_over(both[measure], seed=seed)
+                within = FRACTION if measure == "top" else CORRELATION
+                mean = mean_over(both[measure], within=within, seed=seed)
                 rows.append({"one": one, "other": other, "measure": measure, **mean._asdict()})
     columns = ["one", "other", "measure", "num", "mean", "low", "high"]
     return pd.DataFrame(rows, columns=columns)

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dnasweep.attribution.anchor_table import summarise_anchors
-from dnasweep.attribution.intervals import mean_over
+from dnasweep.attribution.intervals import FRACTION, UNLIMITED, mean_over
 from dnasweep.attribution.positions import BaseAttributions, per_base
 from dnasweep.attribution.summaries import ALL
 from dnasweep.attribution.tables import StoredAttributions
@@ -130,6 +130,8 @@ def compare(
     settings = next(iter(given.methods.values())).settings
     sequences = next(iter(given.methods.values())).sequences
     chosen = _chosen(given, first)
+    of_output = shows_output(settings)
+    within = UNLIMITED if of_output else FRACTION
     return MethodComparison(
         name=given.name,
         tokenizer=given.tokenizer,
@@ -137,14 +139,14 @@ def compare(
         methods=tuple(given.methods),
         num_sequences=len(first.values),
         num_called=None if settings.get("unit") else int(sequences["called"].sum()),
-        of_output=shows_output(settings),
+        of_output=of_output,
         agreement=agreement(values, unsigned=given.unsigned, seed=seed),
         recovery=None if inside is None else recovery(values, inside, seed=seed),
         enrichment=enrichment(
             aligned, _label_of(first, positive_label), permutations=permutations, seed=seed
         ),
-        curves=mean_curves(given.curves, seed=seed),
-        areas=compare_areas(areas(given.curves), seed=seed),
+        curves=mean_curves(given.curves, within=within, seed=seed),
+        areas=compare_areas(areas(given.curves), within=within, seed=seed),
         sanity=sanity(
             {name: found[chosen] for name, found in values.items()},
             _rows_of(given.flipped, first, tss_index),
@@ -207,20 +209,30 @@ def enrichment(
     )
 
 
-def mean_curves(curves: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
+def mean_curves(
+    curves: pd.DataFrame, *, within: tuple[float, float] = FRACTION, seed: int = 0
+) -> pd.DataFrame:
     """Return the mean over sequences at each point of the curves, with its interval.
 
     Sequences with fewer tokens than steps have fewer points; only those with the most common number
     of points are used.
+
+    Parameters
+    ----------
+    curves
+        Points of the curves.
+    within
+        Lowest and highest possible value of a point.
+    seed
+        Seed of the bootstrap.
     """
     rows = []
     usual = curves.groupby(["sequence_id", "method", "curve", "repeat"])["share"].transform("size")
     grid = curves[usual == usual.mode().iloc[0]]
     point = grid.groupby(["sequence_id", "method", "curve", "repeat"]).cumcount()
     for (method, curve, _), part in grid.groupby(["method", "curve", point], sort=False):
-        mean = mean_over(
-            part.groupby("sequence_id")["probability"].mean().to_numpy(), resamples=500, seed=seed
-        )
+        values = part.groupby("sequence_id")["probability"].mean().to_numpy()
+        mean = mean_over(values, within=within, resamples=500, seed=seed)
         share = float(part["share"].mean())
         rows.append({"method": method, "curve": curve, "share": share, **mean._asdict()})
     return pd.DataFrame(rows)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dnasweep.attribution.intervals import mean_over
+from dnasweep.attribution.intervals import FRACTION, mean_over
 from dnasweep.tasks.registry import TASKS
 
 Booleans = NDArray[np.bool_]
@@ -88,13 +88,17 @@ def areas(curves: pd.DataFrame) -> pd.DataFrame:
     return table.groupby(keys[:-1], sort=False)["area"].mean().reset_index()
 
 
-def compare_areas(table: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
+def compare_areas(
+    table: pd.DataFrame, *, within: tuple[float, float] = FRACTION, seed: int = 0
+) -> pd.DataFrame:
     """Return the mean area of each method, and its paired difference from a random order.
 
     Parameters
     ----------
     table
         Table returned by :func:`areas`.
+    within
+        Lowest and highest possible area.
     seed
         Seed of the bootstrap.
 
@@ -111,8 +115,10 @@ def compare_areas(table: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
             index="sequence_id", columns="method", values="area"
         )
         for method in table["method"].unique():
-            own = mean_over(wide[method].to_numpy(), seed=seed)
-            difference = mean_over((wide[method] - wide[RANDOM]).to_numpy(), seed=seed)
+            own = mean_over(wide[method].to_numpy(), within=within, seed=seed)
+            apart = (wide[method] - wide[RANDOM]).to_numpy()
+            most = within[1] - within[0]
+            difference = mean_over(apart, within=(-most, most), seed=seed)
             rows.append(
                 {
                     "method": method,

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from dnasweep.attribution.intervals import mean_over
+from dnasweep.attribution.intervals import FRACTION, mean_over
 from dnasweep.attribution.positions import BaseAttributions
 from dnasweep.errors import InputError
 from dnasweep.method_comparison.agreement import members
@@ -124,12 +124,12 @@ def recovery(
         for element, inside in elements.items():
             num = (inside & ~np.isnan(found)).sum(axis=1)
             has = num > 0
-            area = mean_over(auroc(found, inside, outside), seed=seed)
+            area = mean_over(auroc(found, inside, outside), within=FRACTION, seed=seed)
             top = members(found, num)
             share = np.divide(
                 (top * inside).sum(axis=1), num, out=np.full(len(num), np.nan), where=has
             )
-            hits = mean_over(share, seed=seed)
+            hits = mean_over(share, within=FRACTION, seed=seed)
             width = np.count_nonzero(~np.isnan(found), axis=1)
             rows.append(
                 {

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dnasweep.attribution.intervals import mean_over
+from dnasweep.attribution.intervals import CORRELATION, FRACTION, mean_over
 from dnasweep.method_comparison.agreement import spearman
 from dnasweep.method_comparison.recovery import EVERY, auroc
 
@@ -71,11 +71,13 @@ def sanity(
     """
     rows = []
     for method, found in flipped.items():
-        share = mean_over(flipped_share(values[method], found), seed=seed)
+        share = mean_over(flipped_share(values[method], found), within=FRACTION, seed=seed)
         rows.append({"check": FLIP, "method": method, **share._asdict(), "auroc": np.nan})
     for what, methods in randomised.items():
         for method, found in methods.items():
-            alike = mean_over(spearman(np.abs(values[method]), np.abs(found)), seed=seed)
+            alike = mean_over(
+                spearman(np.abs(values[method]), np.abs(found)), within=CORRELATION, seed=seed
+            )
             area = np.nan
             if elements is not None:
                 outside = ~elements[EVERY] & ~np.isnan(found)
