@@ -81,6 +81,8 @@ def test_regions_may_come_in_any_form(folder: Path, model: dnasweep.Model, tmp_p
     pd.testing.assert_frame_equal(named, whole)
     with pytest.raises(dnasweep.InputError, match="chr9: there is no such file"):
         dnasweep.scan(model, folder / "genome.fa", regions="chr9", **how)
+    with pytest.raises(dnasweep.InputError, match=r"some\.bed"):
+        dnasweep.scan(model, folder / "genome.fa", regions=[bed], **how)
     with pytest.raises(dnasweep.InputError, match="no column end"):
         dnasweep.scan(
             model, folder / "genome.fa", window=WINDOW, regions=table[["chrom", "start"]]
@@ -104,6 +106,8 @@ def test_variants_from_a_table(folder: Path, model: dnasweep.Model) -> None:
     )
     # Breaking the motif changes more than a base elsewhere.
     assert abs(found["delta_log2_odds"][0]) > abs(found["delta_log2_odds"][1])
+    floats = dnasweep.score_variants(model, table.astype({"pos": float}), **how)
+    pd.testing.assert_frame_equal(floats, found)
     region = dnasweep.score_variants(model, saturate=f"chr1:{at}-{at + 2}", **how)
     assert len(region) == 9
     wrong = table.assign(ref=table["alt"], alt=table["ref"])
@@ -161,6 +165,8 @@ def test_motifs_and_methods(model: dnasweep.Model, tmp_path: Path) -> None:
         dnasweep.discover_motifs(
             dnasweep.explain(model, sequences[:4], max_evals=64, progress=False), motifs=known
         )
+    with pytest.raises(dnasweep.InputError, match="there are no attributions"):
+        dnasweep.discover_motifs([], progress=False)
     compared = dnasweep.compare_explanations(
         model,
         table,

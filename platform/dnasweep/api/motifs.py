@@ -15,6 +15,7 @@ from dnasweep.api.execution import console
 from dnasweep.api.explaining import read_job
 from dnasweep.api.options import make_options
 from dnasweep.api.report_folder import ReportFolder
+from dnasweep.errors import InputError
 
 
 class Motifs(ReportFolder):
@@ -88,6 +89,11 @@ def discover_motifs(
 
     if isinstance(attributions, Attributions | str | Path):
         attributions = [attributions]
+    if not len(attributions):
+        raise InputError(
+            "there are no attributions",
+            remedy="Give those of dnasweep.explain, or the folder of a finished job.",
+        )
     parts = [one if isinstance(one, Attributions) else read_job(one) for one in attributions]
     scratch = tempfile.TemporaryDirectory(prefix="dnasweep-") if out is None else None
     folder = Path(scratch.name) / "motifs" if scratch else Path(str(out))

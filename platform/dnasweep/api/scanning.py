@@ -121,7 +121,7 @@ def _bed_of(regions: Any, genome: str | Path, folder: Path) -> str | None:
     else:
         with open_genome(user_path(genome)) as fasta:
             contigs = Contigs.of(fasta, user_path(genome))
-            table = pd.DataFrame([Region.parse(text, contigs) for text in regions])
+            table = pd.DataFrame([Region.parse(str(text), contigs) for text in regions])
     path = folder / "regions.bed"
     write_csv(table, path, sep="\t", header=False)
     return str(path)

@@ -78,7 +78,7 @@ def score_variants(
         tempfile.TemporaryDirectory(prefix="dnasweep-") as scratch,
     ):
         if isinstance(variants, pd.DataFrame):
-            _check(variants)
+            variants = _checked(variants)
         asked = make_options(
             VariantOptions,
             {
@@ -98,9 +98,11 @@ def score_variants(
         return read_scores(finished.made.folder)
 
 
-def _check(variants: pd.DataFrame) -> None:
+def _checked(variants: pd.DataFrame) -> pd.DataFrame:
     if missing := [name for name in _NEEDED if name not in variants]:
         raise InputError(
             f"the table of variants has no column {', '.join(missing)}",
             remedy=f"Give columns {', '.join(_NEEDED)}; pos counts from 1.",
         )
+    # Whole numbers are floats in a table that was joined with missing values.
+    return variants.assign(pos=variants["pos"].convert_dtypes())
