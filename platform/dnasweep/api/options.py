@@ -6,7 +6,6 @@ import difflib
 import os
 import types
 from dataclasses import fields
-from pathlib import Path
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -89,8 +88,3 @@ def _kinds(hint: Any) -> list[Any]:
     if get_origin(hint) in (Union, types.UnionType):
         return [kind for part in get_args(hint) for kind in _kinds(part)]
     return [hint]
-
-
-def as_text(path: str | os.PathLike[str]) -> str:
-    """Return a path or name as text; `~` and relative paths are left as they are."""
-    return os.fspath(path) if not isinstance(path, Path) else str(path)
