@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 import pandas as pd
+from markupsafe import escape
 from numpy.typing import NDArray
 
 from dnasweep.attribution.positions import per_base
@@ -254,10 +255,4 @@ class Attributions:
         mark = zlib.crc32(self[0].values.tobytes() + self[0].sequence.encode())
         alt = f"attribution of each base of {self[0].id}"
         shown = picture(self._logo(0), number=mark, alt=alt)
-        return f"<p>{_escaped(repr(self)[1:-1])}</p>{rows}{more}{shown}"
-
-
-def _escaped(text: str) -> str:
-    from markupsafe import escape
-
-    return str(escape(text))
+        return f"<p>{escape(repr(self)[1:-1])}</p>{rows}{more}{shown}"

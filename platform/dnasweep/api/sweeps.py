@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from markupsafe import escape
 
 from dnasweep.api.execution import Workplace
 from dnasweep.api.files import data_of
@@ -115,8 +116,8 @@ class Sweep:
 
     def _repr_html_(self) -> str:
         rows = self.table.head(_SHOWN).to_html(index=False, float_format="{:.4g}".format)
-        said = "".join(f"<li>{_escaped(sentence)}</li>" for sentence in self.findings)
-        return f"<p>{_escaped(repr(self)[1:-1])}</p>{rows}<ul>{said}</ul>"
+        said = "".join(f"<li>{escape(sentence)}</li>" for sentence in self.findings)
+        return f"<p>{escape(repr(self)[1:-1])}</p>{rows}<ul>{said}</ul>"
 
 
 def sweep(
@@ -286,9 +287,3 @@ def open_sweep(storage: str | Path = "runs", *, name: str | None = None) -> Swee
 def _listed(values: Any) -> list[Any]:
     several = isinstance(values, Sequence) and not isinstance(values, str)
     return list(values) if several or hasattr(values, "tolist") else [values]
-
-
-def _escaped(text: str) -> str:
-    from markupsafe import escape
-
-    return str(escape(text))
