@@ -9,9 +9,10 @@ from pathlib import Path
 import dnasweep
 import numpy as np
 import pytest
+from dnasweep.attribution.coalitions import all_masks
 from dnasweep.attribution.engine import Explainer
 from dnasweep.attribution.even_process import _loss, fit_even_process
-from dnasweep.attribution.interactions import all_masks, exact_interactions
+from dnasweep.attribution.interactions import exact_interactions
 from dnasweep.attribution.paired_draws import draw_pairs
 from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.errors import InputError

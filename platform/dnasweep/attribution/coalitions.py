@@ -125,7 +125,7 @@ def exact_shapley(block: Block, sequences: NDArray[np.int64] | None = None) -> E
     sequences
         Numbers of those to explain; None explains all.
     """
-    masks, weights = _all_coalitions(block.num_tokens)
+    masks, weights = all_masks(block.num_tokens), _shapley_weights(block.num_tokens)
     outputs = values_for_all(block, masks, sequences)
     phi = outputs @ weights
     return Estimates(
@@ -138,19 +138,25 @@ def exact_shapley(block: Block, sequences: NDArray[np.int64] | None = None) -> E
 
 
 @functools.lru_cache(maxsize=MAX_TOKENS)
-def _all_coalitions(num_tokens: int) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Return all coalitions, the empty one first and the full one last, and their weights.
+def all_masks(num_tokens: int) -> NDArray[np.bool_]:
+    """Return all coalitions, (2^tokens, tokens): coalition m keeps token i if bit i of m is set."""
+    masks = (np.arange(2**num_tokens)[:, None] >> np.arange(num_tokens)) & 1 == 1
+    masks.setflags(write=False)
+    return masks
+
+
+@functools.lru_cache(maxsize=MAX_TOKENS)
+def _shapley_weights(num_tokens: int) -> NDArray[np.float64]:
+    """Return the weights of the outputs on all coalitions, (coalitions, tokens).
 
     A Shapley value is the marginal contribution of a token, averaged over the coalitions of each size
-    without the token and then over sizes. Both arrays have shape (coalitions, tokens).
+    without the token and then over sizes.
     """
-    numbers = np.arange(2**num_tokens)
-    masks = (numbers[:, None] >> np.arange(num_tokens)) & 1 == 1
+    masks = all_masks(num_tokens)
     size = masks.sum(1)[:, None]
     # Number of other tokens in the coalition, and the number of coalitions with as many other tokens.
     others = size - masks
     log = gammaln(others + 1) + gammaln(num_tokens - others) - gammaln(num_tokens + 1)
     weights = np.where(masks, 1.0, -1.0) * np.exp(log)
-    masks.setflags(write=False)
     weights.setflags(write=False)
-    return masks, weights
+    return weights

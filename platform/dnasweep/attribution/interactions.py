@@ -9,7 +9,6 @@ token) and interactions sum to the output minus the output without any token (Bo
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from math import comb
 
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from dnasweep.attribution.attribution import Interactions
 from dnasweep.attribution.block import Block, Generators, values_for_all
-from dnasweep.attribution.coalitions import all_fit
+from dnasweep.attribution.coalitions import all_fit, all_masks
 from dnasweep.attribution.even_process import fit_even_process
 from dnasweep.attribution.paired_draws import draw_pairs
 from dnasweep.attribution.settings import ExplainConfig
@@ -92,14 +91,6 @@ def exact_interactions(outputs: Floats) -> Floats:
             change = outputs[one | other] - outputs[one] - outputs[other] + outputs[without]
             found[i, j] = found[j, i] = weights[sizes[without]] @ change
     return found
-
-
-@functools.lru_cache(maxsize=16)
-def all_masks(tokens: int) -> NDArray[np.bool_]:
-    """Return all coalitions, (2^tokens, tokens), in the order of :func:`exact_interactions`."""
-    masks = (np.arange(2**tokens)[:, None] >> np.arange(tokens)) & 1 == 1
-    masks.setflags(write=False)
-    return masks
 
 
 def _strongest(
