@@ -19,22 +19,17 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lapack
 from scipy.optimize import minimize
+
+from dnasweep.attribution.odd_process import DOUBT, JITTER, LOOSE, ROUNDING, TIGHT, inverted
 
 Floats = NDArray[np.float64]
 
 SHARES = (0.5, 0.7, 0.2, 0.1)
 """Prior medians of the variance of sets of 0, 2 and 4 tokens and of the noise, in units of the mean square
 of the half-sums about their mean, for relevances that sum to 1."""
-TIGHT, LOOSE = 0.5, 0.04
-"""Precision of the prior of the logarithm of a relevance, and of a share."""
 FITTED_PAIRS, STEPS = 300, 30
 """Relevances are fitted to this many pairs, in this many steps. Interactions use all pairs."""
-JITTER = 1e-6
-ROUNDING = 1e-8
-DOUBT = 2.0
-"""Squared errors grow by this for each parameter per pair, since these are fitted to the same pairs."""
 
 
 class EvenProcess(NamedTuple):
@@ -140,7 +135,7 @@ def fit_even_process(coalitions: NDArray[np.bool_], sums: Floats, ends: float) -
     ).x
     relevance, shares = np.exp(found[:tokens]), np.exp(found[tokens:])
     orders = _polynomials(signs, relevance)
-    inverse, _ = _inverse(_covariance(orders, shares))
+    inverse, _ = inverted(_covariance(orders, shares))
     return EvenProcess(signs, relevance, shares, scale, inverse, inverse @ values)
 
 
@@ -167,24 +162,13 @@ def _covariance(orders: tuple[Floats, ...], shares: Floats) -> Floats:
     return found
 
 
-def _inverse(matrix: Floats) -> tuple[Floats, float]:
-    """Return the inverse of a positive definite matrix, overwritten, and half its log determinant."""
-    factor, failed = lapack.dpotrf(matrix, lower=1, overwrite_a=1)
-    if failed:
-        raise np.linalg.LinAlgError
-    half = float(np.log(np.diag(factor)).sum())
-    inverse = np.tril(lapack.dpotri(factor, lower=1, overwrite_c=1)[0])
-    inverse += np.tril(inverse, -1).T
-    return inverse, half
-
-
 def _loss(found: Floats, start: Floats, signs: Floats, values: Floats) -> tuple[float, Floats]:
     """Return the negative logarithm of the posterior density of relevances and shares, and its gradient."""
     tokens = signs.shape[1]
     relevance, shares = np.exp(found[:tokens]), np.exp(found[tokens:])
     orders = _polynomials(signs, relevance)
     try:
-        slope, half = _inverse(_covariance(orders, shares))
+        slope, half = inverted(_covariance(orders, shares))
     except np.linalg.LinAlgError:
         return 1e10, np.zeros(len(found))
     answer = slope @ values

@@ -135,7 +135,7 @@ def fit_odd_process(
         ).x
     relevance, shares = np.exp(found[:tokens]), np.exp(found[tokens:])
     covariance = _covariance(data.signs, data.signs, relevance, shares)
-    inverse = _inverse(_with_noise(covariance, shares[3], data.noise))[0]
+    inverse = inverted(_with_noise(covariance, shares[3], data.noise))[0]
     answer = inverse @ data.values
     return OddProcess(
         data.signs, relevance, shares, scale, data.noise, inverse, answer, float(span)
@@ -183,7 +183,7 @@ def _with_noise(covariance: Floats, share: float, noise: Floats) -> Floats:
     return covariance
 
 
-def _inverse(matrix: Floats) -> tuple[Floats, float]:
+def inverted(matrix: Floats) -> tuple[Floats, float]:
     """Return the inverse of a positive definite matrix, overwritten, and half its log determinant."""
     factor, failed = lapack.dpotrf(matrix, lower=1, overwrite_a=1)
     if failed:
@@ -201,7 +201,7 @@ def _loss(found: Floats, start: Floats, data: _Data) -> tuple[float, Floats]:
     relevance, shares = np.exp(found[:tokens]), np.exp(found[tokens:])
     covariance = _covariance(signs, signs, relevance, shares)
     try:
-        slope, half = _inverse(_with_noise(covariance, shares[3], noise))
+        slope, half = inverted(_with_noise(covariance, shares[3], noise))
     except np.linalg.LinAlgError:
         return 1e10, np.zeros(len(found))
     answer = slope @ values
