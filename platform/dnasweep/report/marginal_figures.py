@@ -35,7 +35,7 @@ def interaction_curve(pairs: pd.DataFrame, reads: str) -> Drawing | None:
     return on_axes(draw, (8.2, 3.8))
 
 
-def together_curve(pairs: pd.DataFrame, orientation: str, reads: str) -> Drawing | None:
+def together_curve(pairs: pd.DataFrame, orientation: str, reads: str) -> Drawing:
     """Plot the joint effect of both motifs and the sum of their single effects by spacing, at one orientation.
 
     Parameters
@@ -64,7 +64,7 @@ def together_curve(pairs: pd.DataFrame, orientation: str, reads: str) -> Drawing
     return on_axes(draw, (8.2, 3.4))
 
 
-def interaction_map(pairs: pd.DataFrame, reads: str) -> Drawing | None:
+def interaction_map(pairs: pd.DataFrame, reads: str) -> Drawing:
     """Draw the interaction by orientation (rows) and spacing (columns).
 
     Parameters
@@ -72,8 +72,6 @@ def interaction_map(pairs: pd.DataFrame, reads: str) -> Drawing | None:
     pairs, reads
         As for :func:`interaction_curve`.
     """
-    if pairs.empty:
-        return None
     order = list(dict.fromkeys(pairs["orientation"]))
     table = pairs.pivot(index="orientation", columns="spacing", values="interaction").loc[order]
     sure = pairs.pivot(index="orientation", columns="spacing", values="q").loc[order] < 0.05

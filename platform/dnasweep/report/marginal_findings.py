@@ -50,12 +50,8 @@ def marginal_findings(
     pairs, verdicts, shown = found.pairs, [], []
     for _, rows in found.alone.groupby(["which", "strand"], sort=False):
         row = largest(rows, "effect")
-        where = (
-            f"at base {row['start']}"
-            if len(rows) == 1
-            else "at the position of its largest effect, "
-        )
-        where += "" if len(rows) == 1 else f"base {row['start']}"
+        largest_of = "" if len(rows) == 1 else "the position of its largest effect, "
+        where = f"at {largest_of}base {row['start']}"
         shown.append({**row.to_dict(), "where": where})
         claim = (
             f"{row['motif']} alone {where}, {'as given' if row['strand'] == 'F' else 'reversed'}"
