@@ -103,14 +103,16 @@ def attribution_page(
         if summary.signed
         else "Attention of the first token"
     )
+    species = figures.species_profiles(summary)
+    profiles = PageFigure("By species", say("bands"), species, "profile-species")
     sections = [
         findings_section(found.sentences, found.verdicts, say("reading")),
-        Section("positions", "Positions by species", _positions(summary, say)),
+        Section("sequences", "Sequences", [_browsed(summary, say)]),
+        Section("positions", "Positions by species", [profiles]),
         Section("tata-box", "TATA box", _tata(summary, say)),
         Section("elements", "Other elements", [_elements(summary, say)]),
         Section("tokens", "Tokens", _tokens(summary, say)),
     ]
-    sections.insert(1, Section("sequences", "Sequences", [_browsed(summary, say)]))
     if pairs is not None and len(pairs):
         sections.append(interaction_section(pairs, summary.bases.sequences, say, summary.unit))
     sums = PageFigure(
@@ -132,11 +134,6 @@ def attribution_page(
     files += [f"{figure.name}.png" for figure in page.figures()]
     sections.append(job_section(settings, command=str(settings.get("command") or ""), files=files))
     return page
-
-
-def _positions(summary: Summary, say: Texts) -> list[PageFigure]:
-    species = figures.species_profiles(summary)
-    return [PageFigure("By species", say("bands"), species, "profile-species")]
 
 
 def _tata(summary: Summary, say: Texts) -> list[Text | PageTable | PageFigure]:
@@ -181,13 +178,10 @@ def _elements(summary: Summary, say: Texts) -> PageTable:
 
 def _tokens(summary: Summary, say: Texts) -> list[PageFigure | PageTable]:
     sums = rank_tokens(summary.tokens, by="sum_phi", num=summary.config.num_tokens)
-    title, bars = (
-        "Tokens with the highest and lowest mean attribution",
-        figures.token_bars(summary),
-    )
+    title = "Tokens with the highest and lowest mean attribution"
     largest = "Tokens with the largest sum of attributions over all sequences."
     return [
-        PageFigure(title, say("token_bars"), bars, "tokens"),
+        PageFigure(title, say("token_bars"), figures.token_bars(summary), "tokens"),
         PageTable("positive", sums.positive, largest),
         PageTable("negative", sums.negative, "Tokens with the lowest sum."),
     ]

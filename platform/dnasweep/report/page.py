@@ -1,4 +1,4 @@
-"""The content of a page as a value; :mod:`.html` and :mod:`.terminal` determine how it looks.
+"""The content of a page as a value; :mod:`.render` and :mod:`.terminal` determine how it looks.
 
 Builders need not leave anything out: a table without rows, a figure without a drawing and a section
 without content are not shown.
