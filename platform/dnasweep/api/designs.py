@@ -104,26 +104,22 @@ def design(
     # A download is deleted with its object, so keep the object until the job is done.
     model = as_model(model)
     place = Workplace(storage, address, options.pop("tracking_uri", None), progress=progress)
-    try:
-        with tempfile.TemporaryDirectory(prefix="dnasweep-") as scratch:
-            asked = make_options(
-                DesignOptions,
-                {
-                    **options,
-                    **place.options,
-                    "model": str(model.directory),
-                    "data": files_of(sequences, Path(scratch)),
-                    "edits": edits,
-                    "goal": goal,
-                },
-            )
-            executor = place.job_executor()
-            request = prepare_designs(asked, say=place.console.print)
-            job = DesignJob(request, partial(explain_designs, request, place.console, executor))
-            finished = place.run(job, executor)
-    except BaseException:
-        place.close()
-        raise
+    with place.closed_on_error(), tempfile.TemporaryDirectory(prefix="dnasweep-") as scratch:
+        asked = make_options(
+            DesignOptions,
+            {
+                **options,
+                **place.options,
+                "model": str(model.directory),
+                "data": files_of(sequences, Path(scratch)),
+                "edits": edits,
+                "goal": goal,
+            },
+        )
+        executor = place.job_executor()
+        request = prepare_designs(asked, say=place.console.print)
+        job = DesignJob(request, partial(explain_designs, request, place.console, executor))
+        finished = place.run(job, executor)
     made = finished.made
     assert made.folder is not None
     return Designs(made.folder, made.summary, place.scratch)

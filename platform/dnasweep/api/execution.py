@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -110,6 +112,15 @@ class Workplace:
         """Remove temporary files."""
         if self.scratch is not None:
             self.scratch.cleanup()
+
+    @contextmanager
+    def closed_on_error(self) -> Iterator[None]:
+        """Remove temporary files if the block fails; otherwise the returned object keeps them."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self

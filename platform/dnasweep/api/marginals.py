@@ -150,29 +150,25 @@ def marginalize(
     # A download is deleted with its object, so keep the object until the job is done.
     model = as_model(model)
     place = Workplace(storage, address, options.pop("tracking_uri", None), progress=progress)
-    try:
-        with tempfile.TemporaryDirectory(prefix="dnasweep-") as scratch:
-            given = () if sequences is None else files_of(sequences, Path(scratch))
-            asked = make_options(
-                MarginalOptions,
-                {
-                    **options,
-                    **place.options,
-                    "model": str(model.directory),
-                    "motif": motif,
-                    "other": other,
-                    "data": given,
-                    "spacings": _texts(spacings),
-                    "positions": _texts(positions),
-                },
-            )
-            executor = place.job_executor()
-            request = prepare_marginals(asked, say=place.console.print)
-            job = MarginalJob(request)
-            finished = place.run(job, executor)
-    except BaseException:
-        place.close()
-        raise
+    with place.closed_on_error(), tempfile.TemporaryDirectory(prefix="dnasweep-") as scratch:
+        given = () if sequences is None else files_of(sequences, Path(scratch))
+        asked = make_options(
+            MarginalOptions,
+            {
+                **options,
+                **place.options,
+                "model": str(model.directory),
+                "motif": motif,
+                "other": other,
+                "data": given,
+                "spacings": _texts(spacings),
+                "positions": _texts(positions),
+            },
+        )
+        executor = place.job_executor()
+        request = prepare_marginals(asked, say=place.console.print)
+        job = MarginalJob(request)
+        finished = place.run(job, executor)
     made = finished.made
     assert made.folder is not None
     return Marginals(made.folder, made.summary, request.reads, place.scratch)

@@ -114,22 +114,18 @@ def compare_explanations(
     # Downloads are deleted with these objects, so keep the objects until the end.
     models = [as_model(one) for one in several]
     place = Workplace(storage, address, options.pop("tracking_uri", None), progress=progress)
-    try:
-        with tempfile.TemporaryDirectory(prefix="dnasweep-") as scratch:
-            data = () if sequences is None else files_of(sequences, Path(scratch))
-            asked = make_options(
-                ComparisonOptions,
-                {
-                    **options,
-                    **place.options,
-                    "model": tuple(str(one.directory) for one in models),
-                    "data": data,
-                    "methods": methods,
-                },
-            )
-            folder = run_comparison(asked, place.console, executor=place.job_executor())
-    except BaseException:
-        place.close()
-        raise
+    with place.closed_on_error(), tempfile.TemporaryDirectory(prefix="dnasweep-") as scratch:
+        data = () if sequences is None else files_of(sequences, Path(scratch))
+        asked = make_options(
+            ComparisonOptions,
+            {
+                **options,
+                **place.options,
+                "model": tuple(str(one.directory) for one in models),
+                "data": data,
+                "methods": methods,
+            },
+        )
+        folder = run_comparison(asked, place.console, executor=place.job_executor())
     assert folder is not None
     return ExplanationComparison(folder, place.scratch)

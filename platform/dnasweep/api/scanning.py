@@ -73,26 +73,22 @@ def scan(
     # A download is deleted with its object, so keep the object until the scan is done.
     model = as_model(model)
     place = Workplace(storage, address, options.pop("tracking_uri", None), progress=progress)
-    try:
-        with tempfile.TemporaryDirectory(prefix="dnasweep-") as scratch:
-            asked = make_options(
-                ScanOptions,
-                {
-                    **options,
-                    **place.options,
-                    "model": str(model.directory),
-                    "genome": genome,
-                    "window": window,
-                    "stride": stride,
-                    "regions": _bed_of(regions, genome, Path(scratch)),
-                },
-            )
-            executor = place.job_executor()
-            job = scan_job(prepare_scan(asked, resolve=executor.resolve_precision))
-            finished = place.run(job, executor)
-    except BaseException:
-        place.close()
-        raise
+    with place.closed_on_error(), tempfile.TemporaryDirectory(prefix="dnasweep-") as scratch:
+        asked = make_options(
+            ScanOptions,
+            {
+                **options,
+                **place.options,
+                "model": str(model.directory),
+                "genome": genome,
+                "window": window,
+                "stride": stride,
+                "regions": _bed_of(regions, genome, Path(scratch)),
+            },
+        )
+        executor = place.job_executor()
+        job = scan_job(prepare_scan(asked, resolve=executor.resolve_precision))
+        finished = place.run(job, executor)
     peaks = job.request.peaks
     settings = {**job.request.settings, "threshold": None if peaks is None else peaks.threshold}
     return Tracks(finished.made.files, settings, place.scratch)
