@@ -15,6 +15,8 @@ from dnasweep.genomics.output_scan import centre_of
 from dnasweep.genomics.scan_plan import ScanConfig
 from dnasweep.models.predict import predict_probabilities
 from dnasweep.models.pretrained.checkpoint import export
+from dnasweep.report.drawing import plot
+from dnasweep.report.output_scan_page import RegionTracks, tracks_picture
 
 WINDOW, STRIDE, BINS = 24, 12, 4
 BASES = "".join(np.random.default_rng(5).choice(list("ACGT"), 150))
@@ -185,3 +187,12 @@ def test_centres_have_every_place_of_a_record_once() -> None:
             assert own.start == index * stride + own.first * width
             bases += range(own.start, own.start + count)
         assert bases == list(range((number - 1) * stride + window))
+
+
+def test_bases_without_a_value_stay_empty_in_the_figure() -> None:
+    values = np.array([-2.0, np.nan, 4.0])
+    figure = plot(tracks_picture(RegionTracks("chr1", 10, {"a": values, "b": values * np.nan})))
+    first, second = figure.axes
+    np.testing.assert_array_equal(first.patches[0].get_data().values, values)
+    assert first.get_ylim() == (-2.0, 4.2)
+    assert np.isfinite(second.get_ylim()).all()

@@ -120,11 +120,12 @@ def tracks_picture(region: RegionTracks) -> Drawing:
     def draw(figure: Figure) -> None:
         axes = figure.subplots(len(drawn), 1, sharex=True, squeeze=False)[:, 0]
         for i, (one, (name, values)) in enumerate(zip(axes, drawn.items(), strict=True)):
-            known = np.nan_to_num(values)
+            known = np.append(values[~np.isnan(values)], 0.0)
             edges = region.start + np.arange(len(values) + 1)
-            one.stairs(known, edges, fill=True, color=COLOURS[i % len(COLOURS)])
+            # Bases without a value stay empty.
+            one.stairs(values, edges, fill=True, color=COLOURS[i % len(COLOURS)])
             one.set_ylabel(name, rotation=0, ha="right", va="center")
-            one.set_ylim(min(0.0, float(known.min())), max(float(known.max()), 1e-9) * 1.05)
+            one.set_ylim(float(known.min()), max(float(known.max()), 1e-9) * 1.05)
         axes[-1].set_xlim(region.start, region.start + len(values))
         axes[-1].set_xlabel(f"{region.chrom}, bases")
         axes[-1].xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
