@@ -22,6 +22,7 @@ from dnasweep.report.attribution_page import PAGE, attribution_page, write_repor
 from dnasweep.report.attribution_summary import ReportConfig, Summary, summarise
 from dnasweep.report.drawing import Drawing
 from dnasweep.report.logos import LETTERS, sequence_logo
+from dnasweep.report.page import Logos
 from dnasweep.tasks.wording import ratio, small
 from html_outline import outline
 from markupsafe import Markup
@@ -400,6 +401,21 @@ def test_commands_of_the_first_screen_are_quoted(planted: Planted) -> None:
     typed = [command for _, command in answer.steps]
     assert typed[0].endswith("--attributions 'my runs/a'")
     assert typed[1].endswith("--model 'my model' --data 'x y.fa'")
+
+
+def test_sequences_to_browse_are_those_of_the_highest_output(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("dnasweep.report.attribution_page.MAX_LOGOS", 3)
+    tables = toy_tables([(f"s{i}", "ACGT" * 75, [(0, 300, 1.0)]) for i in range(6)])
+    tables.sequences["probability"] = np.nan
+    tables.sequences["full"] = [0.0, 3.0, -1.0, 5.0, 4.0, 1.0]
+    tables.sequences["called"] = False
+    tables.sequences["label"] = 0
+    page = attribution_page(quick(tables), SETTINGS)
+    (logos,) = (one for one in page.blocks() if isinstance(one, Logos))
+    assert [one["name"] for one in logos.sequences] == ["s3", "s4", "s1"]
+    assert "with the highest value of promoter, 3 in total; 3 more" in logos.caption
 
 
 def test_shares_of_attention_are_not_said_to_be_all_of_it(planted: Planted) -> None:

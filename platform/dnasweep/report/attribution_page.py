@@ -197,11 +197,11 @@ def _examples(summary: Summary) -> list[PageFigure]:
 
 
 def _browsed(summary: Summary, say: Texts) -> Logos:
-    """Return sequences to browse: the most confident hits and mistakes, then the other confident calls."""
+    """Return sequences to browse: the most confident hits and mistakes, then those with the highest output."""
     table = summary.bases.sequences
     known = {row: f" ({what})" for what, row in summary.examples}
     drawable = np.asarray(np.isfinite(summary.bases.values).any(axis=1))
-    sure = table["probability"].fillna(-np.inf).to_numpy(float)
+    sure = table["probability"].fillna(table["full"]).to_numpy(float)
     order = [int(row) for row in np.argsort(-sure, kind="stable") if drawable[row]]
     rows = list(dict.fromkeys([*known, *order]))[:MAX_LOGOS]
     told = [
