@@ -12,6 +12,7 @@ import pytest
 from api_toys import toy_labelled, toy_model
 from dnasweep.attribution.engine import Explainer
 from dnasweep.attribution.settings import ExplainConfig
+from dnasweep.attribution.tables import StoredAttributions
 from explainer_toys import learnt
 
 
@@ -90,7 +91,20 @@ def test_a_logit_has_no_probability_in_its_title(found: dnasweep.Attributions) -
     logits = dnasweep.Attributions(
         tables._replace(sequences=bare, settings={**tables.settings, "value": "logit"})
     )
-    assert logits.plot(0).axes[0].get_title("left") == "0: logit 1.250"
+    drawn = logits.plot(0).axes[0]
+    assert drawn.get_title("left") == "0: logit 1.250"
+    assert drawn.get_xlabel() == "position (first base: 0)"
+
+
+def test_the_mean_at_the_transcription_start_counts_from_there(
+    found: dnasweep.Attributions,
+) -> None:
+    tokens, sequences, settings, *_ = found[0:1].tables
+    long = sequences.assign(sequence="A" * 300, num_tokens=1)
+    whole = tokens.iloc[:1].assign(start=0, end=300)
+    shown = dnasweep.Attributions(StoredAttributions(whole, long, settings)).plot()
+    assert shown.axes[0].get_xlabel() == "bases from the transcription start (0 is base +1)"
+    assert shown.axes[0].get_xlim() == (-249.5, 50.5)
 
 
 def test_with_a_storage_the_job_is_kept_and_found_again(

@@ -183,17 +183,20 @@ class Attributions:
         from dnasweep.report.drawing import plot
         from dnasweep.tasks.wording import number
 
+        first, aligned = 0, False
         if i is None:
             found = per_base(self.tables)
-            values, first = np.nanmean(found.values, axis=0), found.first
+            values, first, aligned = np.nanmean(found.values, axis=0), found.first, found.tss.known
             title = f"mean over {len(found.values):,} sequences"
         else:
             one = self[i]
-            values, first = self._row(i), 0
+            values = self._row(i)
             title = f"{one.id}: probability {one.probability:.3f}"
             if np.isnan(one.probability):
                 title = f"{one.id}: {self.unit} {number(one.prediction)}"
-        return plot(bars_by_base(values, first=first, title=title, unit=self.unit))
+        return plot(
+            bars_by_base(values, first=first, title=title, unit=self.unit, aligned=aligned)
+        )
 
     def logo(self, i: int) -> Plot:
         """Plot the bases of sequence `i` as a logo, each letter as high as its attribution."""

@@ -9,7 +9,16 @@ from numpy.typing import NDArray
 from dnasweep.report.drawing import COLOURS, Drawing, ink, on_axes
 
 
-def bars_by_base(values: NDArray[np.float64], *, first: int, title: str, unit: str) -> Drawing:
+def position_label(*, aligned: bool) -> str:
+    """Return the label of an axis of positions; `aligned` if they count from the transcription start."""
+    if aligned:
+        return "bases from the transcription start (0 is base +1)"
+    return "position (first base: 0)"
+
+
+def bars_by_base(
+    values: NDArray[np.float64], *, first: int, title: str, unit: str, aligned: bool = False
+) -> Drawing:
     """Draw one bar per base, with different colours above and below zero.
 
     Parameters
@@ -22,6 +31,8 @@ def bars_by_base(values: NDArray[np.float64], *, first: int, title: str, unit: s
         Title of the figure.
     unit
         Unit of the values.
+    aligned
+        Whether positions count from the transcription start.
     """
     positions = np.arange(first, first + len(values))
 
@@ -30,7 +41,9 @@ def bars_by_base(values: NDArray[np.float64], *, first: int, title: str, unit: s
         colours = np.where(heights >= 0, COLOURS[0], COLOURS[1])
         axes.bar(positions, heights, width=1.0, color=colours)
         axes.axhline(0, color=ink(axes), linewidth=0.6)
-        axes.set(xlabel="base", ylabel=f"attribution ({unit})", title=title)
+        axes.set(
+            xlabel=position_label(aligned=aligned), ylabel=f"attribution ({unit})", title=title
+        )
         axes.set_xlim(positions[0] - 0.5, positions[-1] + 0.5)
 
     return on_axes(draw, (9.0, 2.8))

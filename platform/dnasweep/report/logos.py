@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from dnasweep.motifs.patterns import information
 from dnasweep.motifs.scanner import best_hits
 from dnasweep.report.attribution_summary import Summary
+from dnasweep.report.base_plots import position_label
 from dnasweep.report.drawing import COLOURS, Drawing, ink
 from dnasweep.report.page import Logos
 
@@ -126,11 +127,7 @@ def base_logo(
             part = slice(line * ROW, (line + 1) * ROW)
             _line(axes, heights[part], positions[part], box, width=width, known=known)
             axes.set_ylim(low - margin, high + margin)
-        grid[-1, 0].set_xlabel(
-            "bases from the transcription start (0 is base +1)"
-            if known
-            else "position (first base: 0)"
-        )
+        grid[-1, 0].set_xlabel(position_label(aligned=known))
         figure.supylabel(f"attribution ({unit})", fontsize=10)
 
     return Drawing(draw, (8.2, 0.5 + 1.05 * num_lines))
