@@ -142,6 +142,14 @@ def test_an_option_of_the_command_is_checked(model: dnasweep.Model) -> None:
         model.predict(["ACGTACGT"], batch_size=0)
 
 
+@pytest.mark.parametrize("size", [0, -3, 2.5])
+def test_embeddings_need_a_number_of_sequences_at_a_time(
+    model: dnasweep.Model, size: object
+) -> None:
+    with pytest.raises(dnasweep.InputError, match=f"batch_size is {size}"):
+        model.embed(["ACGTACGT"], batch_size=size)
+
+
 @pytest.mark.parametrize("pooling", ["mean", "max", "first", "last"])
 def test_embeddings_are_the_last_hidden_states(model: dnasweep.Model, pooling: str) -> None:
     sequences = [*toy_labelled(5)[0], "ACGTACGTACGTA"]

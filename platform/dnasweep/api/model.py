@@ -227,8 +227,12 @@ class Model:
         InputError
             For sequences that are not DNA or have more tokens than the model can read.
         """
+        from dnasweep.jobs.embedding_request import EmbedOptions
         from dnasweep.models.embedding import embed
 
+        # Checked like the options of the command line; only there are files required.
+        asked = {"model": self.name, "data": (), "batch_size": batch_size}
+        make_options(EmbedOptions, asked)
         said = console(progress)
         table = read_given(sequences, say=said.print).table
         with Progress(console=said, transient=True) as bar:
