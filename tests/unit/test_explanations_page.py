@@ -202,6 +202,17 @@ def test_the_sentences_say_the_numbers(comparison: MethodComparison) -> None:
     assert "TATA box: kmer-6 (m) 1 of 3, bpe-64 (n) 1 of 3" in both[0]
 
 
+def test_one_pair_of_methods_is_not_both_the_most_and_the_least_alike(
+    comparison: MethodComparison,
+) -> None:
+    table = comparison.agreement
+    first = table[(table["one"] == "good") & (table["other"] == "opposite")]
+    two = replace(comparison, methods=("good", "opposite"), agreement=first)
+    said = "\n".join(explanation_findings(two).sentences)
+    assert "good and opposite rank the bases with a correlation of importance of 1.00. The" in said
+    assert "least" not in said.split("Agreement:")[1].split("\n")[0]
+
+
 def test_the_page_stands_alone(comparison: MethodComparison, tmp_path: Path) -> None:
     page = write_comparison(tmp_path / "report", [comparison], settings=SETTINGS)
     assert page.name == PAGE
