@@ -24,6 +24,9 @@ def test_zero_has_no_sign(value: float) -> None:
         ("median", 1_234_567.0, "1,234,567"),
         ("median", 1_234_567.5, "1,234,567.5"),
         ("median", 300.0, "300"),
+        ("odds_ratio", 0.004, "0.004"),
+        ("odds_ratio", 0.00001, "1e−5"),
+        ("odds_ratio", 0.0, "0.00"),
         ("learning_rate", 0.0003, "0.0003"),
     ],
 )

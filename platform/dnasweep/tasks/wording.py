@@ -117,6 +117,8 @@ def ratio(value: float) -> str:
         return NONE
     if np.isinf(value):
         return "0 elsewhere"
+    if 0 < value < 0.01:
+        return about(value)
     return f"{value:,.0f}" if value >= 100 else f"{value:.2f}" if value < 10 else f"{value:.1f}"
 
 
