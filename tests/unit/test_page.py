@@ -8,6 +8,7 @@ import re
 import pandas as pd
 import pytest
 from dnasweep.data.audit import Audit, Finding
+from dnasweep.data.labels import Labels
 from dnasweep.report.provenance import SweepFrame
 from dnasweep.report.render import render
 from dnasweep.report.sweep_page import sweep_page
@@ -146,6 +147,19 @@ def test_what_it_is_given_is_escaped() -> None:
     assert "<script>alert" not in text
     assert "&lt;script&gt;alert" in text
     outline(text)
+
+
+def test_names_of_classes_are_no_names_of_columns(compared: Comparison) -> None:
+    shares = {"output": ["p_site", "rows"], "p_site": [0.9, 0.0004], "rows": [0.07, 0.93]}
+    made = dataclasses.replace(
+        compared,
+        labels=Labels(names=("p_site", "rows")),
+        by_output=pd.DataFrame({**shares, "f1": [0.5, 0.25]}),
+    )
+    page = render(sweep_page(made, SweepFrame(title="t"), cells=sweep()))
+    table = outline(page).tables["outputs-table"]
+    assert table[0] == ["output", "p site", "rows", "F1"]
+    assert table[2] == ["rows", "0.0004", "0.930", "0.250"]
 
 
 def test_a_sweep_without_any_result_still_has_a_page() -> None:

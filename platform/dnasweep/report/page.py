@@ -67,6 +67,8 @@ class PageTable(Block):
     """Suffix of the element's id, if a page has several such tables."""
     hidden: Sequence[str] = ()
     """Columns that are hidden until a reader shows them."""
+    named: Sequence[str] = ()
+    """Columns named after classes, species or models, which are titled and written without rules."""
     logos: Sequence[Sequence[Sequence[float]]] = ()
     """A logo for each row in an extra column: bits of A, C, G and T by position; empty if there are none."""
 

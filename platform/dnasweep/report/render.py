@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from dnasweep.report.columns import text_of, title_of
 from dnasweep.report.drawing import Drawing, picture
 from dnasweep.report.page import Page, PageTable
+from dnasweep.tasks.wording import spaced
 
 LONGEST_LEAD = 60
 """Maximum number of characters before a colon that are shown as the lead of a sentence."""
@@ -53,11 +54,14 @@ def cells(table: PageTable) -> dict[str, Any]:
         numeric = [n for n in frame.columns if pd.api.types.is_numeric_dtype(frame[n])]
     names = list(map(str, frame.columns))
     return {
-        "titles": [title_of(name) for name in names],
+        "titles": [spaced(name) if name in table.named else title_of(name) for name in names],
         "numeric": [name in numeric for name in names],
         "hidden": [name in table.hidden for name in names],
         "rows": [
-            [(text_of(n, v), _sort_value(v)) for n, v in zip(names, values, strict=True)]
+            [
+                (text_of("" if name in table.named else name, value), _sort_value(value))
+                for name, value in zip(names, values, strict=True)
+            ]
             for values in frame.itertuples(index=False, name=None)
         ],
         "marks": table.marks or [""] * len(frame),

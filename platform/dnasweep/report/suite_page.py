@@ -78,6 +78,7 @@ def suite_page(board: Leaderboard, frame: SuiteFrame) -> Page:
                         "nemenyi",
                         None if pairs is None else pairs.rename_axis("model").reset_index(),
                         say("nemenyi"),
+                        named=board.models,
                     )
                 ],
             ),

@@ -178,16 +178,18 @@ def _pairwise(comparison: Comparison, name: str, table: pd.DataFrame, caption: s
 
 
 def _by_output(comparison: Comparison) -> PageTable:
-    return PageTable("outputs", comparison.by_output, comparison.texts("by_output"))
+    table, classes = comparison.by_output, comparison.task.names
+    return PageTable("outputs", table, comparison.texts("by_output"), named=classes)
 
 
 def _by_species(comparison: Comparison) -> PageTable:
     table, column = comparison.by_species, f"test_{comparison.metric}"
+    species = table["test_species"].unique().tolist() if len(table) else []
     if len(table):
         wide = table.pivot(index="cell", columns="test_species", values=column)
         wide = wide.reindex(comparison.selected["cell"].to_list())
         table = wide.reset_index().rename_axis(columns=None)
-    return PageTable("species", table, comparison.texts("by_species"))
+    return PageTable("species", table, comparison.texts("by_species"), named=species)
 
 
 def comparison_tables(comparison: Comparison, *, max_rows: int = MAX_SHOWN) -> RenderableType:
