@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 from dnasweep.report.columns import text_of
+from dnasweep.report.page import PageTable
+from dnasweep.report.render import cells
 from dnasweep.tasks.wording import number
+
+
+def test_yes_and_no_are_texts_in_the_file_that_a_page_saves() -> None:
+    # Of columns of numbers, the file has the exact values.
+    table = pd.DataFrame({"found": [True], "num": [3], "mean": [0.5], "rank": [pd.NA]})
+    shown = cells(PageTable("x", table.astype({"rank": "Int64"})))
+    assert shown["numeric"] == [False, True, True, True]
+    assert shown["rows"][0][0][0] == "yes"
 
 
 @pytest.mark.parametrize("value", [0.0, -0.0, -1e-17, -0.0004])
