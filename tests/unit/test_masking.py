@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import random
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 from dnasweep.config import MaskingConfig, TokenizerConfig
 from dnasweep.errors import InputError
 from dnasweep.tokens.corpus import Batch, collate
+from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.masking import registry, scheme
 from dnasweep.tokens.masking.plain import SpanMasking
 from dnasweep.tokens.masking.registry import make_masking, make_reference
@@ -112,6 +116,32 @@ def test_the_same_tokens_are_predicted_whatever_the_order_of_ids(tmp_path, spec,
     found = hide(make_masking(scheme.config, theirs), other)
     assert np.array_equal(found.labels != IGNORED, chosen)
     assert set(found.labels[chosen]) <= {words.index(word) for word in tokenizer.tokens[5:]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("CaduceusTokenizer", []),
+        ("EsmTokenizer", ["<unk>", "<pad>", "<mask>", "<cls>", *"ACGTN"]),
+    ],
+)
+def test_rows_of_a_published_vocabulary_hide_bases_alone(
+    tmp_path: Path, kind: str, words: list[str]
+):
+    """Special tokens and N have larger ids than the mask there."""
+    roles = {f"{one[1:-1]}_token": one for one in words[:4]}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": kind, **roles}))
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "esm"}))
+    if words:
+        kmers = map("".join, itertools.product("ACGT", repeat=3))
+        (tmp_path / "vocab.txt").write_text("\n".join([*words[:4], *kmers, *words[4:]]))
+    tokenizer = load_tokenizer(tmp_path)
+    batch = collate(tokenizer.encode(mixed(20)), np.arange(20), tokenizer.pad_id)
+    chosen = hide(make_masking(MaskingConfig(rate=0.99), tokenizer), batch).labels != IGNORED
+    words_of_bases = [set(word) <= set("ACGT") for word in tokenizer.tokens]
+    bases = np.array(words_of_bases)[batch.ids]
+    assert not chosen[~bases].any()
+    assert chosen[bases].mean() > 0.95
 
 
 @pytest.mark.parametrize("spec", ALL_SPECS)

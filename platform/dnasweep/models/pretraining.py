@@ -79,7 +79,7 @@ class MaskedLanguageModelling(Task):
         self.scheme = scheme
         self._evaluation_scheme = make_reference(scheme.config, tokenizer)
         self._measured: dict[str, tuple[float, float]] = {}
-        self._is_special = tokenizer.is_special
+        self._is_dna = tokenizer.is_dna
         self.seed = seed
         self.pad_id = tokenizer.pad_id
         self.vocab_size = tokenizer.vocab_size
@@ -187,7 +187,7 @@ class MaskedLanguageModelling(Task):
             rows = np.sort(drawn[:MEASURED_ROWS])
             plain, masked = self._mask(scheme, rows, EVALUATION_SEED, EVALUATION_EPOCH)
             chosen = masked.labels != IGNORED
-            visible = ~self._is_special[plain.ids] & ~chosen
+            visible = self._is_dna[plain.ids] & ~chosen
             num_bases = masked_bases(plain.starts, plain.ends, chosen, visible).sum()
             self._measured[scheme.name] = (
                 float(chosen.sum() / max((plain.lengths - 2).sum(), 1)),
@@ -212,7 +212,7 @@ class MaskedLanguageModelling(Task):
         read[self.train_rows] = True
         tokens = self.corpus.ids[np.repeat(read, self.corpus.num_tokens())]
         counts = np.bincount(tokens, minlength=self.vocab_size) + 1.0
-        counts[self._is_special] = 0
+        counts[~self._is_dna] = 0
         batch, masked = self._evaluation_batch(self.validation_rows)
         num_bases = masked.bases_of_masked_tokens.sum()
         bits = -np.log2(counts[batch.targets.numpy()] / counts.sum())

@@ -106,12 +106,6 @@ class DnaTokenizer:
         return self.tokens[self.mask_id : self.mask_id + 1] == (wanted,)
 
     @cached_property
-    def is_special(self) -> NDArray[np.bool_]:
-        """Whether each id is that of a special token, which is never predicted, (vocab_size,)."""
-        roles = (self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id)
-        return np.isin(np.arange(self.vocab_size), roles)
-
-    @cached_property
     def real_ids(self) -> NDArray[np.int64]:
         """Ids for random replacement: all DNA tokens except the single bases of tails."""
         min_bases = 2 if self.config.word > 1 else 1
@@ -122,6 +116,15 @@ class DnaTokenizer:
                 if len(token) >= min_bases and set(token) <= set("ACGT")
             ]
         )
+
+    @cached_property
+    def is_dna(self) -> NDArray[np.bool_]:
+        """Whether each token consists only of A, C, G and T, by id; others are never predicted.
+
+        Marks of a word's beginning or continuation (`##`, `Ġ`, `▁`) are not part of the token.
+        """
+        words = [token.removeprefix("##").lstrip("Ġ▁").upper() for token in self.tokens]
+        return np.array([bool(word) and set(word) <= set("ACGT") for word in words])
 
     @cached_property
     def _token_widths(self) -> NDArray[np.int32]:

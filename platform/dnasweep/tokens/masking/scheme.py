@@ -44,7 +44,7 @@ class Tokens(NamedTuple):
     ends: NDArray[np.int32]
     """One past the last base of each token."""
     maskable: NDArray[np.bool_]
-    """Whether tokens may be masked: all except special tokens and padding."""
+    """Whether tokens may be masked: all except special tokens, padding and tokens with unknown bases."""
 
 
 class Masked(NamedTuple):
@@ -152,7 +152,7 @@ class MaskingScheme(ABC):
         ids, starts, ends = np.asarray(ids, np.int64), np.asarray(starts), np.asarray(ends)
         columns = np.arange(ids.shape[1])
         inside = columns < np.asarray(lengths)[:, None]
-        maskable = inside & ~self.tokenizer.is_special[ids]
+        maskable = inside & self.tokenizer.is_dna[ids]
         rows = np.asarray(rows, np.int64)
 
         def draw(stream: int) -> NDArray[np.float64]:
