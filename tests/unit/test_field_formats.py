@@ -256,6 +256,16 @@ def test_genes_stand_in_for_transcripts_and_gff_has_names(tmp_path: Path, genome
     table = read_sequences(positives=path, genome=genome, say=said.append)
     assert table["id"].tolist() == ["N0", "N1"]
     assert "of 3 gene rows" in said[0]
+    coding = annotation(("CDS",), row.replace("ID=", "Parent="))
+    rna = "chr1\tx\trRNA\t3001\t3100\t.\t+\t.\tID=rna:R;Parent=gene:R;gene=R\n"
+    for text in (annotation(("gene",), row) + coding, annotation(("gene", "CDS"))):
+        path.write_text(text + rna)
+        table = read_sequences(positives=path, genome=genome, say=said.append)
+        assert table["id"].tolist() == ["N0", "N1", "R"], "bacteria have RNA rows but no mRNA"
+        assert "of 1 transcript rows and 3 genes without one" in said[-1]
+    path.write_text(annotation(("gene", "transcript", "CDS")) + rna)
+    read_sequences(positives=path, genome=genome, say=said.append)
+    assert "of 4 transcript rows, 3 names" in said[-1]
     path.write_text("##gff-version 3\n" + annotation(("exon",), row))
     assert "no transcripts or genes: its features are exon" in refused(path, genome=genome)
 

@@ -16,13 +16,20 @@ _TRANSCRIPTS = (
     *("snrna", "snorna", "mirna", "rrna", "trna", "lncrna"),
 )
 _GENES = ("gene", "ncrna_gene", "pseudogene", "protein_coding_gene")
+_CODING_GENES = ("gene", "protein_coding_gene")
+_OWN_ID, _OWNER = (
+    # GFF3 names the row and the row above it; GTF names the gene in every row.
+    rf"(?:^|;)\s*(?:{name}=|gene_id[ =])\s*\"?([^\";]+)"
+    for name in ("ID", "Parent")
+)
 _NAMES = ("gene_name", "gene", "Name", "gene_id", "transcript_id", "ID", "Parent")
 
 
 def read_starts(data: bytes, *, file: Path) -> tuple[pd.DataFrame, list[RejectedRow], str]:
     """Return the transcription starts of an annotation, as intervals of one base.
 
-    They are the 5' ends of transcripts, or of genes if the file has no transcripts. Starts at the same
+    They are the 5' ends of transcripts, and of genes that have a coding sequence but no transcript, as in
+    annotations of bacteria and organelles; or of genes if the file has no transcripts. Starts at the same
     position and strand count once, under the name of the first.
 
     Parameters
@@ -52,9 +59,14 @@ def read_starts(data: bytes, *, file: Path) -> tuple[pd.DataFrame, list[Rejected
     cells, rejected = read_cells(data, separator="\t", num_columns=9, file=file, quoted=False)
     cells = cells[~cells[0].str.startswith("#")]
     feature = cells[2].str.lower()
-    kind, rows = "transcript", cells[feature.isin(_TRANSCRIPTS)]
+    rows = cells[feature.isin(_TRANSCRIPTS)]
+    read = f"{len(rows):,} transcript rows"
     if rows.empty:
-        kind, rows = "gene", cells[feature.isin(_GENES)]
+        rows = cells[feature.isin(_GENES)]
+        read = f"{len(rows):,} gene rows"
+    elif len(bare := _without_transcript(cells, feature)):
+        rows = pd.concat([rows, bare]).sort_index()
+        read += f" and {len(bare):,} genes without one"
     if rows.empty:
         held = ", ".join(cells[2].drop_duplicates().head(8)) or "no row"
         raise InputError(
@@ -84,8 +96,18 @@ def read_starts(data: bytes, *, file: Path) -> tuple[pd.DataFrame, list[Rejected
     )
     starts = frame.drop_duplicates(["chrom", "start", "strand"]).reset_index(drop=True)
     genes = starts["id"].nunique()
-    note = f"{len(starts):,} transcription starts of {len(frame):,} {kind} rows, {genes:,} names"
+    note = f"{len(starts):,} transcription starts of {read}, {genes:,} names"
     return starts, [*rejected, *bad], note
+
+
+def _without_transcript(cells: pd.DataFrame, feature: pd.Series) -> pd.DataFrame:
+    """Return the rows of genes to which a coding sequence belongs directly, not through a transcript."""
+    genes = cells[feature.isin(_CODING_GENES)]
+    own = genes[8].str.extract(_OWN_ID)[0]
+    coding, transcripts = (
+        cells[8][feature.isin(kinds)].str.extract(_OWNER)[0] for kinds in (("cds",), _TRANSCRIPTS)
+    )
+    return genes[own.isin(coding) & ~own.isin(transcripts)]
 
 
 def _name(attributes: str) -> str:
