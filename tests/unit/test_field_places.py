@@ -224,6 +224,13 @@ def test_titles_of_reverse_complements(tmp_path: Path, title: str) -> None:
     assert (row["chrom"], row["start"], row["end"], row["strand"]) == ("chr1", 100, 150, "-")
 
 
+def test_titles_without_a_strand_give_the_place(tmp_path: Path) -> None:
+    path = tmp_path / "x.fa"
+    path.write_text(f">p1::chr1:100-150(.)\n{FORWARD[0]}\n")
+    row = read_rows(positives=path).table.iloc[0]
+    assert (row["chrom"], row["start"], row["end"], row["strand"]) == ("chr1", 100, 150, "")
+
+
 def table_of(path: Path, header: str, *cells: Sequence[object]) -> Path:
     rows = "".join(
         ",".join(map(str, row)) + "\n" for row in zip(DNA, [0, 1] * 2, *cells, strict=True)

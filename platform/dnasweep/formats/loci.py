@@ -6,7 +6,7 @@ import re
 
 _LOCUS = re.compile(
     r"(?:^|[\s:=])(?P<chrom>[\w.|\-]+):(?P<complement>c?)(?P<start>\d+)-(?P<end>\d+)"
-    r"(?P<strand>\([+-]\)|:[+-]|/rc)?(?=\s|$)",
+    r"(?P<strand>\([+.-]\)|:[+-]|/rc)?(?=\s|$)",
     re.ASCII,
 )
 _STRAND = re.compile(r"\bstrand\s*[=:]\s*\"?([+-]?1|[+-])(?=\"?(?:[\s;,\]]|$))", re.IGNORECASE)
@@ -34,10 +34,12 @@ def read_locus(title: str, length: int) -> tuple[str, str, str, str]:
 
 
 def _strand_of(title: str, locus: re.Match[str]) -> str:
-    """Return the strand of a locus: bedtools writes (-), samtools /rc, NCBI c and UCSC strand=-."""
+    """Return the strand of a locus: bedtools writes (-), or (.) for none, samtools /rc, NCBI c and UCSC strand=-."""
     if locus["complement"]:
         return "-"
-    if mark := locus["strand"]:
+    if (mark := locus["strand"]) == "(.)":
+        return ""
+    if mark:
         return "-" if "-" in mark or mark == "/rc" else "+"
     told = _STRAND.search(title)
     return ("-" if "-" in told[1] else "+") if told else ""
