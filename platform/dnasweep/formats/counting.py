@@ -1,7 +1,8 @@
-"""Decide from the columns of a table whether its positions count from 0, as in BED, or from 1."""
+"""How the positions of a table are written: from 0, as in BED, or from 1, and with or without commas."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import pandas as pd
@@ -16,7 +17,36 @@ ENDS = ("end", "chromend", "chrom_end", "stop")
 _WIDTHS = ("width", "length", "len", "size", "peak_length", "peak_width")
 _SAF = frozenset(["geneid", "chr", "start", "end", "strand"])
 _HOMER = frozenset(["chr", "start", "end", "strand"])
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
 _GFF = ({"seqname", "seqid"}, {"source"}, {"feature", "type"}, {"start"}, {"end"})
+
+
+def without_commas(text: str) -> str:
+    """Return a position without the commas between its thousands; any other text is returned unchanged.
+
+    Examples
+    --------
+    >>> without_commas("1,234,567"), without_commas("1,5")
+    ('1234567', '1,5')
+    """
+    return text.replace(",", "") if _THOUSANDS.fullmatch(text) else text
+
+
+def plain_positions(cells: Cells) -> tuple[Cells, bool]:
+    """Return a table whose starts and ends have no commas between thousands, and whether any had.
+
+    Parameters
+    ----------
+    cells
+        The table; not changed.
+    """
+    frame, changed = cells.frame.copy(), False
+    for i, name in enumerate(cells.names):
+        if canonical_name(name) in (*STARTS, *ENDS) and i in frame:
+            text = frame[i].str.strip()
+            frame[i] = text.map(without_commas)
+            changed = changed or bool((frame[i] != text).any())
+    return (cells._replace(frame=frame) if changed else cells), changed
 
 
 def counts_from_one(cells: Cells) -> str:

@@ -18,11 +18,12 @@ from typing import BinaryIO, NamedTuple, cast
 import pandas as pd
 
 from dnasweep.errors import InputError
+from dnasweep.formats.allele_tables import table_rows
 from dnasweep.formats.content import columnar_kind, file_errors
 from dnasweep.formats.packing import GZIP, is_packed, unpack
 from dnasweep.formats.paths import check_readable, user_path
 from dnasweep.formats.rejects import RejectedRow
-from dnasweep.formats.vcf import HEADER, Row, table_rows, vcf_rows
+from dnasweep.formats.vcf import HEADER, Row, vcf_rows
 
 COLUMNS = ("file", "row", "allele", "id", "chrom", "pos", "ref", "alt")
 """Columns of a table of variants; `allele` counts from 1 within its line, `pos` is 1-based."""
@@ -37,13 +38,23 @@ class Variants(NamedTuple):
     """The variants of some files."""
 
     table: pd.DataFrame
-    """Columns of `COLUMNS`; alleles in upper case, `ref` or `alt` is empty if a TSV omits it."""
+    """Columns of `COLUMNS`; alleles in upper case. `alt` is empty if bases are deleted without others in
+    their place, and `ref` if bases are inserted after `pos`."""
     rejects: list[RejectedRow]
     """Alleles and lines that cannot be used: each input allele is here or in the table."""
+    notes: list[str]
+    """Messages on how tables are read."""
 
 
-def read_variants(paths: Sequence[str | Path]) -> Variants:
+def read_variants(paths: Sequence[str | Path], *, assembly: str = "") -> Variants:
     """Read the variants of files in order.
+
+    Parameters
+    ----------
+    paths
+        The files.
+    assembly
+        Assembly of the genome, as from :func:`~dnasweep.formats.assemblies.assembly_of`; "" if it is unknown.
 
     Raises
     ------
@@ -52,18 +63,23 @@ def read_variants(paths: Sequence[str | Path]) -> Variants:
     """
     rows: list[tuple[object, ...]] = []
     rejects: list[RejectedRow] = []
+    notes: list[str] = []
     for path in map(Path, paths):
         before = len(rows) + len(rejects)
         # In a VCF, alleles include the base before a deletion.
-        with_anchor = is_vcf(path)
-        for item in (vcf_rows if with_anchor else table_rows)(open_lines(path), path):
+        with_anchor, lines = is_vcf(path), open_lines(path)
+        for item in (
+            vcf_rows(lines, path)
+            if with_anchor
+            else table_rows(lines, path, assembly=assembly, notes=notes)
+        ):
             if isinstance(item, RejectedRow):
                 rejects.append(item)
             else:
                 _read(item, path, rows, rejects, with_anchor=with_anchor)
         if len(rows) + len(rejects) == before:
             raise InputError("the file contains no variant", file=path)
-    return Variants(pd.DataFrame(rows, columns=list(COLUMNS)), rejects)
+    return Variants(pd.DataFrame(rows, columns=list(COLUMNS)), rejects, notes)
 
 
 def short_names(paths: Sequence[str | Path]) -> dict[str, str]:
@@ -161,7 +177,7 @@ def _read(
         reason, remedy = (
             (position, "")
             if isinstance(position, str)
-            else _why_unusable(row.ref, alt, with_anchor)
+            else _why_unusable(row.ref, alt, with_anchor, inserted=row.inserted)
         )
         if reason:
             rejects.append(RejectedRow(str(path), row.row, reason, row.text, remedy))
@@ -180,7 +196,9 @@ def _position(row: Row) -> int | str:
     return int(row.pos)
 
 
-def _why_unusable(ref: str, alt: str, with_anchor: bool) -> tuple[str, str]:
+def _why_unusable(
+    ref: str, alt: str, with_anchor: bool, *, inserted: bool = False
+) -> tuple[str, str]:
     """Return why an allele, as written, cannot be scored, and the remedy; "" if it can be scored."""
     if with_anchor and alt == ".":
         return "there is no alternative allele", ""
@@ -190,14 +208,14 @@ def _why_unusable(ref: str, alt: str, with_anchor: bool) -> tuple[str, str]:
         return "the allele * stands for a deletion that another line describes", ""
     if not with_anchor and not alt:
         return "the alternative allele is empty", "Write - for a deletion."
-    if not with_anchor and ref in MISSING:
+    if not with_anchor and ref in MISSING and not inserted:
         return (
             "the reference allele is empty, so the position of the insertion is ambiguous",
             "Include the preceding base in both alleles, as in VCF.",
         )
     deleted = not with_anchor and alt in MISSING
-    for name, text in (("REF", ref), ("ALT", alt)):
-        if not _BASES.fullmatch(text.upper()) and not (deleted and name == "ALT"):
+    for name, text, is_absent in (("REF", ref, inserted), ("ALT", alt, deleted)):
+        if not _BASES.fullmatch(text.upper()) and not is_absent:
             return f"{name} is {text!r}, which has letters other than A, C, G and T", ""
     if ref.upper() == alt.upper():
         return "REF and ALT are the same", ""

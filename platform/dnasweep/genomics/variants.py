@@ -104,8 +104,10 @@ def place_variants(
         try:
             name = known.get(row.chrom) or contigs.record(row.chrom)
             length, fetch = contigs.lengths[name], _fetcher(fasta, name)
-            _check_reference(row.ref, row.pos - 1, length, name, fetch)
-            at, ref, alt = normalise(fetch, row.pos - 1, row.ref, row.alt)
+            # An insertion without a reference allele is after its position.
+            start = row.pos - 1 if row.ref else row.pos
+            _check_reference(row.ref, start, length, name, fetch)
+            at, ref, alt = normalise(fetch, start, row.ref, row.alt)
             allele = flanks(fetch, length, at, ref, alt, windows)
             _check_fit(allele, windows)
         except InputError as error:

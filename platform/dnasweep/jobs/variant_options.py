@@ -33,7 +33,8 @@ class VariantOptions(JobOptions):
     genome: str
     """FASTA file of the genome, plain or compressed with bgzip or gzip."""
     data: tuple[str, ...] = ()
-    """Variants: VCF, plain or bgzip, or TSV with a header chrom, pos, ref, alt."""
+    """Variants: VCF, plain or bgzip; TSV with a header chrom, pos, ref, alt; MAF, ClinVar's variant_summary,
+    or dbNSFP."""
     saturate: tuple[str, ...] = ()
     """Instead of --data: regions (chrom:first-last) of up to 5,000 bases in which every base is replaced by
     each of the other three; each region gets a heat map."""

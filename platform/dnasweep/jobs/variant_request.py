@@ -13,6 +13,7 @@ import pandas as pd
 
 from dnasweep.config import versions
 from dnasweep.errors import InputError
+from dnasweep.formats.assemblies import assembly_of
 from dnasweep.formats.chromosomes import Contigs
 from dnasweep.formats.motifs import read_motifs
 from dnasweep.formats.paths import user_path
@@ -40,6 +41,8 @@ class VariantRequest(JobRequest[VariantOptions]):
     KIND: ClassVar[str] = KIND
     names: dict[str, int]
     """Lengths of the chromosomes, by their names in the variant files."""
+    notes: tuple[str, ...] = ()
+    """Messages on how files of variants are read."""
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -89,7 +92,7 @@ def prepare_variants(options: VariantOptions) -> VariantRequest:
         raise InputError(str(error)) from error
     for one in both:
         check_window(one, window)
-    table, rejects, names = _variants(options, config)
+    table, rejects, names, notes = _variants(options, config)
     settings = {
         **dataclasses.asdict(config),
         "classifier": None if classifier is None else classifier.digest,
@@ -107,6 +110,7 @@ def prepare_variants(options: VariantOptions) -> VariantRequest:
         settings=settings,
         rejects=rejects,
         names=names,
+        notes=notes,
         shard_size=options.shard_size or choose_shard_size(len(table), options.num_actors),
     )
 
@@ -176,18 +180,18 @@ def _models(
 
 def _variants(
     options: VariantOptions, config: VariantConfig
-) -> tuple[pd.DataFrame, list[RejectedRow], dict[str, int]]:
-    """Return the variants to score, those that cannot be scored, and chromosome lengths by name."""
-    read = read_variants(options.data) if options.data else None
+) -> tuple[pd.DataFrame, list[RejectedRow], dict[str, int], tuple[str, ...]]:
+    """Return the variants to score, those that cannot be scored, chromosome lengths by name, and messages."""
     genome = Path(options.genome)
     with open_genome(genome) as fasta:
         contigs = Contigs.of(fasta, genome, match=options.match_chromosomes)
-        if read is None:
+        if not options.data:
             regions = [Region.parse(text, contigs) for text in options.saturate]
             if len({*regions}) < len(regions):
                 raise InputError("--saturate has the same region twice", remedy="Give it once.")
             table = pd.concat([saturate(one, fasta, contigs, config) for one in regions])
-            return table.reset_index(drop=True), [], {}
+            return table.reset_index(drop=True), [], {}, ()
+        read = read_variants(options.data, assembly=assembly_of(contigs.lengths))
         names = contigs.names(read.table["chrom"].unique())
         placed = place_variants(read.table, fasta, contigs, config)
     rejects = sorted(
@@ -205,7 +209,7 @@ def _variants(
     # Identify the file only by its name, so that a moved file gives the same job.
     table = placed.table.assign(file=placed.table["file"].map(short_names(options.data)))
     lengths = {name: contigs.lengths[record] for name, record in names.items()}
-    return table, rejects, lengths
+    return table, rejects, lengths, tuple(read.notes)
 
 
 def _keep_motifs(storage: Storage, options: VariantOptions) -> str | None:

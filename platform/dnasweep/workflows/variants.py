@@ -74,6 +74,7 @@ class VariantJob(Job[VariantRequest]):
         return [
             f"[bold]variants[/] {len(request.rows):,} alleles to score, "
             f"{len(request.rejects):,} rejected",
+            *(f"[bold]read[/] {escape(note)}" for note in request.notes),
             f"[bold]model[/] {escape(request.options.model)}: {escape(what)}, tokenizer "
             f"{settings['tokenizer']}",
             f"[bold]windows[/] {escape(windows)}",

@@ -1,0 +1,125 @@
+"""Published layouts of tables of variants, and the assembly that their rows refer to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from dnasweep.errors import InputError
+from dnasweep.formats.assemblies import assembly_of
+from dnasweep.formats.chromosomes import Contigs
+from dnasweep.formats.reference import open_genome
+from dnasweep.formats.variant_files import Variants, read_variants
+from dnasweep.genomics.variant_settings import VariantWindows
+from dnasweep.genomics.variants import place_variants
+from variant_toys import chromosome, write_genome
+
+BASES = chromosome()
+MAF = (
+    "Hugo_Symbol NCBI_Build Chromosome Start_Position End_Position Strand Reference_Allele "
+    "Tumor_Seq_Allele1 Tumor_Seq_Allele2 dbSNP_RS"
+)
+CLINVAR = (
+    "#AlleleID Name Assembly Chromosome Start Stop ReferenceAllele AlternateAllele PositionVCF "
+    "ReferenceAlleleVCF AlternateAlleleVCF"
+)
+DBNSFP = "#chr pos(1-based) ref alt aaref hg19_chr hg19_pos(1-based)"
+
+
+def read(path: Path, *lines: str, assembly: str = "") -> Variants:
+    path.write_text("".join("\t".join(line.split()) + "\n" for line in lines))
+    return read_variants([path], assembly=assembly)
+
+
+def columns(found: Variants) -> list[list[object]]:
+    return found.table[["chrom", "pos", "ref", "alt"]].values.tolist()
+
+
+def test_a_maf_has_insertions_after_their_start(tmp_path: Path) -> None:
+    ref = BASES[19]
+    found = read(
+        tmp_path / "x.maf",
+        "#version_2.4",
+        MAF,
+        f"X GRCh38 chr1 20 20 + {ref} {ref} {'ACGT'.replace(ref, '')[0]} rs1",
+        f"X GRCh38 chr1 30 31 + - - {'GATT'} novel",
+        f"X GRCh38 chr1 40 42 + {BASES[39:42]} {BASES[39:42]} - .",
+        f"X GRCh38 chr1 50 50 - {BASES[49]} {BASES[49]} N .",
+        "X GRCh38 chr1 60 60 + - - GATT .",
+    )
+    assert [(fault.row, fault.reason.split(",")[0]) for fault in found.rejects] == [
+        (6, "the strand is -"),
+        (7, "the positions of the insertion are not those of the bases before and after it"),
+    ]
+    assert found.notes == ["x.maf: read as MAF, with the positions of start_position"]
+    genome = write_genome(tmp_path / "g.fa", chr1=BASES)
+    with open_genome(genome) as fasta:
+        contigs = Contigs.of(fasta, genome)
+        placed = place_variants(found.table, fasta, contigs, VariantWindows(window=60))
+    assert not placed.rejects
+    changed = [
+        BASES[: row.pos - 1] + row.alt + BASES[row.pos - 1 + len(row.ref) :]
+        for row in placed.table.itertuples()
+    ]
+    assert changed[1] == BASES[:30] + "GATT" + BASES[30:]
+    assert changed[2] == BASES[:39] + BASES[42:]
+    assert placed.table["given_pos"].tolist() == [20, 30, 40]
+
+
+def clinvar(assembly: str, pos: int) -> str:
+    return f"1 n {assembly} 1 5 5 na na {pos} A C"
+
+
+def test_clinvar_is_read_for_the_assembly_of_the_genome(tmp_path: Path) -> None:
+    path = tmp_path / "v.txt"
+    lines = CLINVAR, clinvar("GRCh37", 10), clinvar("GRCh38", 20), clinvar("na", -1)
+    for assembly, pos, other in (("GRCh37", 10, "GRCh38"), ("GRCh38", 20, "GRCh37")):
+        found = read(path, *lines, assembly=assembly)
+        assert columns(found) == [["1", pos, "A", "C"]]
+        assert [fault.row for fault in found.rejects] == [4]
+        assert f"1 rows of {other} are not read" in found.notes[-1]
+    with pytest.raises(
+        InputError, match="row 3: the row is of GRCh38, and earlier ones of GRCh37"
+    ):
+        read(path, *lines)
+    assert columns(read(path, CLINVAR, clinvar("GRCh37", 10))) == [["1", 10, "A", "C"]]
+    with pytest.raises(InputError, match="the rows are of GRCh37, but the genome has"):
+        read(path, CLINVAR, clinvar("GRCh37", 10), assembly="GRCh38")
+
+
+def test_dbnsfp_has_positions_in_two_assemblies(tmp_path: Path) -> None:
+    path = tmp_path / "x.tsv"
+    row = "1 100 A C M 1 90"
+    for assembly, pos in (("", 100), ("GRCh38", 100), ("GRCh37", 90)):
+        found = read(path, DBNSFP, row, assembly=assembly)
+        assert columns(found) == [["1", pos, "A", "C"]]
+        assert "read as dbNSFP, with the positions of" in found.notes[0]
+    found = read(path, DBNSFP.rsplit(maxsplit=2)[0], row.rsplit(maxsplit=2)[0], assembly="GRCh37")
+    assert [fault.reason for fault in found.rejects] == [
+        "the row is of GRCh38, but the genome has the chromosomes of GRCh37"
+    ]
+
+
+def test_rows_of_another_assembly_than_the_genome_are_rejected(tmp_path: Path) -> None:
+    path = tmp_path / "x.tsv"
+    header = "chrom pos ref alt assembly"
+    found = read(path, header, "1 5 A C hg19", "1 6 A C GRCh38.p13", assembly="GRCh38")
+    assert columns(found) == [["1", 6, "A", "C"]]
+    assert [fault.row for fault in found.rejects] == [2]
+    with pytest.raises(InputError, match="Keep only the rows of the assembly of the genome"):
+        read(path, header, "1 5 A C mm9", "1 6 A C mm10")
+
+
+def test_commas_between_thousands_are_left_out_and_said(tmp_path: Path) -> None:
+    path = tmp_path / "x.tsv"
+    found = read(path, "chrom pos ref alt", "1 1,234,567 A C", "1 1,5 A C")
+    assert columns(found) == [["1", 1234567, "A", "C"]]
+    assert [fault.row for fault in found.rejects] == [3]
+    assert found.notes == ["x.tsv: commas in positions separate thousands"]
+
+
+def test_lengths_of_chromosomes_tell_the_assembly() -> None:
+    assert assembly_of({"1": 249250621, "MT": 16569, "GL000207.1": 4262}) == "GRCh37"
+    assert assembly_of({"NC_000001.11": 248956422, "chrX": 156040895}) == "GRCh38"
+    assert assembly_of({"chr1": 249250621, "chr2": 242193529}) == ""
+    assert assembly_of({}) == ""
