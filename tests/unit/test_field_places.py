@@ -264,6 +264,18 @@ def test_a_row_without_a_place_has_none(tmp_path: Path, missing: str) -> None:
     assert table["chrom"].iloc[3] == table["strand"].iloc[3] == ""
 
 
+def test_commas_between_thousands_are_left_out_and_said(tmp_path: Path) -> None:
+    starts = [f'"{number:,}"' for number in (100, 2_000, 1_000_000, 5_000_000)]
+    ends = [f'"{number:,}"' for number in (150, 2_050, 1_000_050, 5_000_050)]
+    path = table_of(tmp_path / "x.csv", "chrom,start,end", ["chr1"] * 4, starts, ends)
+    reading = read_rows(path)
+    assert reading.table["start"].tolist() == [100, 2_000, 1_000_000, 5_000_000]
+    assert any("commas in positions separate thousands" in note for note in reading.notes)
+    path.write_text(path.read_text().replace('"2,000"', '"2,00"'))
+    with pytest.raises(InputError, match="the start is not a whole number"):
+        read_rows(path)
+
+
 @pytest.mark.parametrize("end", ["end", "stop"])
 def test_positions_without_a_chromosome_are_no_places(tmp_path: Path, end: str) -> None:
     path = table_of(tmp_path / "x.csv", f"start,{end}", [-200] * 4, [-50] * 4)

@@ -16,7 +16,7 @@ from dnasweep.errors import InputError
 from dnasweep.formats.annotation import read_starts
 from dnasweep.formats.bed import CCRE_CLASS, VALUE, read_bed_cells
 from dnasweep.formats.content import columnar_kind, read_content
-from dnasweep.formats.counting import count_from_zero, counts_from_one
+from dnasweep.formats.counting import count_from_zero, counts_from_one, plain_positions
 from dnasweep.formats.delimited import Cells, read_table
 from dnasweep.formats.detection import Format, detect_format, name_tells
 from dnasweep.formats.genbank import read_genbank
@@ -96,6 +96,7 @@ def parse(source: Source, how: How) -> Parsed:
     if kind in _OF_COLUMNS:
         wanted = how.require_labels and label is None and not source.class_name
         cells, columns = _read_cells(data, kind, path, how), how.columns
+        cells, had_commas = plain_positions(cells)
         if counted := counts_from_one(cells):
             cells = count_from_zero(cells)
         if kind == "bed" and wanted and not columns.label:
@@ -116,6 +117,8 @@ def parse(source: Source, how: How) -> Parsed:
             header = [name for i, name in enumerate(header) if i in cells.frame]
         labels = found.labels
         notes += found.notes
+        if "start" in frame and had_commas:
+            notes.append(f"{path.name}: commas in positions separate thousands")
         if "start" in frame and counted:
             notes.append(
                 f"{path.name}: start counts from 1, {counted}, and is converted to count from 0"
