@@ -284,6 +284,19 @@ def test_positions_without_a_chromosome_are_no_places(tmp_path: Path, end: str) 
     assert any(f"columns not read: start, {end}" in note for note in reading.notes)
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_column_of_loci_gives_the_places(tmp_path: Path, first: int) -> None:
+    loci = [f"chr1:{start + first}-{end}({strand})" for start, end, strand in PLACES]
+    reading = read_rows(table_of(tmp_path / "x.csv", "locus", loci))
+    table = reading.table
+    assert list(zip(table["start"], table["end"], table["strand"], strict=True)) == PLACES
+    assert reading.notes == ("x.csv: the places are the column locus",)
+    others = [f"chr1:{start + 5}-{end}" for start, end, _ in PLACES]
+    reading = read_rows(table_of(tmp_path / "x.csv", "locus", others))
+    assert set(reading.table["chrom"]) == {""}
+    assert reading.notes == ("x.csv: columns not read: locus",)
+
+
 def test_a_region_beside_a_chromosome_is_another_column(tmp_path: Path) -> None:
     path = tmp_path / "x.tsv"
     path.write_text("chrom\tstart\tend\tregion\n")

@@ -12,6 +12,7 @@ import pandas as pd
 from dnasweep.data.column_finder import Finder
 from dnasweep.data.column_names import ACCEPTED, OPTIONS, ColumnNames
 from dnasweep.data.joined_labels import join_labels
+from dnasweep.data.locus_columns import find_loci
 from dnasweep.data.names import SPLIT_NAMES
 from dnasweep.data.split_columns import find_split, folds_among, is_readable, plain_splits
 from dnasweep.errors import InputError
@@ -123,6 +124,14 @@ def choose_columns(
             shown = ", ".join(sorted(set(cells.frame[split].str.strip().str.lower()) - {""}))
             what = "gives the splits" if split_matters else "contains splits, which are not used"
             notes.append(f"{file.name}: the column {finder.shown(split)} {what} ({shown})")
+    taken = set(meaning.values())
+    sequence = next((i for i, column in meaning.items() if column == "sequence"), None)
+    if sequence is not None and not taken & {"chrom", "start", "end"}:
+        loci = find_loci(cells.frame, others, sequence)
+        if loci is not None:
+            del others[loci.column]
+            frame = frame.assign(**loci.places.drop(columns=list(taken & {"strand"})))
+            notes.append(f"{file.name}: the places are the column {finder.shown(loci.column)}")
     folds = folds_among(others, values) if split_matters and split is None else []
     unread = sorted({*others, *cells.nested} - set(meaning))
     notes += _unread(*([finder.shown(i) for i in found] for found in (unread, folds)), file=file)
@@ -131,7 +140,8 @@ def choose_columns(
     if len(labels) > 1:
         frame = frame.assign(label=join_labels(frame, labels))
     single = {i: column for i, column in meaning.items() if column not in frame}
-    kept = ["row", *sorted(single), *(column for column in ("label", "split") if column in frame)]
+    made = ("label", "split", "chrom", "start", "end", "strand")
+    kept = ["row", *sorted(single), *(column for column in made if column in frame)]
     header = tuple(finder.shown(i) for i in range(len(names_known)))
     return Columns(
         frame[kept].rename(columns=single),
