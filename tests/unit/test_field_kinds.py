@@ -188,6 +188,9 @@ REFUSED = {
     "two intervals per row": (
         "x.bedpe", bed("chr1", "{i}10", "{i}20"), "has two intervals per row", "cut -f 1-3",
     ),
+    "two chromosomes per row": (
+        "x.bedpe", bed("chr2", "{i}10", "{i}20"), "has two intervals per row", "cut -f 1-3",
+    ),
     "BED of no label": (
         "x.bed", bed("p{i}", "{i}00", "+"), "nothing says which label", "--label-column: name, score",
     ),

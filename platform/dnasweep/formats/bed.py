@@ -46,6 +46,7 @@ _NAMES = {
 # https://genome.ucsc.edu/FAQ/FAQformat.html
 _CHROM = ("chrom", "chr", "chromosome")
 _COMMENT = re.compile(r"#|track\b|browser\b")
+_CHROMOSOME = r"chr(?:\d{1,2}|[\dX][LR]|[XYMWZ]|MT)"
 _NUMBER = r"-?[\d.]+(?:[eE][+-]?\d+)?"
 _MEANING = {
     **dict.fromkeys(_CHROM, "chrom"),
@@ -235,7 +236,9 @@ def _is_strand(column: pd.Series) -> bool:
 
 def _refuse_pairs(frame: pd.DataFrame, file: Path) -> None:
     places = frame[[4, 5]].apply(pd.to_numeric, errors="coerce")
-    if len(frame) and frame[3].isin(frame[0].unique()).all() and (places[5] > places[4]).all():
+    # Pairs between chromosomes may have no chromosome on both sides.
+    are_names = frame[3].isin(frame[0].unique()) | frame[3].str.fullmatch(_CHROMOSOME)
+    if len(frame) and are_names.all() and (places[5] > places[4]).all():
         raise InputError(
             "has two intervals per row (BEDPE)",
             file=file,
