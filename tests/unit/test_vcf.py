@@ -11,7 +11,7 @@ from dnasweep.errors import InputError
 from dnasweep.formats.chromosomes import Contigs
 from dnasweep.formats.reference import open_genome
 from dnasweep.formats.rejects import write_rejects
-from dnasweep.formats.variant_files import read_variants
+from dnasweep.formats.variant_files import check_contigs, read_variants
 from dnasweep.genomics.variant_settings import VariantWindows
 from dnasweep.genomics.variants import Region, place_variants, saturate
 from variant_toys import chromosome, write_genome, write_vcf
@@ -127,6 +127,19 @@ def test_a_table_of_variants_is_read_however_it_was_saved(tmp_path: Path, form: 
         ["chr1", 750, "C", "TA"],
     ]
     assert not found.rejects
+
+
+def test_a_header_of_another_assembly_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.vcf"
+    contigs = Contigs(genome="g.fa", lengths={"chr1": 400, "chr2": 90}, match=True)
+    head = "##contig=<ID=1,assembly=b37,length=500>\n##contig=<length=90,ID=chr2>\n"
+    path.write_text(head + VCF)
+    check_contigs(path, contigs, ["chr2", "chr3"])
+    with pytest.raises(InputError, match="row 1: the header says that 1 has 500 bases") as caught:
+        check_contigs(path, contigs, ["1"])
+    assert "in the genome it has 400" in caught.value.reason
+    path.write_text(head.replace("500", "400") + VCF)
+    check_contigs(path, contigs, ["1", "chr2"])
 
 
 def test_names_that_are_not_utf8_are_read_as_latin_1(tmp_path: Path) -> None:

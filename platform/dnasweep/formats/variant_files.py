@@ -11,7 +11,7 @@ import codecs
 import gzip
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
@@ -19,6 +19,7 @@ import pandas as pd
 
 from dnasweep.errors import InputError
 from dnasweep.formats.allele_tables import table_rows
+from dnasweep.formats.chromosomes import Contigs
 from dnasweep.formats.content import columnar_kind, file_errors
 from dnasweep.formats.packing import GZIP, is_packed, unpack
 from dnasweep.formats.paths import check_readable, user_path
@@ -31,6 +32,9 @@ MISSING = ("", "-")
 _READABLE = "Give a VCF, plain or packed, or a TSV or CSV."
 _MAGIC = 8
 _BASES = re.compile(r"[ACGT]+")
+_CONTIG = re.compile(
+    r"##contig=<(?=(?:.*,)?ID=(?P<name>[^,>]+))(?=(?:.*,)?length=(?P<length>\d{1,12})[,>])"
+)
 _MAX_POSITION, _MAX_DIGITS = 1 << 40, 13
 
 
@@ -162,6 +166,43 @@ def is_vcf(path: Path) -> bool:
         if line.strip() and not line.startswith("##"):
             return line.startswith(HEADER)
     return False
+
+
+def check_contigs(path: Path, contigs: Contigs, used: Collection[str]) -> None:
+    """Refuse a VCF whose header gives a chromosome with variants another length than the genome has.
+
+    Otherwise a quarter of the substitutions of another assembly would have a REF that fits by chance.
+
+    Parameters
+    ----------
+    path
+        A file of variants; only the header of a VCF is checked.
+    contigs
+        Records of the genome.
+    used
+        Names of the chromosomes with variants.
+
+    Raises
+    ------
+    InputError
+        For the first such chromosome.
+    """
+    for number, line in enumerate(open_lines(path), start=1):
+        if line.strip() and not line.startswith("##"):
+            return
+        match = _CONTIG.match(line)
+        if match is None or match["name"] not in used:
+            continue
+        record = contigs.names([match["name"]]).get(match["name"])
+        if record is not None and contigs.lengths[record] != int(match["length"]):
+            raise InputError(
+                f"the header says that {match['name']} has {int(match['length']):,} bases, but in the genome it "
+                f"has {contigs.lengths[record]:,}: the assemblies differ",
+                file=path,
+                row=number,
+                remedy="Give the genome that the variants refer to. If only the header is wrong, remove its "
+                "lines ##contig.",
+            )
 
 
 def _read(

@@ -19,7 +19,7 @@ from dnasweep.formats.motifs import read_motifs
 from dnasweep.formats.paths import user_path
 from dnasweep.formats.reference import open_genome
 from dnasweep.formats.rejects import RejectedRow, check_rejects
-from dnasweep.formats.variant_files import read_variants, short_names
+from dnasweep.formats.variant_files import check_contigs, read_variants, short_names
 from dnasweep.genomics.variant_models import ScoringModel, check_window, open_model, window_of
 from dnasweep.genomics.variant_settings import MOTIF_FILE, VariantConfig
 from dnasweep.genomics.variant_tables import work_list
@@ -192,7 +192,10 @@ def _variants(
             table = pd.concat([saturate(one, fasta, contigs, config) for one in regions])
             return table.reset_index(drop=True), [], {}, ()
         read = read_variants(options.data, assembly=assembly_of(contigs.lengths))
-        names = contigs.names(read.table["chrom"].unique())
+        used = read.table["chrom"].unique()
+        for path in options.data:
+            check_contigs(Path(path), contigs, used)
+        names = contigs.names(used)
         placed = place_variants(read.table, fasta, contigs, config)
     rejects = sorted(
         [*read.rejects, *placed.rejects], key=lambda reject: (reject.file, reject.row)
