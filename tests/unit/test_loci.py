@@ -101,6 +101,18 @@ def test_an_id_that_names_a_place_of_the_length_of_its_sequence_counts():
     assert table["chrom"].eq("").all(), "the table is left as it is"
 
 
+def test_rows_without_a_species_are_of_the_only_one_that_is_named():
+    """An accession names the species of promoters, and `chr1` does not name that of negatives."""
+    names = ["NC_000001.11", "chr1", "chr2", "chr3"]
+    table = make_table({"sequence": ["ACGT"] * 4, "chrom": names, "start": 0, "end": 4})
+    table["species"] = ["human", "", "", ""]
+    assert locus_groups(table).tolist() == [0, 0, 1, 2]
+    sides = split_table(table, method="chromosome", fractions=(0.5, 0.25, 0.25))["split"]
+    assert sides[0] == sides[1]
+    table.loc[2, "species"] = "mouse"
+    assert len(set(locus_groups(table))) == 4, "it could be either"
+
+
 def test_versions_of_an_accession_are_chromosomes_of_their_own():
     keys = chromosome_keys(["NC_000001.10", "NC_000001.11", "chr2", "2", "NC_000002.12"])
     assert len(set(keys.values())) == 3

@@ -99,14 +99,31 @@ def row_loci(table: pd.DataFrame) -> pd.DataFrame:
     """Return chrom, start and end of the rows that have all three, with the index of the table.
 
     An id such as `chr1:100-700(+)` that fits its sequence replaces missing columns.
-    `chr1`, `1` and `NC_000001.11` of one species are the same chromosome; if names contain several
-    versions of it, each version counts as a separate chromosome.
+    Chromosomes are those of :func:`chromosomes_of`.
     """
     table = _read_ids(table)
     placed = ~table["chrom"].isin(["", "."]) & table["start"].notna() & table["end"].notna()
     rows = table.loc[placed, _INTERVAL]
-    keys = table.loc[placed, "species"] + "\t" + rows["chrom"].map(chromosome_keys(rows["chrom"]))
+    keys = chromosomes_of(table[placed])
     return rows.assign(chrom=keys).astype({"chrom": "str", "start": "int64", "end": "int64"})
+
+
+def chromosomes_of(table: pd.DataFrame) -> pd.Series:
+    """Return a text for each row that is equal for rows of the same species on the same chromosome.
+
+    `chr1`, `1` and `NC_000001.11` of one species are the same chromosome; if names contain several
+    versions of it, each version counts as a separate chromosome. If all rows that name a species name the
+    same one, the others are of this species as well.
+
+    Parameters
+    ----------
+    table
+        Rows with a chromosome.
+    """
+    species = table["species"]
+    if len(named := set(species) - {""}) == 1:
+        species = species.mask(species == "", named.pop())
+    return species + "\t" + table["chrom"].map(chromosome_keys(table["chrom"]))
 
 
 def _read_ids(table: pd.DataFrame) -> pd.DataFrame:

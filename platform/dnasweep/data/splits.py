@@ -10,10 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dnasweep.data.clustering import SimilarPairs, cluster_rows, similar_pairs
-from dnasweep.data.same_dna import first_readings, locus_groups
+from dnasweep.data.same_dna import chromosomes_of, first_readings, locus_groups
 from dnasweep.data.table import SPLITS
 from dnasweep.errors import InputError
-from dnasweep.formats.chromosomes import chromosome_keys
 
 SplitMethod = Literal["auto", "given", "chromosome", "cluster", "random"]
 _ENOUGH = 8
@@ -204,8 +203,7 @@ def _chromosomes(table: pd.DataFrame, groups: Sequence[NDArray[np.int64]]) -> ND
             f"{int((table['chrom'] == '').sum()):,} rows have no chromosome",
             remedy="Use --split cluster.",
         )
-    names = table["species"] + "\t" + table["chrom"].map(chromosome_keys(table["chrom"]))
-    codes = pd.factorize(names)[0].astype(np.int64)
+    codes = pd.factorize(chromosomes_of(table))[0].astype(np.int64)
     units = cluster_rows(len(table), None, groups=[codes, *groups])
     if units.max() < 2:
         raise InputError(
