@@ -19,6 +19,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 
+from dnasweep.formats.bases import UNKNOWN, encode
+
 FLANKS = (5, 15, 40)
 """Numbers of bases on either side that are tried."""
 STRENGTHS = (0.01, 1.0)
@@ -28,22 +30,20 @@ MOST_BASES = 40_000
 MOST_ROWS = 500
 """Maximum number of validation rows used for tuning."""
 _LETTERS = 4
-_OTHER = 4
-"""Code of an unknown base, or of one outside the sequence; it has no weight."""
 
 
 class _Fit(NamedTuple):
     """Weights of the bases around a base."""
 
     weights: NDArray[np.float64]
-    """(positions, 5, classes); 0 for an unknown base."""
+    """(positions, 5, classes); 0 for an unknown base, and for one outside the sequence."""
     bias: NDArray[np.float64]
     """(classes,)."""
 
     def probabilities(self, codes: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Return the probability of each class at each base of a sequence, (bases, classes)."""
         flank = len(self.weights) // 2
-        padded = np.pad(codes, flank, constant_values=_OTHER)
+        padded = np.pad(codes, flank, constant_values=UNKNOWN)
         logits = np.tile(self.bias, (len(codes), 1))
         for place, weights in enumerate(self.weights):
             logits += weights[padded[place : place + len(codes)]]
@@ -78,7 +78,7 @@ def base_baseline(
         Seed of the sample of bases.
     """
     drawn = _draw(targets, num_classes, seed)
-    codes = [_codes(one) for one in sequences]
+    codes = [encode(one) for one in sequences]
     tried = [(flank, strength) for flank in FLANKS for strength in STRENGTHS]
     if chosen_on is None or not len(chosen_on[0]):
         tried = tried[-1:]
@@ -87,22 +87,14 @@ def base_baseline(
     if len(fits) > 1:
         assert chosen_on is not None
         rows = np.random.default_rng(seed).permutation(len(chosen_on[0]))[:MOST_ROWS]
-        held = [_codes(chosen_on[0][row]) for row in rows]
+        held = [encode(chosen_on[0][row]) for row in rows]
         known = chosen_on[1][rows]
         best = max(fits, key=lambda fit: _score(fit, held, known, wanted))
     longest = max(map(len, others), default=0)
     found = np.zeros((len(others), longest, num_classes))
     for row, sequence in enumerate(others):
-        found[row, : len(sequence)] = best.probabilities(_codes(sequence))
+        found[row, : len(sequence)] = best.probabilities(encode(sequence))
     return found.reshape(len(others), -1)
-
-
-def _codes(sequence: str) -> NDArray[np.uint8]:
-    return _BY_LETTER[np.frombuffer(sequence.encode("ascii"), dtype=np.uint8)]
-
-
-_BY_LETTER = np.full(256, _OTHER, dtype=np.uint8)
-_BY_LETTER[[ord(letter) for letter in "ACGT"]] = np.arange(_LETTERS)
 
 
 class _Drawn(NamedTuple):
@@ -144,7 +136,7 @@ def _fit(
     around = np.empty((len(drawn.rows), width), dtype=np.uint8)
     for row in np.unique(drawn.rows):
         mine = slice(*_bounds(drawn.rows, row))
-        padded = np.pad(codes[row], flank, constant_values=_OTHER)
+        padded = np.pad(codes[row], flank, constant_values=UNKNOWN)
         around[mine] = padded[drawn.places[mine][:, None] + np.arange(width)]
     known = around < _LETTERS
     columns = (np.arange(width) * _LETTERS + around)[known]
