@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from dnasweep.config import MaskingConfig, TokenizerConfig
 from dnasweep.errors import InputError
-from dnasweep.tokens.alphabet import digits, window_codes
 from dnasweep.tokens.masking.plain import around_base, overlapping_with
 from dnasweep.tokens.masking.scheme import CHOICE, TIE, Draw, MaskingScheme, Tokens, register
+from dnasweep.tokens.ngrams import all_kmers
 from dnasweep.tokens.pmi import PmiTable
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
@@ -146,15 +146,8 @@ def focus_width(tokenizer: TokenizerConfig) -> int:
 
 def token_ranks(tokenizer: DnaTokenizer, table: PmiTable) -> NDArray[np.float64]:
     """Return the rank of the k-mer of each id; tokens that are not in the table come last."""
-    ranks = np.full(tokenizer.vocab_size, 4.0**table.k + 1)
-    for token_id, token in enumerate(tokenizer.tokens):
-        if len(token) == table.k:
-            code = int(window_codes(digits(token), table.k)[0])
-            if code < 4**table.k:
-                ranks[token_id] = code
-    kmers = np.flatnonzero(ranks < 4**table.k)
-    ranks[kmers] = table.ranks[ranks[kmers].astype(np.int64)]
-    return ranks
+    ranks = dict(zip(all_kmers(table.k), table.ranks.tolist(), strict=True))
+    return np.array([ranks.get(token, 4.0**table.k + 1) for token in tokenizer.tokens])
 
 
 def check_table(k: int, tokenizer: TokenizerConfig) -> None:
