@@ -20,7 +20,6 @@ from dnasweep.errors import InputError
 from dnasweep.genomics.alleles import numbered
 from dnasweep.genomics.sequence_values import BatchModel, batches, check_finite
 from dnasweep.models.encoder.bases import place_logits, spans_of
-from dnasweep.models.encoder.capacity import capacity
 from dnasweep.models.encoder.forward import class_logits
 from dnasweep.models.encoder.precision import autocast
 from dnasweep.models.pretrained.checkpoint import load_classifier
@@ -68,7 +67,12 @@ class OutputValues(BatchModel):
         """
         unique = list(dict.fromkeys(sequences))
         encoded = self.tokenizer.encode(unique)
-        self._check(encoded)
+        self.check_capacity(encoded.num_tokens())
+        if (encoded.num_bases() < self.task.places).any():
+            raise InputError(
+                f"a window has fewer bases than the {self.task.places} bins of the model",
+                remedy="Use the --window that the model was trained on.",
+            )
         found: list[Floats] = [np.empty(0)] * len(unique)
         counts = encoded.num_tokens()
         with torch.inference_mode(), autocast(self.device, self.precision):
@@ -99,17 +103,3 @@ class OutputValues(BatchModel):
             there = torch.ones(logits.shape[:2], dtype=torch.bool)
         predicted: Tensor = self.task.predictions(logits.double())
         return predicted.cpu().numpy(), there.cpu().numpy()
-
-    def _check(self, encoded: Corpus) -> None:
-        positions = capacity(self.model.config.to_dict())
-        most = encoded.num_tokens().max(initial=0)
-        if most > positions:
-            raise InputError(
-                f"a window has {most} tokens, but the model has {positions} positions",
-                remedy="Use the --window that the model was trained on, or a smaller one.",
-            )
-        if (encoded.num_bases() < self.task.places).any():
-            raise InputError(
-                f"a window has fewer bases than the {self.task.places} bins of the model",
-                remedy="Use the --window that the model was trained on.",
-            )

@@ -47,6 +47,8 @@ class BatchModel:
 
     load: Callable[[Path], PreTrainedModel]
     """Function that loads a model of this kind from its directory."""
+    if_too_long = "Use the --window that the model was trained on, or a smaller one."
+    """Remedy for a sequence with more tokens than the model has positions."""
 
     def __init__(
         self,
@@ -66,6 +68,15 @@ class BatchModel:
         settings = self.model.config.to_dict()
         return self.batch_rows or rows_per_batch(num_tokens, self.device, settings)
 
+    def check_capacity(self, counts: NDArray[np.int64]) -> None:
+        """Raise :class:`InputError` if a row has more tokens than the model has positions."""
+        positions, most = capacity(self.model.config.to_dict()), counts.max(initial=0)
+        if most > positions:
+            raise InputError(
+                f"a window has {most} tokens, but the model has {positions} positions",
+                remedy=self.if_too_long,
+            )
+
 
 class SequenceValues(BatchModel):
     """A model that computes the log odds of one class, or the output that its task explains.
@@ -81,8 +92,6 @@ class SequenceValues(BatchModel):
     """
 
     load = staticmethod(load_classifier)
-    if_too_long = "Use the --window that the model was trained on, or a smaller one."
-    """Remedy for a sequence with more tokens than the model has positions."""
 
     def __init__(self, directory: Path, *, target: str, **options: Any) -> None:
         super().__init__(directory, **options)
@@ -144,12 +153,7 @@ class SequenceValues(BatchModel):
             For a row with more tokens than the model has positions, and for odds that are not finite.
         """
         counts = np.diff(offsets)
-        positions = capacity(self.model.config.to_dict())
-        if counts.max(initial=0) > positions:
-            raise InputError(
-                f"a window has {counts.max()} tokens, but the model has {positions} positions",
-                remedy=self.if_too_long,
-            )
+        self.check_capacity(counts)
         found = np.empty(len(counts))
         with torch.inference_mode(), autocast(self.device, self.precision):
             odds = (
