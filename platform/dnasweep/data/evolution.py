@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import linkage
 
-from dnasweep.data.catalogue import Catalogue
 from dnasweep.data.species import distance, stand_in
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import Codes
@@ -47,9 +46,7 @@ class TreeNode(NamedTuple):
     """The species of the leaves below; for a leaf, the species itself."""
 
 
-def species_tree(
-    species: Sequence[str], catalogue: Catalogue | None = None
-) -> tuple[TreeNode, ...]:
+def species_tree(species: Sequence[str]) -> tuple[TreeNode, ...]:
     """Return the tree of some species, root first.
 
     The topology is the average linkage of divergence times, which already fit a tree. An inner branch has
@@ -60,8 +57,6 @@ def species_tree(
     ----------
     species
         Canonical names, at least one, each once.
-    catalogue
-        Catalogue of known species; None for the built-in one.
 
     Raises
     ------
@@ -73,7 +68,7 @@ def species_tree(
     age = dict.fromkeys(range(len(names)), 0.0)
     below: dict[int, tuple[str, ...]] = {i: (name,) for i, name in enumerate(names)}
     if len(names) > 1:
-        apart = [_years(a, b, catalogue) for i, a in enumerate(names) for b in names[i + 1 :]]
+        apart = [_years(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
         for i, (left, right, height, _) in enumerate(linkage(np.array(apart), "average")):
             node = len(names) + i
             children[node] = (int(left), int(right))
@@ -92,12 +87,12 @@ def species_tree(
     return tuple(nodes)
 
 
-def _years(a: str, b: str, catalogue: Catalogue | None) -> float:
-    years = distance(a, b, catalogue)
+def _years(a: str, b: str) -> float:
+    years = distance(a, b)
     if math.isnan(years):
         raise InputError(
             f"nobody has dated when {a} and {b} diverged",
-            remedy="Simulate species whose distance is known, or give a dated tree of them.",
+            remedy="Simulate species whose distance is known.",
         )
     return years
 

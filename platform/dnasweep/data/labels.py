@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from dnasweep.data.base_labels import BASE_CLASSES, base_targets
 
 TaskName = Literal["binary", "multiclass", "regression", "multilabel", "token", "profile"]
-TASK_NAMES: tuple[TaskName, ...] = get_args(TaskName)
 TaskChoice = Literal[
     "auto", "binary", "multiclass", "regression", "multilabel", "token", "profile"
 ]

@@ -16,7 +16,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from dnasweep.data.catalogue import Catalogue
 from dnasweep.data.dataset_config import DECOY_RATE
 from dnasweep.data.evolution import (
     ISLAND,
@@ -76,7 +75,6 @@ def simulate(
     seed: int = 0,
     species: Sequence[str] = tuple(SPECIES),
     decoy_rate: float = DECOY_RATE,
-    catalogue: Catalogue | None = None,
 ) -> Simulation:
     """Return simulated promoters and negatives of several species, the same for the same arguments.
 
@@ -95,15 +93,13 @@ def simulate(
     decoy_rate
         Frequency of elements in negatives, relative to promoters: with 0, k-mer counts separate the
         classes; with 1, only positions do.
-    catalogue
-        Catalogue of known species; None for the built-in one.
 
     Raises
     ------
     InputError
         For a window, number, rate or species that cannot be simulated.
     """
-    names = tuple(dict.fromkeys(resolve(s, catalogue) for s in species))
+    names = tuple(dict.fromkeys(resolve(s) for s in species))
     for name, value, fits, remedy in (
         ("species", species, len(names) > 0, "Name at least one species."),
         ("sequences_per_species", sequences_per_species, sequences_per_species >= 2, "Use 2 or more."),
@@ -113,7 +109,7 @@ def simulate(
         if not fits:
             raise InputError(f"{name} is {value!r}", remedy=remedy)
     rng = np.random.default_rng(seed)
-    tree = species_tree(names, catalogue)
+    tree = species_tree(names)
     num_promoters = (sequences_per_species + 1) // 2
     promoter = np.arange(sequences_per_species) < num_promoters
     made = _Made(_backgrounds(tree, sequences_per_species, window, rng), [])

@@ -227,7 +227,7 @@ def _one_family(a: str, b: str, catalogue: Catalogue) -> bool:
     return math.isnan(catalogue.distance(a, b)) and catalogue.one_family(a, b)
 
 
-def stand_in(name: str, catalogue: Catalogue | None = None) -> str:
+def stand_in(name: str) -> str:
     """Return the built-in species that replaces another one for which parameters are missing.
 
     For a vertebrate this is the nearest vertebrate, otherwise the nearer of fly and worm; the fly if both
@@ -237,16 +237,14 @@ def stand_in(name: str, catalogue: Catalogue | None = None) -> str:
     ----------
     name
         A species.
-    catalogue
-        Catalogue of known species; None for :func:`known`.
 
     Raises
     ------
     InputError
         For a species without a known clade.
     """
-    catalogue = catalogue or known()
-    key = resolve(name, catalogue)
+    catalogue = known()
+    key = resolve(name)
     if key in SPECIES:
         return key
     if not catalogue.place(key)[0]:
