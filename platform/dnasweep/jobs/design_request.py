@@ -16,7 +16,7 @@ from dnasweep.errors import InputError
 from dnasweep.formats.motifs import read_motifs
 from dnasweep.jobs.options import NearOptions
 from dnasweep.jobs.request import JobRequest, model_directory, model_key, open_storage
-from dnasweep.synthetic.constraints import GcRange, kept_bases, places_of, read_intervals
+from dnasweep.synthetic.constraints import GcRange, kept_bases, places_of, read_base_ranges
 
 KIND = "designs"
 SHARD = 8
@@ -141,7 +141,7 @@ def _kept(options: DesignOptions, table: pd.DataFrame, say: Callable[[str], None
     from dnasweep.synthetic.motif_names import find_motif
 
     known = [] if options.motifs is None else read_motifs(options.motifs)
-    intervals = read_intervals(options.keep_bases)
+    intervals = read_base_ranges(options.keep_bases)
     sequences = table["sequence"].tolist()
     shortest = min(map(len, sequences))
     for text, (_, end) in zip(options.keep_bases, intervals, strict=True):

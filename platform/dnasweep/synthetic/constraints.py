@@ -29,7 +29,7 @@ class GcRange(NamedTuple):
         return (np.asarray(num_gc) >= low) & (np.asarray(num_gc) <= high)
 
 
-def read_intervals(texts: Sequence[str]) -> list[tuple[int, int]]:
+def read_base_ranges(texts: Sequence[str]) -> list[tuple[int, int]]:
     """Return intervals FIRST..LAST, counted from 0 and inclusive, as first base and one past the last.
 
     Raises
@@ -39,7 +39,7 @@ def read_intervals(texts: Sequence[str]) -> list[tuple[int, int]]:
 
     Examples
     --------
-    >>> read_intervals(["10..19"])
+    >>> read_base_ranges(["10..19"])
     [(10, 20)]
     """
     found = []
