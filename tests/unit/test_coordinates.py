@@ -146,6 +146,7 @@ def test_chromosome_names_are_matched_across_conventions() -> None:
         "chr2R": "NT_033778.4",
         "2l": "2L",
     }
+    assert match_chromosomes(["mitochondrion_genome"], ucsc) == {"mitochondrion_genome": "chrM"}
 
 
 def test_two_versions_of_an_accession_are_two_assemblies() -> None:

@@ -113,6 +113,13 @@ def test_rows_without_a_species_are_of_the_only_one_that_is_named():
     assert len(set(locus_groups(table))) == 4, "it could be either"
 
 
+def test_a_split_by_chromosome_keeps_alternate_loci_with_their_chromosome():
+    parts = ["chr6", "chr6_GL000256v2_alt", "6", "chr6_apd_hap1", "chr1", "chr1_KI270706v1_random"]
+    table = make_table({"sequence": ["ACGT"] * 8, "chrom": [*parts, "chrUn_KI270302v1", "chrX"]})
+    sides = split_table(table, method="chromosome", fractions=(0.5, 0.25, 0.25))["split"]
+    assert sides[:4].nunique() == sides[4:6].nunique() == 1
+
+
 def test_versions_of_an_accession_are_chromosomes_of_their_own():
     keys = chromosome_keys(["NC_000001.10", "NC_000001.11", "chr2", "2", "NC_000002.12"])
     assert len(set(keys.values())) == 3

@@ -16,6 +16,8 @@ from dnasweep.errors import InputError
 
 SplitMethod = Literal["auto", "given", "chromosome", "cluster", "random"]
 _ENOUGH = 8
+_ALTERNATE = r"_[A-Z0-9]+_(?:ALT|FIX|RANDOM|HAP\d+)$"
+"""End of the names that UCSC gives to alternate loci, patches and unplaced parts of a chromosome."""
 SPLIT_METHODS: tuple[SplitMethod, ...] = get_args(SplitMethod)
 
 
@@ -60,7 +62,8 @@ def split_table(
         `cluster`: sequences similar at `identity`, directly or through others, stay together, and
         so do rows whose coordinates share a base. `random`: only equal sequences stay together. Sequences
         are compared on both strands. Both are stratified by label and species.
-        `chromosome`: whole chromosomes of a species stay together. `given`: the splits that
+        `chromosome`: whole chromosomes of a species stay together, with their alternate loci
+        (`chr6_GL000256v2_alt`). `given`: the splits that
         the rows name; if validation or test is missing, it is taken from train by `cluster`. Given
         few-shot sets stay unchanged; they need a test split, but no validation.
         `auto`: `given` if any row names a split, otherwise `cluster`.
@@ -203,7 +206,8 @@ def _chromosomes(table: pd.DataFrame, groups: Sequence[NDArray[np.int64]]) -> ND
             f"{int((table['chrom'] == '').sum()):,} rows have no chromosome",
             remedy="Use --split cluster.",
         )
-    codes = pd.factorize(chromosomes_of(table))[0].astype(np.int64)
+    names = chromosomes_of(table).str.replace(_ALTERNATE, "", regex=True)
+    codes = pd.factorize(names)[0].astype(np.int64)
     units = cluster_rows(len(table), None, groups=[codes, *groups])
     if units.max() < 2:
         raise InputError(

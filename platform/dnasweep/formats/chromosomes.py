@@ -60,12 +60,15 @@ def species_of(accession: str) -> str:
     return ACCESSIONS.get(match[1], ("", ""))[0] if match else ""
 
 
+_MITOCHONDRIA = ("M", "MT", "MITO", "MTDNA", "MITOCHONDRION_GENOME")
+
+
 def _plain(name: str) -> str:
     match = _ACCESSION.search(name)
     if match and match[1] in ACCESSIONS:
         name = ACCESSIONS[match[1]][1]
     name = re.sub(r"^chr(?:omosome)?_?", "", name, flags=re.IGNORECASE).upper()
-    return "MT" if name in ("M", "MT", "MITO", "MTDNA", "DMEL_MITOCHONDRION_GENOME") else name
+    return "MT" if name.removeprefix("DMEL_") in _MITOCHONDRIA else name
 
 
 def chromosome_keys(names: Iterable[str]) -> dict[str, str]:
