@@ -93,17 +93,22 @@ def other_track(path: Path, chrom: str, length: int, value: float = 1.0) -> Path
 
 
 def test_what_cannot_be_read_names_file_row_and_remedy(toy: ToySignal, tmp_path: Path) -> None:
+    length = len(toy.values)
     tracks = {
         "short": other_track(tmp_path / "short.bw", "chr1", 400),
         "other": other_track(tmp_path / "other.bw", "chrX", 400),
-        "negative": other_track(tmp_path / "negative.bw", "chr1", 10**6, -1.0),
+        "longer": other_track(tmp_path / "longer.bw", "chr1", 10**6),
+        "negative": other_track(tmp_path / "negative.bw", "chr1", length, -1.0),
+        "infinite": other_track(tmp_path / "infinite.bw", "chr1", length, float("inf")),
         "bed": toy.rows,
         "missing": tmp_path / "missing.bw",
     }
     expected = {
-        "short": r"rows.bed, row 3: the row ends at 480, but chr1 of short.bw ends at 400",
+        "short": r"rows.bed, row 1: chr1 has .* bases in the genome, but 400 in short.bw",
         "other": r"rows.bed, row 1: the track other.bw has no chromosome 'chr1'",
+        "longer": r"rows.bed, row 1: chr1 has .* bases in the genome, but 1,000,000 in longer.bw",
         "negative": r"rows.bed, row 1: the track negative.bw has negative values",
+        "infinite": r"rows.bed, row 1: the track infinite.bw has negative values here, or no finite",
         "bed": "is not a bigWig file",
         "missing": "there is no such file",
     }

@@ -207,7 +207,7 @@ def _screened(config: DatasetConfig, rejects: str | Path | None) -> _Gathered:
     if config.crop is not None:
         gathered = gathered._replace(table=crop_table(gathered.table, config.crop))
     if config.tracks and not config.unlabelled:
-        made = with_profiles(gathered.table, gathered.origins, config.tracks, config.bins)
+        made = with_profiles(*gathered[:2], config.tracks, config.bins, genome=config.genome)
         notes = (*gathered.notes, info(READ_AS, made.note))
         gathered = gathered._replace(table=made.table, labels=made.labels, notes=notes)
     rejected = gathered.rejected

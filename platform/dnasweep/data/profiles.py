@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from dnasweep.data.labels import Labels
 from dnasweep.data.table import make_table
 from dnasweep.errors import InputError
-from dnasweep.formats.chromosomes import match_chromosomes
+from dnasweep.formats.chromosomes import Contigs, match_chromosomes
 from dnasweep.formats.paths import user_path
+from dnasweep.formats.reference import open_genome
 from dnasweep.formats.signal import bin_means, open_signal
 
 MOST_OUTPUTS = 8192
@@ -33,7 +34,12 @@ class Profiles(NamedTuple):
 
 
 def with_profiles(
-    table: pd.DataFrame, origins: pd.DataFrame, tracks: Sequence[str], bins: int
+    table: pd.DataFrame,
+    origins: pd.DataFrame,
+    tracks: Sequence[str],
+    bins: int,
+    *,
+    genome: str | None = None,
 ) -> Profiles:
     """Return rows with the mean signal of each track in each of their bins.
 
@@ -50,12 +56,14 @@ def with_profiles(
         bigWig files.
     bins
         Number of bins per row.
+    genome
+        FASTA that the coordinates refer to; None if it is unknown.
 
     Raises
     ------
     InputError
         For a row without coordinates, with fewer bases than bins, or beyond the end of its chromosome; a
-        chromosome that a track lacks; negative values; too many values per row; and two tracks with the
+        chromosome that a track lacks, or that has another length in the genome; negative values; too many values per row; and two tracks with the
         same name.
     """
     paths = [user_path(path) for path in tracks]
@@ -72,7 +80,10 @@ def with_profiles(
         )
     _check_places(table, origins, bins)
     labels = Labels(task="profile", names=names, places=bins)
-    found = np.stack([_read(path, table, origins, bins) for path in paths], axis=2)
+    lengths = (
+        {} if genome is None else _lengths(user_path(genome), table["chrom"].unique().tolist())
+    )
+    found = np.stack([_read(path, table, origins, bins, lengths) for path in paths], axis=2)
     columns = pd.DataFrame(found.reshape(len(table), -1), columns=labels.columns)
     bare = table.reset_index(drop=True).assign(label=-1)
     note = (
@@ -110,8 +121,19 @@ def _at(origins: pd.DataFrame, row: int, reason: str, remedy: str) -> InputError
     return InputError(reason, file=file, row=number, remedy=remedy)
 
 
+def _lengths(genome: Path, chroms: Sequence[str]) -> dict[str, int]:
+    """Return the lengths of chromosomes in a genome."""
+    with open_genome(genome) as fasta:
+        contigs = Contigs.of(fasta, genome, match=True)
+    return {name: contigs.lengths[record] for name, record in contigs.names(chroms).items()}
+
+
 def _read(
-    path: Path, table: pd.DataFrame, origins: pd.DataFrame, bins: int
+    path: Path,
+    table: pd.DataFrame,
+    origins: pd.DataFrame,
+    bins: int,
+    lengths: Mapping[str, int],
 ) -> NDArray[np.float64]:
     """Return the signal of a track in the bins of every row, (rows, bins)."""
     found = np.empty((len(table), bins))
@@ -132,6 +154,14 @@ def _read(
                     origins,
                     row,
                     f"the row ends at {end:,}, but {chrom} of {path.name} ends at {signal.lengths[name]:,}",
+                    "Give a track of the same assembly.",
+                )
+            if signal.lengths[name] != lengths.get(chrom, signal.lengths[name]):
+                raise _at(
+                    origins,
+                    row,
+                    f"{chrom} has {lengths[chrom]:,} bases in the genome, but {signal.lengths[name]:,} in "
+                    f"{path.name}: the assemblies differ",
                     "Give a track of the same assembly.",
                 )
             values = signal.values(name, int(start), int(end))

@@ -38,7 +38,7 @@ class Signal:
             First base (0-based) and end (exclusive).
         """
         found = np.asarray(self._file.values(chrom, start, end), dtype=np.float64)
-        return np.nan_to_num(found, nan=0.0)
+        return np.where(np.isnan(found), 0.0, found)
 
 
 @contextmanager
