@@ -127,7 +127,7 @@ def test_only_settings_that_apply_are_kept(variant):
     assert kept == (variant == "published")
 
 
-@pytest.mark.parametrize("name", ["ranks.csv", "ranks.csv.gz", "ranks.parquet"])
+@pytest.mark.parametrize("name", ["ranks.csv", "ranks.csv.gz", "ranks.tsv.gz", "ranks.parquet"])
 def test_tables_come_back_from_files(tmp_path, name):
     counts = count_text("ACGTTGCATTAC" * 9, 3)
     table = score_kmers(counts, PmiConfig(min_count=5))

@@ -38,7 +38,7 @@ class KmerTableOptions(DataOptions):
     pretrain_on: Literal["positives", "all"] = "positives"
     """Count the training rows of the positive class, or all of them."""
     out: str | None = None
-    """Also write the ranked table to this file: .csv, .csv.gz or .parquet."""
+    """Also write the ranked table to this file: .csv, .tsv, either with .gz, or .parquet."""
     storage: str = "runs"
     """Storage root."""
     address: str | None = None

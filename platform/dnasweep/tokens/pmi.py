@@ -145,11 +145,11 @@ _PARQUET = b"PAR1"
 
 
 def write_table(frame: pd.DataFrame, path: Path) -> None:
-    """Write a table from :meth:`PmiTable.frame` as Parquet, or as CSV, plain or gzipped."""
+    """Write a table from :meth:`PmiTable.frame` as Parquet, or as CSV or TSV, plain or gzipped."""
     if path.suffix == ".parquet":
         frame.to_parquet(path, index=False)
     else:
-        frame.to_csv(path, index=False)
+        frame.to_csv(path, index=False, sep=_separator(path))
 
 
 def read_table(path: Path) -> PmiTable:
@@ -206,15 +206,18 @@ def read_table(path: Path) -> PmiTable:
     return PmiTable(k=k, scores=table)
 
 
+def _separator(path: Path) -> str:
+    return "\t" if ".tsv" in path.name.lower() else ","
+
+
 def _read(path: Path) -> pd.DataFrame:
     try:
         with path.open("rb") as stream:
             packed = stream.read(4) == _PARQUET
         if packed:
             return pd.read_parquet(path)
-        separator = "\t" if ".tsv" in path.name.lower() else ","
         # pandas would read NA as nan.
-        return pd.read_csv(path, sep=separator, keep_default_na=False)
+        return pd.read_csv(path, sep=_separator(path), keep_default_na=False)
     except (OSError, ValueError, EOFError, pa.ArrowException) as error:
         raise InputError(
             f"cannot be read as a table of k-mers: {error}",
