@@ -83,6 +83,7 @@ def test_a_nexus_tree_is_read(tmp_path: Path) -> None:
         ),
         ("name,clade\nZea luxurians,Foo\n", "the clade 'Foo' is not known", 2),
         ("name\nmammals\n", "is a group of species", 2),
+        ("name,synonyms\nZea luxurians,a,b\n", "the row has more cells than the header", 2),
     ],
 )
 def test_tables_that_cannot_be_used(tmp_path: Path, text: str, message: str, row: int) -> None:
@@ -92,6 +93,12 @@ def test_tables_that_cannot_be_used(tmp_path: Path, text: str, message: str, row
     assert error.value.file == str(tmp_path / "t.csv")
 
 
+def test_a_table_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes("name,synonyms\nZea luxurians,ma\xefs\n".encode("latin-1"))
+    with pytest.raises(InputError, match="is not UTF-8 text"):
+        read_catalogue(str(tmp_path / "t.csv"))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -99,7 +106,7 @@ def test_tables_that_cannot_be_used(tmp_path: Path, text: str, message: str, row
         ("((Zea_mays:1,Oryza_sativa:5):3,human:8);", "is not dated: Zea_mays ends 4 before"),
         ("(Zea_mays:8,corn:8);", "two leaves of zea_mays"),
         ("((Zea_mays:8", "is not a tree"),
-        ("", "is not a tree"),
+        ("", "the file is empty"),
     ],
 )
 def test_trees_that_cannot_be_used(tmp_path: Path, text: str, message: str) -> None:

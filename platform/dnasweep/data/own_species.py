@@ -10,11 +10,13 @@ from typing import Any
 from dnasweep.data.catalogue import Catalogue, KnownSpecies, plain
 from dnasweep.data.species import CANONICAL, known, resolve
 from dnasweep.errors import InputError
-from dnasweep.formats.paths import check_readable, user_path
+from dnasweep.formats.content import read_bytes
+from dnasweep.formats.paths import user_path
 
 COLUMNS = ("name", "taxon", "synonyms", "clade")
 """Columns of a table of species; all but the name may be missing or empty."""
 
+_REST = "cells beyond the header"
 _TOLERANCE = 0.01
 """Tolerated distance of leaves from the present due to rounding, as a fraction of the age of the root."""
 
@@ -48,15 +50,20 @@ def read_catalogue(species_table: str | None = None, tree: str | None = None) ->
     return catalogue
 
 
+def _text(path: Path, holds: str) -> str:
+    try:
+        return read_bytes(path, holds=holds).decode()
+    except UnicodeDecodeError as error:
+        raise InputError("is not UTF-8 text", file=path, remedy="Save it as UTF-8.") from error
+
+
 def _with_table(catalogue: Catalogue, path: Path) -> Catalogue:
-    check_readable(path)
-    text = path.read_text(encoding="utf-8-sig")
+    text = _text(path, "species")
     header = text.partition("\n")[0]
     separator = max("\t,;", key=header.count)
-    rows = list(csv.DictReader(io.StringIO(text), delimiter=separator))
-    names = [
-        name.strip().lower() for name in (rows[0] if rows else header.split(separator)) if name
-    ]
+    rows = list(csv.DictReader(io.StringIO(text), delimiter=separator, restkey=_REST))
+    found = rows[0] if rows else header.split(separator)
+    names = [name.strip().lower() for name in found if name and name != _REST]
     if "name" not in names or not set(names) <= set(COLUMNS):
         raise InputError(
             f"the columns are {', '.join(names)}",
@@ -65,7 +72,14 @@ def _with_table(catalogue: Catalogue, path: Path) -> Catalogue:
             remedy=f"Name them {', '.join(COLUMNS)}; all but the first may be missing.",
         )
     for number, row in enumerate(rows, start=2):
-        cells = {str(k).strip().lower(): (v or "").strip() for k, v in row.items() if k}
+        if any(cell.strip() for cell in row.pop(_REST, [])):
+            raise InputError(
+                "the row has more cells than the header",
+                file=path,
+                row=number,
+                remedy="Separate synonyms by |.",
+            )
+        cells = {str(k).strip().lower(): (v or "").strip() for k, v in row.items()}
         try:
             catalogue = _with_species(catalogue, cells)
         except InputError as error:
@@ -113,8 +127,7 @@ def _with_tree(catalogue: Catalogue, path: Path) -> Catalogue:
     # Imported here because it is slow and rarely needed.
     from Bio import Phylo
 
-    check_readable(path)
-    text = path.read_text(encoding="utf-8-sig")
+    text = _text(path, "a tree")
     kind = "nexus" if text.lstrip().upper().startswith("#NEXUS") else "newick"
     try:
         tree = Phylo.read(io.StringIO(text), kind)
