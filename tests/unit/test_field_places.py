@@ -65,6 +65,15 @@ def test_a_strand_in_an_unusual_column_is_said(tmp_path: Path) -> None:
     assert any("the strands are column 5" in note for note in cut(path)[1])
 
 
+def test_several_tracks_in_a_file_are_said(tmp_path: Path) -> None:
+    path = tmp_path / "x.bed"
+    for number in (1, 2):
+        path.write_text((path.read_text() if path.exists() else "") + f"track name=t{number}\n")
+        write(path, lambda a, b, s: ("chr1", a, b, "x", 0, s))
+        said = any("its 2 tracks are read as one" in note for note in cut(path)[1])
+        assert said == (number == 2)
+
+
 def test_a_dot_in_the_sixth_column_is_no_strand_whatever_else_looks_like_one(
     tmp_path: Path,
 ) -> None:

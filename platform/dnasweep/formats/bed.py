@@ -46,6 +46,7 @@ _NAMES = {
 # https://genome.ucsc.edu/FAQ/FAQformat.html
 _CHROM = ("chrom", "chr", "chromosome")
 _COMMENT = re.compile(r"#|track\b|browser\b")
+_TRACK = re.compile(rb"^track\b", re.MULTILINE)
 _CHROMOSOME = r"chr(?:\d{1,2}|[\dX][LR]|[XYMWZ]|MT)"
 _NUMBER = r"-?[\d.]+(?:[eE][+-]?\d+)?"
 _MEANING = {
@@ -141,6 +142,8 @@ def read_bed_cells(data: bytes, *, file: Path, wanted: Container[str] = ()) -> C
     names = [name or str(i + 1) for i, name in enumerate(names)]
     names += [str(i + 1) for i in range(len(names), num)]
     notes = [] if header else _name_sixth(frame, names, file)
+    if (tracks := len(_TRACK.findall(data))) > 1:
+        notes.append(f"its {tracks:,} tracks are read as one")
     for i, name in enumerate(names):
         same = len(frame) and (frame[i] == frame[i].iloc[0]).all()
         needed = canonical_name(name) in wanted or name in (*_BED[:4], "strand", CCRE_CLASS, VALUE)
