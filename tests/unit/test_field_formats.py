@@ -248,6 +248,18 @@ def test_starts_of_transcripts_are_promoters(tmp_path: Path, genome: Path, name:
     assert set(read_sequences(path, genome=genome)["label"]) == {1}
 
 
+def test_an_annotation_of_another_assembly_is_refused(tmp_path: Path, genome: Path) -> None:
+    path = tmp_path / "x.gff3"
+    for length in (len(GENOME), len(GENOME) + 1):
+        head = f"##sequence-region   1 1 {length}\n##sequence-region chr9 1 5\n"
+        path.write_text(head + annotation(("gene",)).replace("chr1", "1"))
+        if length == len(GENOME):
+            assert len(read_sequences(positives=path, genome=genome, window=(-10, 5))) == 2
+        else:
+            said = refused(path, genome=genome)
+            assert f"says that 1 has {length:,} bases, but in the genome" in said
+
+
 def test_genes_stand_in_for_transcripts_and_gff_has_names(tmp_path: Path, genome: Path) -> None:
     row = GTF.replace('gene_id "E{n}"; gene_name "N{n}";', "ID=gene:E{n};Name=N{n}")
     path = tmp_path / "x.gff"

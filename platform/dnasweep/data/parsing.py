@@ -13,7 +13,7 @@ from dnasweep.data.columns import choose_columns, unlabelled
 from dnasweep.data.source import Source
 from dnasweep.data.title_labels import read_title_labels
 from dnasweep.errors import InputError
-from dnasweep.formats.annotation import read_starts
+from dnasweep.formats.annotation import check_regions, read_starts
 from dnasweep.formats.bed import CCRE_CLASS, VALUE, read_bed_cells
 from dnasweep.formats.content import columnar_kind, read_content
 from dnasweep.formats.counting import count_from_zero, counts_from_one, plain_positions
@@ -157,6 +157,8 @@ def parse(source: Source, how: How) -> Parsed:
         frame = read_lines(data)
     elif kind == "gff":
         starts, rejected, note = read_starts(data, file=path)
+        if how.genome is not None:
+            check_regions(data, how.genome, chroms=starts["chrom"].unique(), file=path)
         understood.append(note)
         frame, bad = widen_starts(starts, window=how.window, file=path)
         rejected, lists_promoters = [*rejected, *bad], len(frame) > 0

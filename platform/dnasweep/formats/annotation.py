@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 
 from dnasweep.errors import InputError
+from dnasweep.formats.chromosomes import Contigs
 from dnasweep.formats.delimited import read_cells
+from dnasweep.formats.reference import open_genome
 from dnasweep.formats.rejects import RejectedRow, RowChecks
 
 _TRANSCRIPTS = (
@@ -16,6 +19,7 @@ _TRANSCRIPTS = (
     *("snrna", "snorna", "mirna", "rrna", "trna", "lncrna"),
 )
 _GENES = ("gene", "ncrna_gene", "pseudogene", "protein_coding_gene")
+_REGION = re.compile(rb"^##sequence-region\s+(\S+)\s+1\s+(\d{1,12})\s*$", re.MULTILINE)
 _CODING_GENES = ("gene", "protein_coding_gene")
 _OWN_ID, _OWNER = (
     # GFF3 names the row and the row above it; GTF names the gene in every row.
@@ -98,6 +102,42 @@ def read_starts(data: bytes, *, file: Path) -> tuple[pd.DataFrame, list[Rejected
     genes = starts["id"].nunique()
     note = f"{len(starts):,} transcription starts of {read}, {genes:,} names"
     return starts, [*rejected, *bad], note
+
+
+def check_regions(data: bytes, genome: Path, *, chroms: Iterable[str], file: Path) -> None:
+    """Refuse an annotation whose lines ##sequence-region give a chromosome another length than the genome has.
+
+    Parameters
+    ----------
+    data
+        Text of the annotation.
+    genome
+        FASTA that its coordinates should refer to.
+    chroms
+        Names of the chromosomes that are used.
+    file
+        Path of the annotation, for messages.
+
+    Raises
+    ------
+    InputError
+        For the first such chromosome.
+    """
+    found = {name.decode("utf-8", "replace"): int(end) for name, end in _REGION.findall(data)}
+    used = [name for name in chroms if name in found]
+    if not used:
+        return
+    with open_genome(genome) as fasta:
+        contigs = Contigs.of(fasta, genome, match=True)
+    for name, record in contigs.names(used).items():
+        if contigs.lengths[record] != found[name]:
+            raise InputError(
+                f"says that {name} has {found[name]:,} bases, but in the genome it has "
+                f"{contigs.lengths[record]:,}: the assemblies differ",
+                file=file,
+                remedy="Give the genome that the annotation refers to. If only its lines ##sequence-region are "
+                "wrong, remove them.",
+            )
 
 
 def _without_transcript(cells: pd.DataFrame, feature: pd.Series) -> pd.DataFrame:
