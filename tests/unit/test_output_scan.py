@@ -12,6 +12,7 @@ from base_toys import NAMES, TRACKS, numbers_model, placed_model
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import reverse_complement
 from dnasweep.genomics.output_scan import centre_of
+from dnasweep.genomics.output_tracks import tracks_of
 from dnasweep.genomics.scan_plan import ScanConfig
 from dnasweep.models.predict import predict_probabilities
 from dnasweep.models.pretrained.checkpoint import export
@@ -66,6 +67,14 @@ def expected(model: Path, text: str, outputs: int, *, reverse: bool = False) -> 
         high = WINDOW if i == number - 1 else (WINDOW + STRIDE) // 2
         found[i * STRIDE + low : i * STRIDE + high] = own[low:high]
     return found
+
+
+def test_each_track_has_a_file_of_its_own() -> None:
+    tracks = tracks_of(["a b", "a_b", "c"], "both", "apart")
+    assert [track.file for track in tracks] == [
+        "a_b.plus.bw", "a_b.minus.bw", "a_b.plus_.bw", "a_b.minus_.bw", "c.plus.bw", "c.minus.bw",
+    ]  # fmt: skip
+    assert tracks[2].name == "a_b.plus"
 
 
 def test_a_base_has_the_probability_of_the_window_around_it_on_each_strand(

@@ -5,6 +5,7 @@ They are streamed window by window in the order of the genome, so memory does no
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -48,16 +49,17 @@ class OutputTrack(NamedTuple):
     """Predicted class, signal or number."""
     strand: str
     """`plus` or `minus` if each strand has a separate track; otherwise empty."""
+    file: str
+    """File name of the bigWig, different for each track."""
 
     @property
     def name(self) -> str:
         """Name of the track, such as `donor.plus`."""
-        return f"{self.output}.{self.strand}" if self.strand else self.output
+        return _named(self.output, self.strand)
 
-    @property
-    def file(self) -> str:
-        """File name of the bigWig."""
-        return re.sub(r"[^\w.+-]", "_", self.name) + ".bw"
+
+def _named(output: str, strand: str) -> str:
+    return f"{output}.{strand}" if strand else output
 
 
 class FoundTracks(NamedTuple):
@@ -80,7 +82,15 @@ def tracks_of(outputs: Sequence[str], strands: Strands, combine: Combine) -> lis
         Strands that are read, and how they are combined.
     """
     read = READ[strands] if combine == "apart" else ("",)
-    return [OutputTrack(output, strand) for output in outputs for strand in read]
+    found: list[OutputTrack] = []
+    taken: set[str] = set()
+    for output, strand in itertools.product(outputs, read):
+        stem = re.sub(r"[^\w.+-]", "_", _named(output, strand))
+        while stem in taken:
+            stem += "_"
+        taken.add(stem)
+        found.append(OutputTrack(output, strand, f"{stem}.bw"))
+    return found
 
 
 def combined(values: Floats, combine: Combine) -> Floats:
