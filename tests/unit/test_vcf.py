@@ -8,6 +8,7 @@ from pathlib import Path
 import pysam
 import pytest
 from dnasweep.errors import InputError
+from dnasweep.formats.annotated_vcf import write_annotated
 from dnasweep.formats.chromosomes import Contigs
 from dnasweep.formats.reference import open_genome
 from dnasweep.formats.rejects import write_rejects
@@ -140,6 +141,23 @@ def test_a_header_of_another_assembly_is_refused(tmp_path: Path) -> None:
     assert "in the genome it has 400" in caught.value.reason
     path.write_text(head.replace("500", "400") + VCF)
     check_contigs(path, contigs, ["1", "chr2"])
+
+
+def test_each_score_has_an_info_field_of_its_own(tmp_path: Path) -> None:
+    source = write_vcf(tmp_path / "x.vcf", ["chr1 10 rs1 A C . . ."])
+    names = ("gain_a b", "gain_a-b")
+    write_annotated(
+        source,
+        tmp_path / "y.vcf.gz",
+        [{"row": 5, "allele": 1, names[0]: 0.25, names[1]: 0.5}],
+        fields={name: ("Float", name) for name in names},
+        contigs={"chr1": 400},
+        about="x",
+    )
+    with pysam.VariantFile(str(tmp_path / "y.vcf.gz")) as file:
+        (record,) = file
+        info = {name: record.info[name] for name in record.info}
+    assert info == {"DNASWEEP_gain_a_b": (0.25,), "DNASWEEP_gain_a_b_": (0.5,)}
 
 
 def test_names_that_are_not_utf8_are_read_as_latin_1(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ order of the line (Number=A); a rejected allele has `.`. pysam compresses and in
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,7 @@ def _lines(
     about: str,
 ) -> Iterator[str]:
     known: set[str] = set()
+    ids = _ids(fields)
     waiting = next(rows, None)
     for number, line in enumerate(open_lines(source), start=1):
         if line.startswith("##"):
@@ -99,7 +100,7 @@ def _lines(
                     yield f"##contig=<ID={name},length={length}>"
             for name, (kind, text) in fields.items():
                 said = text.replace('"', "'")
-                yield f'##INFO=<ID={_id(name)},Number=A,Type={kind},Description="{said}">'
+                yield f'##INFO=<ID={ids[name]},Number=A,Type={kind},Description="{said}">'
             yield f"##dnasweep={about}"
             cells = line.split("\t")
             yield "\t".join([*cells, *_FIXED_COLUMNS[len(cells) :]])
@@ -110,7 +111,7 @@ def _lines(
                 waiting = next(rows, None)
             cells = line.split("\t")
             if len(cells) >= 5 and cells[1].isdecimal():
-                yield _annotated(cells, found, list(fields))
+                yield _annotated(cells, found, ids)
     if waiting is not None:
         raise InputError("the file changed while it was being scored", file=source)
 
@@ -119,23 +120,29 @@ _FIXED_COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
 
 
 def _annotated(
-    cells: list[str], found: Mapping[int, Mapping[str, Any]], names: Sequence[str]
+    cells: list[str], found: Mapping[int, Mapping[str, Any]], ids: Mapping[str, str]
 ) -> str:
     cells = cells + ["."] * (8 - len(cells))
     info = [] if cells[7] in (".", "") else cells[7].split(";")
     info = [field for field in info if not field.startswith(PREFIX)]
     number = cells[4].count(",") + 1
-    for name in names:
+    for name, identifier in ids.items():
         values = [_text(found.get(i, {}).get(name)) for i in range(1, number + 1)]
         if any(value != "." for value in values):
-            info.append(f"{_id(name)}={','.join(values)}")
+            info.append(f"{identifier}={','.join(values)}")
     cells[7] = ";".join(info) or "."
     return "\t".join(cells)
 
 
-def _id(name: str) -> str:
-    """Return the name of the INFO field of a column."""
-    return PREFIX + re.sub(r"[^A-Za-z0-9_.]", "_", name)
+def _ids(columns: Iterable[str]) -> dict[str, str]:
+    """Return the name of the INFO field of each column, different for each."""
+    found: dict[str, str] = {}
+    for name in columns:
+        identifier = PREFIX + re.sub(r"[^A-Za-z0-9_.]", "_", name)
+        while identifier in found.values():
+            identifier += "_"
+        found[name] = identifier
+    return found
 
 
 def _text(value: Any) -> str:
