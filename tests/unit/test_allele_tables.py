@@ -51,7 +51,7 @@ def test_a_maf_has_insertions_after_their_start(tmp_path: Path) -> None:
         (6, "the strand is -"),
         (7, "the positions of the insertion are not those of the bases before and after it"),
     ]
-    assert found.notes == ["x.maf: read as MAF, with the positions of start_position"]
+    assert found.notes == ["x.maf: read as MAF, with the positions in start_position, of GRCh38"]
     genome = write_genome(tmp_path / "g.fa", chr1=BASES)
     with open_genome(genome) as fasta:
         contigs = Contigs.of(fasta, genome)
@@ -93,7 +93,10 @@ def test_dbnsfp_has_positions_in_two_assemblies(tmp_path: Path) -> None:
     for assembly, pos in (("", 100), ("GRCh38", 100), ("GRCh37", 90)):
         found = read(path, DBNSFP, row, assembly=assembly)
         assert columns(found) == [["1", pos, "A", "C"]]
-        assert "read as dbNSFP, with the positions of" in found.notes[0]
+        name, column = ("GRCh37", "hg19_pos") if pos == 90 else ("GRCh38", "pos")
+        assert found.notes == [
+            f"x.tsv: read as dbNSFP, with the positions in {column}(1-based), of {name}"
+        ]
     found = read(path, DBNSFP.rsplit(maxsplit=2)[0], row.rsplit(maxsplit=2)[0], assembly="GRCh37")
     assert [fault.reason for fault in found.rejects] == [
         "the row is of GRCh38, but the genome has the chromosomes of GRCh37"

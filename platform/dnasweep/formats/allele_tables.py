@@ -149,9 +149,8 @@ def table_rows(
             remedy="Give variants and genome of one assembly.",
         )
     if layout.name:
-        notes.append(
-            f"{path.name}: read as {layout.name}, with the positions of {layout.columns['pos']}"
-        )
+        which = layout.columns["pos"] + (f", of {assembly or first}" if first else "")
+        notes.append(f"{path.name}: read as {layout.name}, with the positions in {which}")
     if has_commas:
         notes.append(f"{path.name}: commas in positions separate thousands")
     notes += [
