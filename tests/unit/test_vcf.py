@@ -143,6 +143,12 @@ def test_a_header_of_another_assembly_is_refused(tmp_path: Path) -> None:
     check_contigs(path, contigs, ["1", "chr2"])
 
 
+def test_a_file_that_is_given_twice_is_refused(tmp_path: Path) -> None:
+    path = write_vcf(tmp_path / "x.vcf", LINES)
+    with pytest.raises(InputError, match="the file is given twice"):
+        read_variants([path, str(path)])
+
+
 def test_each_score_has_an_info_field_of_its_own(tmp_path: Path) -> None:
     source = write_vcf(tmp_path / "x.vcf", ["chr1 10 rs1 A C . . ."])
     names = ("gain_a b", "gain_a-b")

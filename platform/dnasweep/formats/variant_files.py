@@ -63,12 +63,15 @@ def read_variants(paths: Sequence[str | Path], *, assembly: str = "") -> Variant
     Raises
     ------
     InputError
-        For a file that cannot be read, is of another format or contains no variant.
+        For a file that cannot be read, is of another format, contains no variant or is given twice.
     """
     rows: list[tuple[object, ...]] = []
     rejects: list[RejectedRow] = []
     notes: list[str] = []
-    for path in map(Path, paths):
+    files = list(map(Path, paths))
+    for number, path in enumerate(files):
+        if path in files[:number]:
+            raise InputError("the file is given twice", file=path, remedy="Give it once.")
         before = len(rows) + len(rejects)
         # In a VCF, alleles include the base before a deletion.
         with_anchor, lines = is_vcf(path), open_lines(path)
