@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 from dnasweep.data.base_labels import BASE_CLASSES, base_targets
 
 TaskName = Literal["binary", "multiclass", "regression", "multilabel", "token", "profile"]
-TaskChoice = Literal[
-    "auto", "binary", "multiclass", "regression", "multilabel", "token", "profile"
-]
+TaskChoice = Literal["auto"] | TaskName
 CLASS_TASKS = ("binary", "multiclass")
 """Tasks with one class per row, stored as a number in the column `label`."""
 NEGATIVE, POSITIVE = "negative", "positive"
