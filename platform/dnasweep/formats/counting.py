@@ -40,13 +40,18 @@ def plain_positions(cells: Cells) -> tuple[Cells, bool]:
     cells
         The table; not changed.
     """
-    frame, changed = cells.frame.copy(), False
+    plain = {}
     for i, name in enumerate(cells.names):
-        if canonical_name(name) in (*STARTS, *ENDS) and i in frame:
-            text = frame[i].str.strip()
-            frame[i] = text.map(without_commas)
-            changed = changed or bool((frame[i] != text).any())
-    return (cells._replace(frame=frame) if changed else cells), changed
+        if canonical_name(name) in (*STARTS, *ENDS) and i in cells.frame:
+            text = cells.frame[i].str.strip()
+            # Few tables have commas, and large ones take long to search cell by cell.
+            found = text.map(without_commas) if text.str.contains(",", regex=False).any() else text
+            if (found != text).any():
+                plain[i] = found
+    frame = cells.frame.copy() if plain else cells.frame
+    for i, found in plain.items():
+        frame[i] = found
+    return cells._replace(frame=frame), bool(plain)
 
 
 def counts_from_one(cells: Cells) -> str:
