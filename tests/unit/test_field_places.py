@@ -162,6 +162,11 @@ FROM_ONE: dict[str, tuple[str, Callable[[int, int, str], Sequence[object]], list
         lambda a, b, s: (f"p{a}", "chr1", a + 1, b, s, int(s == "+")),
         DNA,
     ),
+    "as in tables of Bioconductor": (
+        "seqnames\tstart\tend\tstrand\tlabel\n",
+        lambda a, b, s: ("chr1", a + 1, b, s, int(s == "+")),
+        DNA,
+    ),
     "as in SAF": (
         "GeneID\tChr\tStart\tEnd\tStrand\tlabel\n",
         lambda a, b, s: (f"p{a}", "chr1", a + 1, b, s, int(s == "+")),
@@ -183,6 +188,17 @@ def test_tables_that_count_from_one(tmp_path: Path, layout: str) -> None:
     sequences, notes = cut(write(path, row), as_positives=False)
     assert sequences == expected
     assert any(f"counts from 1, {layout}, and is converted" in note for note in notes)
+
+
+def test_sequences_show_how_a_table_of_bioconductor_counts(tmp_path: Path) -> None:
+    path = tmp_path / "x.tsv"
+    for first in (0, 1):
+        rows = (
+            f"chr1\t{a + first}\t{b}\t{s}\t{d}\t1\n"
+            for (a, b, s), d in zip(PLACES, DNA, strict=True)
+        )
+        path.write_text("seqnames\tstart\tend\tstrand\tdna\tlabel\n" + "".join(rows))
+        assert read_rows(path).table["start"].tolist() == [start for start, *_ in PLACES]
 
 
 def test_a_width_that_is_end_minus_start_moves_nothing(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ ENDS = ("end", "chromend", "chrom_end", "stop")
 _WIDTHS = ("width", "length", "len", "size", "peak_length", "peak_width")
 _SAF = frozenset(["geneid", "chr", "start", "end", "strand"])
 _HOMER = frozenset(["chr", "start", "end", "strand"])
+_DNA = r"(?i)[ACGTRYSWKMBDHVNU\s]{12,}"
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
 _GFF = ({"seqname", "seqid"}, {"source"}, {"feature", "type"}, {"start"}, {"end"})
 
@@ -57,8 +58,8 @@ def plain_positions(cells: Cells) -> tuple[Cells, bool]:
 def counts_from_one(cells: Cells) -> str:
     """Return the evidence that the positions of a table count from 1, "" if there is none.
 
-    Evidence is the column names of SAF, HOMER or GFF, or a column of widths equal to end - start + 1 in all
-    rows, as in the tables of MACS and of Bioconductor's GRanges.
+    Evidence is the column names of SAF, HOMER, GFF or Bioconductor's GRanges, or a column of widths equal to
+    end - start + 1 in all rows, as in the tables of MACS and of GRanges.
 
     Parameters
     ----------
@@ -78,11 +79,15 @@ def counts_from_one(cells: Cells) -> str:
         return ""
     start, end = (pd.to_numeric(cells.frame[i], errors="coerce") for i in places)
     placed = start.notna() & end.notna()
-    for i, name in enumerate(names):
-        if name in _WIDTHS and i in cells.frame and placed.any():
-            width = pd.to_numeric(cells.frame[i], errors="coerce")
-            if ((end - start + 1 == width) & (start >= 1))[placed].all():
-                return f"as the column {cells.names[i]} shows"
+    widths = [i for i, name in enumerate(names) if name in _WIDTHS and i in cells.frame]
+    for i in widths if placed.any() else ():
+        width = pd.to_numeric(cells.frame[i], errors="coerce")
+        if ((end - start + 1 == width) & (start >= 1))[placed].all():
+            return f"as the column {cells.names[i]} shows"
+    # Where there are sequences, their lengths show how positions count.
+    texts = (cells.frame[i].head(1) for i in range(len(names)) if i in cells.frame)
+    if "seqnames" in known and not widths and not any(t.str.fullmatch(_DNA).any() for t in texts):
+        return "as in tables of Bioconductor" if (start >= 1)[placed].all() else ""
     return ""
 
 
