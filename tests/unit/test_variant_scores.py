@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from dnasweep.errors import InputError
 from dnasweep.formats.bases import reverse_complement
 from dnasweep.formats.chromosomes import Contigs
 from dnasweep.formats.reference import open_genome
-from dnasweep.genomics.alleles import Allele, pairs
+from dnasweep.genomics.alleles import Allele, Pair, pairs
 from dnasweep.genomics.sequence_values import SequenceValues
 from dnasweep.genomics.variant_effects import Effects, against_background, score, shuffled_contexts
 from dnasweep.genomics.variants import ALLELE_COLUMNS, Region, saturate
@@ -290,6 +291,12 @@ def test_the_likelihood_ratio_is_that_of_the_tokens_that_differ(language: Path) 
             parts.append(likely(alt, ref) - likely(ref, alt))
         assert ratio == pytest.approx(np.mean(parts), abs=1e-4)
         assert abs(ratio) > 1e-3
+
+
+def test_a_window_with_more_tokens_than_positions_is_refused(language: Path) -> None:
+    """Unknown bases may take a token each, so a window may have more tokens than any known bases."""
+    with pytest.raises(InputError, match=r"a window has \d+ tokens, but the model has"):
+        ZeroShot(language).log_likelihoods([Pair("N" * 4000, "N" * 3999 + "A")])
 
 
 def test_likelihood_ratios_are_negated_by_exchange_and_unknown_for_indels(language: Path) -> None:

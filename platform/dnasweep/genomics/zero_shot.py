@@ -108,6 +108,7 @@ class ZeroShot(LanguageModel):
         texts = list(dict.fromkeys(text for pair in windows for text in pair))
         index = {text: i for i, text in enumerate(texts)}
         encoded = self.tokenizer.encode(texts)
+        self.check_capacity(encoded.num_tokens())
         cuts = zip(encoded.offsets, encoded.offsets[1:], strict=False)
         ids = [encoded.ids[first:last].astype(np.int64) for first, last in cuts]
         masked = [
@@ -172,7 +173,8 @@ class CausalZeroShot(LanguageModel):
         """
         texts = list(dict.fromkeys(text for pair in windows for text in pair))
         encoded = self.tokenizer.encode(texts)
-        counts = np.diff(encoded.offsets)
+        counts = encoded.num_tokens()
+        self.check_capacity(counts)
         first = 1 if self.tokenizer.cls_id != self.tokenizer.pad_id else 2
         found = np.empty(len(texts))
         with torch.inference_mode(), autocast(self.device, self.precision):
