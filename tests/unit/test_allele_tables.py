@@ -103,6 +103,22 @@ def test_dbnsfp_has_positions_in_two_assemblies(tmp_path: Path) -> None:
     ]
 
 
+def test_a_column_of_whole_variants_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "x.tsv"
+    cells = ("chr1_13550_G_A_b38", "1-100-A-AT", "X:5:a:c", "chr2:7:A>C", "1_100_A_B", "rs12")
+    found = read(path, "gene variant_id", *(f"g {cell}" for cell in cells))
+    assert columns(found) == [
+        ["chr1", 13550, "G", "A"],
+        ["1", 100, "A", "AT"],
+        ["X", 5, "A", "C"],
+        ["chr2", 7, "A", "C"],
+    ]
+    assert [fault.row for fault in found.rejects] == [6, 7]
+    assert found.notes == ["x.tsv: variants are read from variant_id, REF before ALT"]
+    found = read(path, "variant", "chr1_5_G_A_b37", assembly="GRCh38")
+    assert "the row is of GRCh37" in found.rejects[0].reason
+
+
 def test_rows_of_another_assembly_than_the_genome_are_rejected(tmp_path: Path) -> None:
     path = tmp_path / "x.tsv"
     header = "chrom pos ref alt assembly"

@@ -26,6 +26,13 @@ NAMES: dict[str, tuple[str, ...]] = {
 """Accepted header names of a TSV or CSV for each column, in upper or lower case; `id` and `assembly` are
 optional, and the first of their names that occurs is used."""
 _NEEDED = ("chrom", "pos", "ref", "alt")
+_VARIANT_NAMES = ("variant_id", "variantid", "variant")
+"""Header names of a column with whole variants, as gnomAD, GTEx, Hail and Open Targets write them."""
+_VARIANT = re.compile(
+    r"(?P<chrom>[\w.]+?)(?P<sign>[-_:])(?P<pos>\d+)(?P=sign)(?P<ref>[ACGT]+)(?:(?P=sign)|>)(?P<alt>[ACGT]+)"
+    r"(?:[-_:](?P<assembly>b37|b38|hg19|hg38|GRCh37|GRCh38))?",
+    re.IGNORECASE,
+)
 _MISSING = ("", ".", "-", "na", "n/a")
 _SEP = re.compile(r'"?sep=.{1,2}"?$', re.IGNORECASE)
 
@@ -115,6 +122,12 @@ def table_rows(
             continue
         assert row.cells is not None
         cell = {column: row.cells[i] for column, i in at.items()}
+        if "variant" in cell:
+            if (match := _VARIANT.fullmatch(cell["variant"])) is None:
+                reason = f"{cell['variant'][:40]!r} is not a variant such as chr1_1000_A_C"
+                yield RejectedRow(str(path), row.row, reason, row.text)
+                continue
+            cell |= match.groupdict(default="")
         told = assembly_named(cell.get("assembly", layout.assembly))
         told = "" if told.lower() in _MISSING else told
         first = first or told
@@ -151,6 +164,10 @@ def table_rows(
     if layout.name:
         which = layout.columns["pos"] + (f", of {assembly or first}" if first else "")
         notes.append(f"{path.name}: read as {layout.name}, with the positions in {which}")
+    if "variant" in at:
+        notes.append(
+            f"{path.name}: variants are read from {layout.columns['variant']}, REF before ALT"
+        )
     if has_commas:
         notes.append(f"{path.name}: commas in positions separate thousands")
     notes += [
@@ -214,6 +231,9 @@ def _layout_of(names: Sequence[str], assembly: str, path: Path, row: int) -> _La
         if all(layout.columns[column] in names for column in _NEEDED):
             found = {c: name for c, name in layout.columns.items() if name in names}
             return layout._replace(columns=found)
+    whole = [name for name in names if name in _VARIANT_NAMES]
+    if len(whole) == 1 and not any(name in names for column in _NEEDED for name in NAMES[column]):
+        return _Layout("", {"variant": whole[0]})
     columns: dict[str, str] = {}
     for column, accepted in NAMES.items():
         found_here = [name for name in names if name in accepted]
