@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import time
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,13 @@ from dnasweep.stages.specs import ClassifierSpec, TokenizerSpec
 from dnasweep.stages.speed import measure_speed, tokens_per_base
 from dnasweep.stages.timed_steps import time_steps
 from dnasweep.storage import Storage
+from dnasweep.sweeps.axes import SweepOptions
 from dnasweep.sweeps.cost import Cost, estimate
 from dnasweep.sweeps.progress import Display, StepTimer
+from dnasweep.sweeps.request import Sweep, prepare_sweep
+from dnasweep.workflows import announce
 from rich.console import Console
+from toy_data import write_toy_table
 
 
 def spec(tokenizer: str, *, bases: int = 1000, seed: int = 0) -> ClassifierSpec:
@@ -111,6 +116,59 @@ def test_speeds_of_what_cannot_be_told_in_passing_are_not_told() -> None:
     assert tokens_per_base(TokenizerConfig.parse("kmer-6")) == pytest.approx(1 / 6)
     assert tokens_per_base(TokenizerConfig.parse("kmer-6-overlap")) == 1
     assert tokens_per_base(TokenizerConfig.parse("bpe-4096")) == pytest.approx(1 / 6)
+
+
+def planned(folder: Path) -> Sweep:
+    """Return a sweep of two tokenizers, as a run prepares it that will train."""
+    table = write_toy_table(folder / "toy.csv", rows=60)
+    options = SweepOptions(
+        data=(str(table),),
+        storage=str(folder / "runs"),
+        preset="1x16",
+        tokenizers=("kmer-3", "char"),
+        species_sets=("none",),
+    )
+    return prepare_sweep("toy", options.axes, options, Console(quiet=True))
+
+
+def said_time(sweep: Sweep, **options: object) -> str:
+    """Return the line on the time of a plan."""
+    console = Console(file=io.StringIO(), width=300)
+    options = dataclasses.replace(sweep.options, **options)  # type: ignore[arg-type]
+    announce.announce_plan(dataclasses.replace(sweep, options=options, console=console))
+    (line,) = [x for x in console.file.getvalue().splitlines() if x.startswith("time ")]
+    return line
+
+
+def test_a_run_says_the_time_that_its_dry_run_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = planned(tmp_path)
+    began = time.process_time()
+    line = said_time(sweep)
+    assert time.process_time() - began < 0.2
+    assert line == said_time(sweep, dry_run=True)
+    assert line.startswith("time about ")
+    assert line.endswith(
+        "; roughly estimated from the arithmetic of each model and the speed of this machine"
+    )
+    # A GPU takes seconds to time, and a cluster may be faster or slower than this machine.
+    unknown = "time unknown until the first training runs of this model have finished"
+    assert said_time(sweep, address="auto") == unknown
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    assert said_time(sweep) == unknown
+    monkeypatch.delenv("RAY_ADDRESS")
+    monkeypatch.setattr(announce, "has_gpu_driver", lambda: True)
+    assert said_time(sweep) == unknown
+
+
+def test_products_are_timed_once_for_all_models_of_one_width(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stages.speed._products_per_second.cache_clear()
+    assert measure_speed(spec("char"), 60)
+    monkeypatch.setattr(time, "perf_counter", lambda: pytest.fail("timed again"))
+    assert measure_speed(spec("kmer-6"), 60)
 
 
 def test_a_log_says_once_a_minute_how_far_each_training_is() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 
@@ -82,8 +83,12 @@ def _operations(spec: EncoderSpec | ClassifierSpec, num_tokens: int, vocabulary:
     return 3.0 * num_tokens * (spec.model.layers * layer + head)
 
 
+@functools.cache
 def _products_per_second(hidden: int) -> float:
-    """Return the floating-point operations per second of matrix products of this width on one core."""
+    """Return the floating-point operations per second of matrix products of this width on one core.
+
+    Measured once per process, since all tokenizers of a sweep have encoders of the same width.
+    """
     rows = np.ones((256, hidden), np.float32)
     weights = np.ones((hidden, 4 * hidden), np.float32)
     fastest = math.inf

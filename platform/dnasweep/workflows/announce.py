@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from rich.console import Console, RenderableType
@@ -9,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from dnasweep.data.findings import READ_AS
+from dnasweep.devices import has_gpu_driver
 from dnasweep.formats.rejects import REJECTS
 from dnasweep.progress import duration
 from dnasweep.stages.outcome import CHECKPOINT
@@ -99,8 +101,7 @@ def _announce_time(sweep: Sweep) -> None:
     share = 1.0
     if sweep.options.search == "optuna" and trials:
         share = min(1.0, sweep.options.num_samples / len(trials))
-    # A real run measures nothing: it soon shows its own speed.
-    measure = _measured(sweep) if sweep.options.dry_run else None
+    measure = _measure_here(sweep)
     parts, seconds, earlier = [], 0.0, 0
     for word, specs, part in (("pretrain", encoders, 1.0), ("fine-tun", trials, share)):
         if not specs:
@@ -118,15 +119,24 @@ def _announce_time(sweep: Sweep) -> None:
         )
         seconds, earlier = seconds + part * cost.seconds, earlier + cost.earlier
     if parts:
-        how = "the arithmetic of each model and the speed of this machine"
-        how = f"{earlier} earlier training runs in the storage" if earlier else how
+        how = "roughly estimated from the arithmetic of each model and the speed of this machine"
+        how = f"estimated from {earlier} earlier training runs in the storage" if earlier else how
         sweep.console.print(
             f"[bold]time[/] about {duration(seconds)} of one worker, divided by the number of workers: "
-            f"{', '.join(parts)}; estimated from {how}"
+            f"{', '.join(parts)}; {how}"
         )
 
 
-def _measured(sweep: Sweep) -> Measure:
+def _measure_here(sweep: Sweep) -> Measure | None:
+    """Return how to measure the speed of training on this machine; None to measure nothing.
+
+    A dry run always measures. A run that trains does so only on this machine and without a GPU: measuring a
+    CPU takes a twentieth of a second, but a GPU takes seconds, and another machine is as fast as it is.
+    """
+    options = sweep.options
+    elsewhere = options.address or os.environ.get("RAY_ADDRESS")
+    if not options.dry_run and (elsewhere or has_gpu_driver()):
+        return None
     length = int(sweep.data.table["sequence"].str.len().median())
     return lambda spec: measure_speed(spec, length)
 
