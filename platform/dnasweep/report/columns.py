@@ -104,7 +104,7 @@ COLUMNS: dict[str, tuple[str | None, Format]] = {
     # Leaderboards.
     "mean_rank": (None, lambda value: f"{value:.2f}"),
     "num_best": ("best on", count),
-    "num_tasks": ("tasks ended", count),
+    "num_tasks": ("tasks finished", count),
     "minutes": ("fine-tuning, min", lambda value: f"{value:,.1f}"),
     # The data and the tokenizers.
     "rows": (None, count),
@@ -128,7 +128,7 @@ COLUMNS: dict[str, tuple[str | None, Format]] = {
     "vocabulary_used": ("vocabulary used", plain),
     "unknown_rate": ("unknown tokens", plain),
     "mean_tokens": ("mean tokens per row", plain),
-    "most_tokens": ("most tokens per row", plain),
+    "most_tokens": ("maximum tokens per row", plain),
     "longest_word": ("longest token, bases", plain),
     # Attributions and elements.
     "label": (None, lambda value: "unknown" if value < 0 else str(value)),

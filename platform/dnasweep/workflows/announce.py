@@ -76,7 +76,10 @@ def announce_plan(sweep: Sweep) -> None:
         )
     sweep.console.print(grid)
     there = published(sweep.storage, sweep.plan)
-    parts = [f"{number} {kind} ({found} done before)" for kind, (found, number) in there.items()]
+    parts = [
+        f"{number} {kind if number != 1 else kind.removesuffix('s')} ({found} done before)"
+        for kind, (found, number) in there.items()
+    ]
     how = f"Optuna, {options.num_samples} trials" if options.search == "optuna" else "the grid"
     how += ", poor trials stopped early" if options.asha else ""
     sweep.console.print(f"[bold]plan[/] {how}: {', '.join(parts)}")

@@ -64,7 +64,7 @@ class Family:
     state_floats: Callable[[Mapping[str, Any], int], float] | None = None
     """Function of `config.json` and the number of tokens that returns how many floats per token a recurrence
     keeps in a forward pass without gradients; None if there is no recurrence."""
-    longest: str = "any"
+    longest: str = "no limit"
     """Description of the maximum number of tokens."""
     complements: bool = False
     """Whether the model reads the reverse complement itself, using a map of token ids in `config.json`."""

@@ -7,24 +7,24 @@ from dnasweep.models.families.registry import FAMILIES
 
 HEADS = (
     "family",
-    "a row begins, ends",
-    "a letter other than A, C, G, T",
-    "classifier reads",
-    "most tokens",
-    "attention",
+    "first, last token",
+    "ambiguous bases (N, R, ...)",
+    "pooling for classification",
+    "maximum length in tokens",
+    "attention weights",
     "integrated gradients",
-    "variants without training",
-    "pretrained further",
+    "zero-shot variant score",
+    "continued pretraining",
 )
 _BY_TRANSFORMERS = (
     "BERT, RoBERTa, ESM (Nucleotide Transformer v1, AgroNT), ALBERT and others of transformers",
-    "as its tokenizer",
-    "as its tokenizer",
-    "as transformers",
-    "positions in `config.json`",
+    "those of its tokenizer",
+    "as in its tokenizer",
+    "as in transformers",
+    "number of position embeddings",
     "yes",
     "yes",
-    "masked bases",
+    "likelihood of masked tokens",
     "yes",
 )
 
@@ -39,12 +39,12 @@ def _row(family: Family) -> tuple[str, ...]:
     causal = family.objective == "causal"
     return (
         family.name,
-        f"{family.first}, {family.last}",
+        f"{family.first}, {family.last}".replace("nothing", "none"),
         family.foreign,
         family.reads,
         family.longest,
-        "yes" if family.attention else "has none",
-        "yes, but for two strands (PS)" if family.complements else "yes",
-        "likelihood of the window, both strands" if causal else "masked bases",
+        "yes" if family.attention else "none",
+        "yes, except Caduceus-PS" if family.complements else "yes",
+        "likelihood of the window" if causal else "likelihood of masked tokens",
         "no, causal" if causal else "yes",
     )
