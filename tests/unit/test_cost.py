@@ -118,7 +118,7 @@ def test_speeds_of_what_cannot_be_told_in_passing_are_not_told() -> None:
     assert tokens_per_base(TokenizerConfig.parse("bpe-4096")) == pytest.approx(1 / 6)
 
 
-def planned(folder: Path) -> Sweep:
+def planned(folder: Path, species_set: str = "none") -> Sweep:
     """Return a sweep of two tokenizers, as a run prepares it that will train."""
     table = write_toy_table(folder / "toy.csv", rows=60)
     options = SweepOptions(
@@ -126,7 +126,7 @@ def planned(folder: Path) -> Sweep:
         storage=str(folder / "runs"),
         preset="1x16",
         tokenizers=("kmer-3", "char"),
-        species_sets=("none",),
+        species_sets=(species_set,),
     )
     return prepare_sweep("toy", options.axes, options, Console(quiet=True))
 
@@ -160,6 +160,16 @@ def test_a_run_says_the_time_that_its_dry_run_says(
     monkeypatch.delenv("RAY_ADDRESS")
     monkeypatch.setattr(announce, "has_gpu_driver", lambda: True)
     assert said_time(sweep) == unknown
+
+
+def test_pretraining_alone_plans_no_fine_tuning(tmp_path: Path) -> None:
+    console = Console(file=io.StringIO(), width=300)
+    sweep = dataclasses.replace(planned(tmp_path, "human"), console=console)
+    announce.announce_plan(sweep, fine_tunes=False)
+    said = console.file.getvalue()
+    assert "plan the grid: 2 tokenizations (0 done before), 2 encoders (0 done before)\n" in said
+    assert "for 2 pretrainings" in said
+    assert "fine-tuning" not in said
 
 
 def test_products_are_timed_once_for_all_models_of_one_width(

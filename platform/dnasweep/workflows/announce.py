@@ -61,8 +61,16 @@ def announce_data(
             console.print(f"[dim]audit: {escape(finding.message)}[/]")
 
 
-def announce_plan(sweep: Sweep) -> None:
-    """Print what will be built, what already exists, and the expected cost."""
+def announce_plan(sweep: Sweep, *, fine_tunes: bool = True) -> None:
+    """Print what will be built, what already exists, and the expected cost.
+
+    Parameters
+    ----------
+    sweep
+        The sweep.
+    fine_tunes
+        Whether classifiers are trained, rather than encoders alone.
+    """
     options = sweep.options
     if held := describe_defaults(options):
         sweep.console.print(f"[dim]built-in data, with special defaults: {escape(held)}[/]")
@@ -76,6 +84,8 @@ def announce_plan(sweep: Sweep) -> None:
         )
     sweep.console.print(grid)
     there = published(sweep.storage, sweep.plan)
+    if not fine_tunes:
+        del there["trials"]
     parts = [
         f"{number} {kind if number != 1 else kind.removesuffix('s')} ({found} done before)"
         for kind, (found, number) in there.items()
@@ -83,7 +93,7 @@ def announce_plan(sweep: Sweep) -> None:
     how = f"Optuna, {options.num_samples} trials" if options.search == "optuna" else "the grid"
     how += ", poor trials stopped early" if options.asha else ""
     sweep.console.print(f"[bold]plan[/] {how}: {', '.join(parts)}")
-    _announce_time(sweep)
+    _announce_time(sweep, fine_tunes)
     if not options.dry_run:
         return
     sweep.console.print(
@@ -94,9 +104,10 @@ def announce_plan(sweep: Sweep) -> None:
     )
 
 
-def _announce_time(sweep: Sweep) -> None:
+def _announce_time(sweep: Sweep, fine_tunes: bool) -> None:
     """Print how long the missing training runs will take, and how this was estimated."""
-    planned: list[EncoderSpec | ClassifierSpec] = [*sweep.plan.encoders, *sweep.plan.classifiers]
+    planned: list[EncoderSpec | ClassifierSpec] = [*sweep.plan.encoders]
+    planned += sweep.plan.classifiers if fine_tunes else ()
     every = {spec.key: spec for spec in planned}
     missing = [s for s in every.values() if not sweep.storage.exists(s.kind, s.key)]
     encoders = [spec for spec in missing if isinstance(spec, EncoderSpec)]

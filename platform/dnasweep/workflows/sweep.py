@@ -128,7 +128,7 @@ def run_sweep(
     options = sweep.options
     uri = resolve_uri(options.tracking_uri, sweep.storage.root)
     announce_data(console, sweep.data)
-    announce_plan(sweep)
+    announce_plan(sweep, fine_tunes=ending is not pretrain)
     if options.dry_run:
         return None
     check_reachable(uri)
