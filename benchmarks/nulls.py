@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 Simulate = Callable[[np.random.Generator, int], Floats]
 
 LEVEL = 0.05
-"""Nominal size of a test; intervals claim the rest."""
+"""Nominal size of a test; the nominal coverage of an interval is 1 minus this."""
 TOLERATED = (0.03, 0.07)
 """Accepted sizes of a test, and fractions of intervals that miss the true value."""
 
@@ -90,7 +90,7 @@ def measure(check: Check, *, times: int, seed: int = 0, surely: float = 5e-3) ->
     else:
         drawn = drawn[~np.isnan(drawn).any(axis=1)]
         low, high, truth = drawn.T
-        # Ends on a lattice may equal the true value except in their last digits.
+        # Interval ends that take few values may equal the true value except in the last digits.
         missed, kind = (truth < low - 1e-9) | (truth > high + 1e-9), "coverage"
     num, count = len(missed), int(missed.sum())
     if not num:
@@ -107,4 +107,4 @@ def measure(check: Check, *, times: int, seed: int = 0, surely: float = 5e-3) ->
 
 
 Checks = Mapping[str, Check]
-"""By a short name, for `--only`."""
+"""Checks by their short names, as used by `--only`."""

@@ -1,4 +1,4 @@
-"""Tests between two cells of a sweep that are equally good: over test rows and seeds."""
+"""Null simulations of the tests of two equally good cells of a sweep, over test rows and seeds."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def two_cells(
     seeds
         Number of training runs of each cell.
     sd
-        Standard deviation, on the logit, of the quality between seeds.
+        Standard deviation of the quality between seeds, on the logit scale.
     fixed
         Whether the second cell does not depend on seeds, like the k-mer baseline.
     """
@@ -41,7 +41,7 @@ def two_cells(
     sign, shared = 2.0 * labels - 1, rng.normal(0, SHARED, len(labels))
     sides = []
     for side, count in enumerate(seeds):
-        # A second cell that no seed changes has the mean quality of the first one.
+        # A second cell that does not depend on seeds has the mean quality of the first one.
         own_sd = 0.0 if fixed and side else sd
         quality = SIGNAL + rng.normal(0, own_sd, (count, 1))
         own = rng.normal(0, OF_CELL, len(labels))
@@ -57,7 +57,7 @@ def two_cells(
 
 
 def by_seed(cells: Stratum) -> tuple[dict[int, TestScores], dict[int, TestScores]]:
-    """Return what a sweep stores of two cells."""
+    """Return the records that a sweep stores for two cells."""
     ids = np.arange(len(cells.labels)).astype(str)
     first, second = (
         {
@@ -70,7 +70,7 @@ def by_seed(cells: Stratum) -> tuple[dict[int, TestScores], dict[int, TestScores
 
 
 def between(metric: str, num: int, seeds: int, sd: float, *, fixed: bool = False) -> Simulate:
-    """Return the simulation of the test of two cells, or of one against a fixed baseline."""
+    """Return the simulation of the test of two cells, or of a cell and a fixed baseline."""
 
     def simulate(rng: np.random.Generator, times: int) -> Floats:
         sides = (seeds, 1 if fixed else seeds)

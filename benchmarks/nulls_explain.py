@@ -1,4 +1,4 @@
-"""p-values and bounds of explanations and of scans: elements, k-mers, anchors, bands, peaks."""
+"""Null simulations of explanations and scans: p-values of elements, k-mers and peaks; bounds and bands."""
 
 from __future__ import annotations
 
@@ -42,7 +42,13 @@ def attributions(rng: np.random.Generator, words: np.ndarray) -> tuple[Floats, n
 
 
 def places(quantity: str) -> Simulate:
-    """Return the simulation of hits against the same positions without one."""
+    """Return the simulation of a test that compares hits with the same positions of sequences without a hit.
+
+    Parameters
+    ----------
+    quantity
+        `p_difference` of the attributions, or `p_enrichment` among the top of each sequence.
+    """
 
     def simulate(rng: np.random.Generator, times: int) -> Floats:
         found = []
@@ -62,7 +68,7 @@ def places(quantity: str) -> Simulate:
 
 
 def words(rng: np.random.Generator, times: int) -> Floats:
-    """Simulate hits against the same k-mers elsewhere."""
+    """Simulate the test that compares hits with the same k-mers at other positions."""
     found = []
     for i in range(times):
         word = rng.integers(0, 6, (SEQUENCES, PLACES))
@@ -81,7 +87,7 @@ def words(rng: np.random.Generator, times: int) -> Floats:
 
 
 def words_of_a_class(rng: np.random.Generator, times: int) -> Floats:
-    """Simulate k-mers of motifs that sequences of the class have as often as others."""
+    """Simulate k-mers that are as frequent in sequences of the class as in others."""
     with_it = rng.binomial(200, 0.3, times)
     among = rng.hypergeometric(100, 100, with_it)
     return enrichment(with_it, among, 200, 100).p_values
@@ -96,7 +102,7 @@ def anchor_bound(rng: np.random.Generator, times: int) -> Floats:
 
 
 def token_mean(rng: np.random.Generator, times: int) -> Floats:
-    """Simulate the mean of a token's attributions, those of a sequence being alike."""
+    """Simulate the mean of a token's attributions, which are correlated within a sequence."""
     found = []
     for _ in range(times):
         counts = rng.integers(1, 9, 60)
@@ -112,7 +118,7 @@ def token_mean(rng: np.random.Generator, times: int) -> Floats:
 
 
 def band(num: int) -> Simulate:
-    """Return the simulation of the band around a mean attribution."""
+    """Return the simulation of the band around a mean attribution over `num` sequences."""
 
     def simulate(rng: np.random.Generator, times: int) -> Floats:
         values = rng.normal(size=(times, num))
@@ -124,7 +130,7 @@ def band(num: int) -> Simulate:
 
 
 def peaks(rng: np.random.Generator, times: int) -> Floats:
-    """Simulate peaks of a scan at random positions, against an annotation."""
+    """Simulate the overlap of scan peaks at random positions with an annotation."""
     space = pd.DataFrame({"chrom": ["a", "b"], "start": [0, 0], "end": [200_000, 100_000]})
     found = []
     for i in range(times):
@@ -141,31 +147,31 @@ def peaks(rng: np.random.Generator, times: int) -> Floats:
 
 CHECKS = {
     "place_difference": Check(
-        quantity="an element against its place, difference (p_difference)",
+        quantity="element compared with its position, difference (p_difference)",
         setting="120 sequences, a third with the element, correlated attributions",
         simulate=places("p_difference"),
     ),
     "place_enrichment": Check(
-        quantity="an element against its place, top hits (p_enrichment)",
+        quantity="element compared with its position, top tenth (p_enrichment)",
         setting="120 sequences, a third with the element, correlated attributions",
         simulate=places("p_enrichment"),
         may_be_careful=True,
     ),
     "word": Check(
-        quantity="an element against its words elsewhere (p_word)",
+        quantity="element compared with its k-mers elsewhere (p_word)",
         setting="120 sequences, half with the element, correlated attributions",
         simulate=words,
         may_be_careful=True,
     ),
     "class_words": Check(
-        quantity="words and motifs of a class (p, hypergeometric)",
+        quantity="enrichment of k-mers and motifs in a class (p, hypergeometric)",
         setting="200 sequences, half of the class",
         simulate=words_of_a_class,
         may_be_careful=True,
     ),
     "token_mean": Check(
         quantity="mean attribution of a token (standard error of token_table)",
-        setting="60 sequences of 1 to 8 each",
+        setting="60 sequences with 1 to 8 tokens each",
         simulate=token_mean,
     ),
     "anchor_bound": Check(

@@ -1,4 +1,4 @@
-"""p-values of variants, of motifs and of the peaks of a scan."""
+"""Null simulations of the p-values of variants, motifs and scan peaks."""
 
 from __future__ import annotations
 
@@ -22,12 +22,20 @@ TAILS = {
     "laplace": lambda rng, shape: rng.laplace(size=shape),
     "zeros": lambda rng, shape: rng.laplace(size=shape) * (rng.random(shape) < 0.2),
 }
-"""Changes of log odds in shuffled contexts: those of real models have heavy tails, and bases
-that a model does not look at change nothing."""
+"""Distributions of the change of log odds in shuffled contexts. Real models have heavy tails, and no change
+at all at bases that they ignore."""
 
 
 def variants(tails: str, num: int) -> Simulate:
-    """Return the simulation of a variant's `p_value`: its own context is one more shuffle."""
+    """Return the simulation of a variant's `p_value`: its own context is drawn like the shuffled ones.
+
+    Parameters
+    ----------
+    tails
+        Name of a distribution in `TAILS`.
+    num
+        Number of shuffled contexts.
+    """
 
     def simulate(rng: np.random.Generator, times: int) -> Floats:
         drawn = TAILS[tails](rng, (times, num + 1))
@@ -37,7 +45,13 @@ def variants(tails: str, num: int) -> Simulate:
 
 
 def motif_place(shortest: int, longest: int) -> Simulate:
-    """Return the simulation of a motif's `p_place`: random sequences, hits anywhere in them."""
+    """Return the simulation of a motif's `p_place` in random sequences, with hits at random positions.
+
+    Parameters
+    ----------
+    shortest, longest
+        Minimum and maximum length of a sequence in bases.
+    """
 
     def simulate(rng: np.random.Generator, times: int) -> Floats:
         return np.array(
@@ -51,14 +65,14 @@ def motif_place(shortest: int, longest: int) -> Simulate:
 
 
 def motif_enrichment(rng: np.random.Generator, times: int) -> Floats:
-    """Return a motif's `p`: random sequences of either class, of many lengths."""
+    """Simulate the `p` of a motif's enrichment in random sequences of both classes and many lengths."""
     return np.array(
         [_validated(rng, rng.integers(100, 801, 100), share=0.5).p_value for _ in range(times)]
     )
 
 
 def _validated(rng: np.random.Generator, lengths: np.ndarray, share: float = 1.0):  # type: ignore[no-untyped-def]
-    """Return the tests of a motif in random held-out sequences."""
+    """Return the tests of a random motif in random held-out sequences, a `share` of which is positive."""
     num = len(lengths)
     codes = rng.integers(0, 4, (num, int(lengths.max()))).astype(np.uint8)
     codes[np.arange(codes.shape[1]) >= lengths[:, None]] = UNKNOWN
@@ -81,7 +95,7 @@ def _validated(rng: np.random.Generator, lengths: np.ndarray, share: float = 1.0
 
 
 def sites(rng: np.random.Generator, times: int) -> Floats:
-    """Return p-values of a match at one position of random DNA, as `sites.parquet` has them."""
+    """Simulate p-values of a match at one position of random DNA, as in `sites.parquet`."""
     found = []
     while len(found) < times:
         matrix = rng.dirichlet(np.full(4, 0.3), 8)
@@ -94,7 +108,7 @@ def sites(rng: np.random.Generator, times: int) -> Floats:
 
 
 def matches(rng: np.random.Generator, times: int) -> Floats:
-    """Simulate motifs that are like none of the known ones; one known motif is looked at for each."""
+    """Simulate matches of random motifs with unrelated known motifs; each is compared with one of them."""
 
     def drawn(number: int) -> list[Floats]:
         return [rng.dirichlet([0.5] * 4, size=rng.integers(8, 13)) for _ in range(number)]
@@ -107,7 +121,7 @@ def matches(rng: np.random.Generator, times: int) -> Floats:
 
 
 def peaks(rng: np.random.Generator, times: int) -> Floats:
-    """Return `p` of peaks on an annotation: peaks anywhere, elements of their own."""
+    """Simulate the `p` of peaks that overlap an annotation, both at random positions."""
     space = pd.DataFrame({"chrom": ["a", "b"], "start": 0, "end": [40_000, 20_000]})
     found = []
     for _ in range(times):
@@ -125,10 +139,10 @@ def peaks(rng: np.random.Generator, times: int) -> Floats:
 CHECKS = {
     **{
         f"variant_p_{tails}_{num}": Check(
-            quantity="p_value of a variant against shuffled contexts",
-            setting=f"{num} contexts, changes {tails}",
+            quantity="p_value of a variant compared with shuffled contexts",
+            setting=f"{num} contexts, distribution {tails}",
             simulate=variants(tails, num),
-            # It is a multiple of 1 / (contexts + 1), and of many equal ones none is special.
+            # p is a multiple of 1 / (contexts + 1), and ties make it larger.
             may_be_careful=num < 20 or tails == "zeros",
             times=20_000,
         )
@@ -147,14 +161,14 @@ CHECKS = {
     },
     "motif_enrichment": Check(
         quantity="p of a motif's enrichment",
-        setting="100 sequences of 100 to 800 bases, classes at random",
+        setting="100 sequences of 100 to 800 bases, random classes",
         simulate=motif_enrichment,
         may_be_careful=True,
         times=1000,
     ),
     "site_p": Check(
         quantity="p of a match at one position (sites.parquet)",
-        setting="random 8-mers, motifs at random",
+        setting="random 8-mers, random motifs",
         simulate=sites,
         may_be_careful=True,
         times=20_000,
@@ -167,8 +181,8 @@ CHECKS = {
         quick=False,
     ),
     "peaks_p": Check(
-        quantity="p of a scan's peaks on an annotation (fold enrichment)",
-        setting="40 peaks at random, 60 elements, 19 shuffles",
+        quantity="p of scan peaks that overlap an annotation (fold enrichment)",
+        setting="40 random peaks, 60 elements, 19 shuffles",
         simulate=peaks,
         may_be_careful=True,
         times=100,

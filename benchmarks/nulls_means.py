@@ -1,4 +1,4 @@
-"""Intervals of means: over sequences, over seeds."""
+"""Null simulations of the intervals of means over sequences and over seeds."""
 
 from __future__ import annotations
 

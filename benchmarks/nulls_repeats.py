@@ -1,4 +1,4 @@
-"""Tests over several draws of training rows, over several targets, and of single trained models."""
+"""Null simulations of tests over draws of training rows, over targets, over tasks, and of ensembles."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from nulls_cells import SHARED, by_seed, two_cells
 
 
 def few_shots(metric: str, draws: int, seeds: int, sd: tuple[float, float]) -> Simulate:
-    """Return the simulation of two initialisations on `draws` draws of shots times `seeds` seeds.
+    """Return the simulation of the test of two equally good initialisations in a few-shot sweep.
 
     Parameters
     ----------
     metric
         `mcc` or `auroc`.
     draws, seeds
-        Draws of training rows, and trainings on each.
+        Number of draws of training rows, and of training runs on each draw.
     sd
-        Standard deviation between draws and between seeds, on the logit.
+        Standard deviations of the quality between draws and between seeds, on the logit scale.
     """
     draw, seed = (one.ravel() for one in np.indices((draws, seeds)))
 
@@ -54,7 +54,17 @@ def few_shots(metric: str, draws: int, seeds: int, sd: tuple[float, float]) -> S
 
 
 def over_targets(metric: str, targets: int, seeds: int, sd: float) -> Simulate:
-    """Return the simulation of two strategies in the mean over targets."""
+    """Return the simulation of the test of two equally good strategies by their mean over targets.
+
+    Parameters
+    ----------
+    metric
+        `mcc` or `auroc`.
+    targets, seeds
+        Number of targets, and of training runs on each.
+    sd
+        Standard deviation of the quality between seeds, on the logit scale.
+    """
 
     def simulate(rng: np.random.Generator, times: int) -> Floats:
         return np.array(
@@ -71,14 +81,14 @@ def over_targets(metric: str, targets: int, seeds: int, sd: float) -> Simulate:
 
 
 def signs(targets: int) -> Simulate:
-    """Return the simulation of the signs of differences over targets."""
+    """Return the simulation of the sign-flip test of differences over targets."""
     return lambda rng, times: np.array(
         [sign_flip(one) for one in rng.normal(size=(times, targets))]
     )
 
 
 def distances(targets: int) -> Simulate:
-    """Return the simulation of gains that do not depend on distance, of which some are equal."""
+    """Return the simulation of gains that do not depend on distance; some distances are equal."""
 
     def simulate(rng: np.random.Generator, times: int) -> Floats:
         years = np.array([12.0, 12, 87, 319, 429, 600, 686, 797, 797, 1275])[:targets]
@@ -90,7 +100,7 @@ def distances(targets: int) -> Simulate:
 
 
 def over_tasks(tasks: int, models: int) -> Simulate:
-    """Return the simulation of models that are alike on every task, whose tasks differ in difficulty."""
+    """Return the simulation of equally good models on tasks of different difficulty."""
 
     def simulate(rng: np.random.Generator, times: int) -> Floats:
         scores = rng.normal(size=(times, tasks, models)) + 5 * rng.normal(size=(times, tasks, 1))
@@ -100,12 +110,12 @@ def over_tasks(tasks: int, models: int) -> Simulate:
 
 
 def models(name: str) -> Simulate:
-    """Return the simulation of two trained models of one strength, the test of ensembles."""
+    """Return the simulation of the test of two ensembles, of one equally good trained model each."""
 
     def simulate(rng: np.random.Generator, times: int) -> Floats:
         found = []
         for i in range(times):
-            # Thresholds chosen on random rows would not be equally good, so they are fixed.
+            # Thresholds chosen on random rows would not be equally good.
             cells = two_cells(rng, 300, (1, 1), 0.0, fixed=False)
             a, b = by_seed(cells._replace(a=_cut(cells.a), b=_cut(cells.b)))
             found.append(paired_test(a, b, num_resamples=400, seed=i)[f"ensemble_{name}"])
@@ -171,7 +181,7 @@ CHECKS = {
     **{
         f"distance_{targets}_targets": Check(
             quantity="gain against phylogenetic distance (rank_correlation)",
-            setting=f"{targets} targets, some equally far",
+            setting=f"{targets} targets, some at equal distances",
             simulate=distances(targets),
             may_be_careful=True,
             quick=targets != 8,
@@ -182,7 +192,7 @@ CHECKS = {
     **{
         f"models_{name}": Check(
             quantity=f"two trained models or ensembles ({test})",
-            setting="300 test rows, one model each, no spread of seeds",
+            setting="300 test rows, one model each, no variation between seeds",
             simulate=models(name),
             quick=False,
         )

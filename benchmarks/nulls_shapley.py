@@ -1,8 +1,8 @@
-"""Intervals of attributions: standard errors of Shapley values, for games with known values.
+"""Null simulations of the intervals of attributions, on games whose Shapley values are known.
 
-The games have known Shapley values: bounded sums, like log odds of classifiers, and products of a few
-tokens, like motifs that need all of their parts. Each draw is of another game, run through the
-estimator as jobs run it, and judged by one of its tokens.
+The games are bounded sums, like log odds of classifiers, and products of a few tokens, like motifs that
+need all of their parts. Each draw is a new game. The estimator runs as in jobs, and the interval of one
+token is compared with its known value.
 """
 
 from __future__ import annotations
@@ -88,7 +88,8 @@ def draw_game(tokens: int, kind: str, rng: np.random.Generator) -> Game:
 def of_tokens(tokens: int, **settings: Any) -> Simulate:
     """Return the simulation of an estimator on games of `tokens` tokens, equally many of each kind.
 
-    `share` among the settings asks for a standard error of that part of the largest value.
+    If the settings include `share`, sampling continues until the standard error is this fraction of the
+    largest value.
     """
     share = settings.pop("share", None)
 
@@ -114,7 +115,7 @@ def of_tokens(tokens: int, **settings: Any) -> Simulate:
 
 
 def of_lime(tokens: int, **settings: Any) -> Simulate:
-    """Return the simulation of LIME, against its coefficients from very many neighbours."""
+    """Return the simulation of LIME; the true values are its coefficients from very many neighbours."""
 
     def simulate(rng: np.random.Generator, times: int) -> Floats:
         found: list[tuple[float, float, float]] = []

@@ -1,4 +1,4 @@
-"""Tests between two equally good cells, for labels other than two classes."""
+"""Null simulations of the tests of two equally good cells, for labels other than two classes."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ LABELS = {
     "profile": Labels(task="profile", names=("value",), places=BINS),
 }
 BASES = 20
-"""Bases of a row where each has a class; what the rows share, all bases of a row share too."""
+"""Number of bases per row if each base has a class; they share the difficulty of their row."""
 SHARED, OF_CELL, OF_TRAINING = 1.0, 0.4, 0.6
-"""Standard deviations of a row's difficulty: for all cells, for one cell, for one training."""
+"""Standard deviations of a row's difficulty: for all cells, for one cell, for one training run."""
 METRICS = {
     "multiclass": ("mcc", "auroc"),
     "regression": ("pearson", "spearman", "rmse"),
@@ -58,7 +58,7 @@ def two_cells(
         targets = rng.choice(width, (num, BASES), p=[0.9, 0.05, 0.05])
         signal = 4 * np.eye(width)[targets]
     elif task == "profile":
-        # Rows differ in how high their signal is altogether.
+        # Rows differ in their total signal.
         signal = rng.normal(size=(num, BINS)) * 0.5 + rng.normal(size=(num, 1)) * 0.5
         targets = rng.poisson(3 * np.exp(signal)).astype(float)
     elif task == "multilabel":
@@ -78,7 +78,7 @@ def two_cells(
     for _ in range(2):
         own, side = rng.normal(0, OF_CELL, signal.shape), {}
         if task == "token":
-            # One cell finds all bases of a row easier than the other does.
+            # All bases of a row are easier for one cell than for the other.
             own = own + signal * rng.normal(0, 0.3, (num, 1, 1))
         for seed in range(seeds):
             noise = rng.normal(0, OF_TRAINING, signal.shape)
@@ -92,7 +92,7 @@ def two_cells(
 
 
 def between(task: str, column: str, num: int, seeds: int, sd: float) -> Simulate:
-    """Return the simulation of a column of the tests of two cells."""
+    """Return the simulation of one column of the table of pairwise tests."""
 
     def simulate(rng: np.random.Generator, times: int) -> Floats:
         return np.array(

@@ -1,12 +1,13 @@
-"""Attributions by one backward pass against few evaluations of the platform's own: are they worth their cost?
+"""Are attributions from a single backward pass better than dnasweep's estimators with few evaluations?
 
     python benchmarks/one_pass.py                       # three small models, simulated promoters
     python benchmarks/one_pass.py --models FOLDER       # a classifier of your own with held_out.csv
 
-The reference is `adjusted_kernel` with 2,000 evaluations, whose error is some 1e-3 of the squared values.
-Relevance is (embedding - that of the mask token) times the gradient under the rule. A backward pass counts
-as two evaluations. The squared error is relative to the squared values; `scaled` is that of values times
-the best constant of each sequence, for methods whose size means nothing.
+The reference is `adjusted_kernel` with 2,000 evaluations, whose squared error is about 1e-3 of the squared
+values. The relevance of a token is the difference between its embedding and that of the mask token, times
+the gradient under the rule. A backward pass counts as two evaluations. `error` is the squared error relative
+to the squared values; `scaled` is the same after multiplying the values of each sequence by the best
+constant, for methods whose scale has no meaning.
 """
 
 from __future__ import annotations
@@ -41,28 +42,30 @@ class Options:
     models: tuple[str, ...] = ()
     """Folders with a classifier and `held_out.csv`. Default: classifiers trained here."""
     tokenizers: tuple[str, ...] = ("kmer", "bpe-1024", "char")
-    """Tokenizers of those trained here."""
+    """Tokenizers of the classifiers trained here."""
     sequences: int = 24
-    """Held-out sequences of each model."""
+    """Number of held-out sequences per model."""
     per_species: int = 800
-    """Simulated training sequences of each species."""
+    """Number of simulated training sequences per species."""
     epochs: int = 6
     """Epochs of fine-tuning."""
     storage: str = "runs"
-    """Where models are kept."""
+    """Storage of the trained models."""
 
 
 def relevance(explainer: Explainer, sequence: str, rule: str) -> tuple[np.ndarray, float]:
-    """Return the relevance of each token of a sequence, and how far its sum is from the change.
+    """Return the relevance of each token, and the difference between its sum and the change of the output.
+
+    The difference is nan for rules other than DeepLIFT.
 
     Parameters
     ----------
     explainer
-        The model, on the CPU, in double precision: quotients of small differences need it.
+        Explainer of the model, on the CPU, in double precision, which quotients of small differences need.
     sequence
         DNA.
     rule
-        By name.
+        Name of the rule in `RULES`.
     """
     model: Any = explainer.model
     embeddings = model.classifier.get_input_embeddings()
@@ -89,7 +92,7 @@ def relevance(explainer: Explainer, sequence: str, rule: str) -> tuple[np.ndarra
 
 
 def compared(phi: np.ndarray, reference: np.ndarray) -> dict[str, float]:
-    """Return how close values of a sequence are to the reference."""
+    """Return measures of the agreement between the values of a sequence and the reference."""
     scale = (phi @ reference) / (phi @ phi)
     size = reference @ reference
     top = set(np.argsort(-np.abs(reference))[:TOP]) & set(np.argsort(-np.abs(phi))[:TOP])
@@ -103,7 +106,7 @@ def compared(phi: np.ndarray, reference: np.ndarray) -> dict[str, float]:
 
 
 def measure(folder: Path, sequences: list[str], console: Console) -> None:
-    """Print the table of a model."""
+    """Measure a model and print its table."""
     settings = ExplainConfig(max_evals=2000, precision="fp32")
     exact = Explainer(folder, settings, device="cpu")
     references = [one.phi for one in exact.explain(sequences)]
@@ -114,7 +117,7 @@ def measure(folder: Path, sequences: list[str], console: Console) -> None:
         scores = [compared(phi, true) for (phi, _), true in zip(found, references, strict=True)]
         rows.append((rule, "4" if RULES[rule] is DeepLift else "3", mean(scores)))
         if RULES[rule] is DeepLift:
-            console.print(f"DeepLIFT adds up to {max(gap for _, gap in found):.1e} at worst")
+            console.print(f"DeepLIFT: sums differ by at most {max(gap for _, gap in found):.1e}")
     for estimator, evaluations in OWN:
         config = ExplainConfig(estimator=estimator, max_evals=evaluations, precision="fp32")  # type: ignore[arg-type]
         values = [one.phi for one in Explainer(folder, config, device="cpu").explain(sequences)]

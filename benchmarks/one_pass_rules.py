@@ -1,15 +1,15 @@
-"""Relevance by one backward pass: torch's own operations with the backward rules of three published methods.
+"""Relevance from a single backward pass: operations of torch with the backward rules of published methods.
 
-Every rule is a mode that replaces layer normalisation, GELU, tanh and attention where a forward pass calls
-them; everything else, being linear, keeps its gradient.
+A rule is a torch mode that replaces layer normalisation, GELU, tanh and attention in a forward pass. All
+other operations are linear and keep their gradients.
 
 | rule | layer norm | GELU, tanh | attention |
 |---|---|---|---|
 | conservative propagation (Ali et al. 2022, ICML) | deviation constant | output / input | weights constant |
 | AttnLRP (Achtibat et al. 2024, ICML) | deviation constant | output / input | softmax's gradient, products halved |
-| DeepLIFT (Shrikumar et al. 2017; products shared as by Lundberg and Lee 2017) | all by differences | | |
+| DeepLIFT (Shrikumar et al. 2017; products shared as in Lundberg and Lee 2017) | differences | differences | differences |
 
-DeepLIFT runs the sequence and its reference side by side, the reference in the second half of the rows.
+For DeepLIFT, the first half of the rows are the sequences and the second half their references.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from torch.overrides import TorchFunctionMode
 GELU = torch._C._nn.gelu
 ELEMENTWISE: dict[Any, Callable[[Tensor], Tensor]] = {F.gelu: GELU, torch.tanh: torch.tanh}
 CLOSE = 1e-6
-"""Difference below which the slope takes the place of the quotient of differences."""
+"""Difference below which the derivative is used instead of the quotient of differences."""
 
 
 def with_slopes(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
@@ -37,12 +37,12 @@ def with_slopes(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 
 
 def first_half(gradient: Tensor) -> Tensor:
-    """Return a gradient of the first half of rows alone, shaped like one of all rows."""
+    """Return a gradient of the first half of the rows, padded with zeros for the second half."""
     return torch.cat([gradient, torch.zeros_like(gradient)])
 
 
 def middle(x: Tensor) -> Tensor:
-    """Return the mean of a sequence and its reference, (rows / 2, ...)."""
+    """Return the means of the sequences and their references, (rows / 2, ...)."""
     half = len(x) // 2
     return (x[:half] + x[half:]) / 2
 
@@ -52,7 +52,7 @@ class Rescale(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
-        """Return the function's values."""
+        """Return the values of the function."""
         y = function(x)
         ctx.save_for_backward(x, y)
         ctx.function = function
@@ -71,7 +71,7 @@ class Rescale(torch.autograd.Function):
 
 
 class Product(torch.autograd.Function):
-    """A product, of elements or of matrices, whose difference both factors share evenly."""
+    """An elementwise or matrix product whose difference from the reference is shared evenly by its factors."""
 
     @staticmethod
     def forward(ctx: Any, a: Tensor, b: Tensor, of_matrices: bool) -> Tensor:
@@ -93,12 +93,12 @@ class Product(torch.autograd.Function):
 
 
 class Rule(TorchFunctionMode):
-    """Operations of torch with other gradients; subclasses say which."""
+    """Operations of torch with other gradients, which subclasses define."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
     ) -> Any:
-        """Replace an operation, or call it."""
+        """Replace an operation, or call it unchanged."""
         named = kwargs or {}
         if func is F.layer_norm:
             return self.layer_norm(*args, **named)
@@ -114,19 +114,19 @@ class Rule(TorchFunctionMode):
     def layer_norm(
         self, x: Tensor, shape: Sequence[int], weight: Tensor, bias: Tensor, eps: float
     ) -> Tensor:
-        """Return what layer normalisation makes of values."""
+        """Return layer-normalised values."""
         return self.normalised(x - x.mean(-1, keepdim=True), eps) * weight + bias
 
     def normalised(self, centred: Tensor, eps: float) -> Tensor:
-        """Return centred values by their standard deviation, which is held constant."""
+        """Return centred values divided by their standard deviation, which counts as a constant."""
         return centred * torch.rsqrt((centred * centred).mean(-1, keepdim=True) + eps).detach()
 
     def elementwise(self, x: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
-        """Return the function's values, with their quotient by the input as the gradient."""
+        """Return the values of the function; the gradient is output / input."""
         return x * (function(x) / torch.where(x.abs() < 1e-6, 1e-6, x)).detach()
 
     def attention(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Return what attention gathers."""
+        """Return the output of attention."""
         raise NotImplementedError
 
 
@@ -134,7 +134,7 @@ class Conservative(Rule):
     """Conservative propagation."""
 
     def attention(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Return what attention gathers by constant weights."""
+        """Return the output of attention; the weights count as constants."""
         return (query @ key).softmax(-1).detach() @ value
 
 
@@ -142,32 +142,32 @@ class AttnLRP(Rule):
     """Attention-aware relevance propagation."""
 
     def attention(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Return what attention gathers; factors of a product share its relevance."""
+        """Return the output of attention; the factors of each product share its relevance."""
         query, key, value = (x / 2 + (x / 2).detach() for x in (query, key, value))
         weights = (query @ key).softmax(-1)
         return (weights / 2 + (weights / 2).detach()) @ value
 
 
 class DeepLift(Rule):
-    """DeepLIFT: everything by its difference from the reference, so values sum to that of the output."""
+    """DeepLIFT: gradients from differences from the reference, so values sum to the difference of the output."""
 
     def normalised(self, centred: Tensor, eps: float) -> Tensor:
-        """Return centred values by their standard deviation."""
+        """Return centred values divided by their standard deviation."""
         variance = Product.apply(centred, centred, False).mean(-1, keepdim=True) + eps
         return Product.apply(
             centred, Rescale.apply(variance, torch.rsqrt).expand_as(centred), False
         )
 
     def elementwise(self, x: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
-        """Return the function's values."""
+        """Return the values of the function."""
         return Rescale.apply(x, function)
 
     def attention(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Return what attention gathers; the softmax is an exponential, a sum and a quotient."""
+        """Return the output of attention, with the softmax as an exponential, a sum and a quotient."""
         scores = Product.apply(query, key, True)
         half = len(scores) // 2
         most = scores.amax(-1, keepdim=True)
-        # One constant for both halves, so that it has no part in their difference.
+        # The same constant for both halves does not contribute to their difference.
         most = torch.maximum(most[:half], most[half:]).detach()
         powers = Rescale.apply(scores - torch.cat([most, most]), torch.exp)
         inverse = Rescale.apply(powers.sum(-1, keepdim=True), torch.reciprocal)

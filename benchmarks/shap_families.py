@@ -1,12 +1,12 @@
-"""Attributions per second of published architectures against the shap library around their plain forward.
+"""Attributions per second of published architectures, compared with the shap library.
 
-`transformers.pipeline` does not know these models, so a user writes the function that shap asks for: it
-replaces masked tokens by the mask token and runs batches of 32. shap then estimates Shapley values by
-permutations, its default for such a function. Two comparisons:
+`transformers.pipeline` does not support these models, so a user writes the function that shap needs: it
+replaces masked tokens by the mask token and runs batches of 32. shap then estimates Shapley values from
+permutations, its default for such a function. There are two comparisons:
 
-- with as many evaluations: ours does the same estimate, so that the ratio is that of the engines alone;
-- with the same error: ours as it comes, and shap with as many evaluations as it takes to be as near to
-  values of many permutations, in squares summed over the tokens. Its budget is doubled until it is.
+- with the same number of evaluations: both use permutations, so the ratio shows the speed of the engines;
+- with the same error: dnasweep runs with its defaults, and the budget of shap is doubled until its squared
+  error, summed over the tokens, is as small. References are values from many permutations.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from rich.console import Console
 from rich.table import Table
 
 BATCH = 32
-"""Rows of the user's forward pass."""
+"""Rows per forward pass of the user's function."""
 CONVERGED, MOST = 16_000, 8_000
-"""Evaluations of the values that errors are taken from, and the most that shap is given."""
+"""Number of evaluations of the reference values, and maximum budget of shap."""
 
 
 class PlainForward:
-    """What a user hands to shap: the probability of the positive class with only some tokens.
+    """The function that a user passes to shap: the probability of the positive class if only some tokens are kept.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class PlainForward:
         self.num_tokens = len(self.ids) - 2
 
     def __call__(self, masks: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Return a probability for each mask, (rows,), of masks (rows, tokens)."""
+        """Return the probability for each mask, (rows,); masks are (rows, tokens)."""
         found = []
         with torch.no_grad():
             for part in np.array_split(masks, -(-len(masks) // BATCH)):
@@ -63,7 +63,7 @@ class PlainForward:
 
 
 def by_shap(forward: PlainForward, num_evals: int) -> tuple[float, NDArray[np.float64]]:
-    """Return shap's seconds, and its values of the tokens, (tokens,)."""
+    """Return the seconds of shap, and its values, (tokens,)."""
     import shap
 
     kept = np.ones((1, forward.num_tokens), dtype=bool)
@@ -75,7 +75,7 @@ def by_shap(forward: PlainForward, num_evals: int) -> tuple[float, NDArray[np.fl
 
 
 def by_us(explainer: Explainer, sequences: list[str]) -> tuple[float, list[Any]]:
-    """Return our seconds of a sequence, and the attributions."""
+    """Return the seconds per sequence of dnasweep, and its attributions."""
     started = time.perf_counter()
     found = explainer.explain(sequences)
     return (time.perf_counter() - started) / len(sequences), found
@@ -84,10 +84,10 @@ def by_us(explainer: Explainer, sequences: list[str]) -> tuple[float, list[Any]]
 def at_equal_evaluations(
     directory: Path, forwards: list[PlainForward], sequences: list[str], num_evals: int
 ) -> list[str]:
-    """Return shap's seconds of a sequence, ours, their ratio and the correlation of the values."""
+    """Return the seconds per sequence of shap and of dnasweep, their ratio, and the correlation of the values."""
     ours = Explainer(directory, _config(estimator="permutation", max_evals=num_evals))
     ours.explain(sequences[:2])
-    by_shap(forwards[0], num_evals)  # its first call compiles
+    by_shap(forwards[0], num_evals)  # the first call compiles
     them, us, likeness = [], [], []
     for row, forward in enumerate(forwards):
         seconds, theirs = by_shap(forward, num_evals)
@@ -103,7 +103,7 @@ def at_equal_evaluations(
 def at_equal_error(
     directory: Path, forwards: list[PlainForward], sequences: list[str]
 ) -> list[str]:
-    """Return our evaluations, those that shap takes for the same error, and the ratio of seconds."""
+    """Return the evaluations of dnasweep, those that shap needs for the same error, and the ratio of seconds."""
     ours = Explainer(directory, _config())
     converged = Explainer(
         directory, _config(estimator="permutation", max_evals=CONVERGED, seed=1)
@@ -113,7 +113,7 @@ def at_equal_error(
     needed, ratios, out_of_reach = [], [], False
     for row, (forward, truth) in enumerate(zip(forwards, converged, strict=True)):
         error = ((found[row].phi - truth.phi) ** 2).sum()
-        budget = 500  # shap's own
+        budget = 500  # the default of shap
         while True:
             seconds, theirs = by_shap(forward, budget)
             if ((theirs - truth.phi) ** 2).sum() <= error or budget >= MOST:
@@ -135,7 +135,7 @@ def _config(**settings: Any) -> ExplainConfig:
 def compare_family(
     directory: Path, sequences: list[str], num_evals: int, rounds: int
 ) -> list[str]:
-    """Return a row of the table: of equal evaluations, and of equal error."""
+    """Return a row of the table: with equal evaluations, and with equal error."""
     forwards = [PlainForward(directory, sequence) for sequence in sequences[:rounds]]
     whole = np.ones((1, forwards[0].num_tokens), dtype=bool)
     ours = Explainer(directory, _config())
@@ -159,21 +159,21 @@ def compare_families(directories: list[Path], options: Any, console: Console) ->
     directories
         Classifiers with their tokenizers.
     options
-        As of `benchmarks/shap_speed.py`: `sequences`, `rounds`, `bases`.
+        Options of `benchmarks/shap_speed.py`, of which `sequences`, `rounds`, `bases` and `evaluations` are used.
     console
-        Where it is printed.
+        Console for the table.
     """
     rng = np.random.default_rng(0)
     sequences = [
         "".join(rng.choice(list("ACGT"), options.bases)) for _ in range(options.sequences)
     ]
     table = Table(
-        "", "tokens", "shap, s/sequence", "ours", "ratio", "r",
-        "evaluations, ours", "shap to be as near", "ratio of seconds", box=None,
+        "", "tokens", "shap, s/sequence", "ours", "ratio", "Pearson's r",
+        "evaluations, ours", "shap, same error", "ratio of seconds", box=None,
     )  # fmt: skip
     console.print(
-        f"{options.bases} bases, {options.evaluations} evaluations of a sequence; then ours as it comes "
-        "and shap with the same error"
+        f"{options.bases} bases; first {options.evaluations} evaluations per sequence, then dnasweep with its "
+        "defaults and shap with the same error"
     )
     for directory in directories:
         table.add_row(*compare_family(directory, sequences, options.evaluations, options.rounds))

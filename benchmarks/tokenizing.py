@@ -1,14 +1,14 @@
-"""Sequences tokenised per second: ours against `tokenizers` and `transformers`.
+"""Sequences tokenised per second by dnasweep, `tokenizers` and `transformers`.
 
-Run: ``python benchmarks/tokenizing.py`` (about a minute); ``--help`` lists the options.
+    python benchmarks/tokenizing.py      # about a minute
 
-One process and one thread. Contenders take turns in every round and medians are compared, so that
-other load on the machine affects all of them. Ours returns ids, offsets and the bases of each token
-as arrays; the others return their own objects, and getting the ids out of them is not timed.
+Measured in one process with one thread. Contenders take turns in every round and medians are compared, so
+other load on the machine affects all of them. dnasweep returns ids, offsets and the bases of each token as
+arrays; the others return their own objects, and the time to extract the ids is not counted.
 
-The usual tokenizer for `kmer` is a plain vocabulary behind a fixed-length cut, or, where k-mers
-overlap, behind a Python loop that writes the k-mers with spaces between, as DNABERT does. For `bpe`
-and `wordpiece` it is the fitted tokenizer itself.
+The usual tokenizer for k-mers is a vocabulary of whole words after a cut into pieces of equal length or, for
+overlapping k-mers, after a Python loop that separates the k-mers by spaces, as in DNABERT. For `bpe` and
+`wordpiece` it is the fitted tokenizer itself.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 NEEDED = {"kmer": ("list", 10.0), "bpe": ("batch", 1.0), "wordpiece": ("batch", 1.0)}
-"""Contender to compare with and ratio to reach, by kind of tokenizer."""
+"""By kind of tokenizer, the contender to compare with and the minimum ratio."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,17 +44,17 @@ class Options:
     )
     """Short names of tokenizers."""
     num_sequences: int = 2000
-    """Sequences of a round."""
+    """Number of sequences per round."""
     window: int = 300
-    """Bases of a sequence."""
+    """Length of a sequence in bases."""
     rounds: int = 5
-    """Rounds; the median counts."""
+    """Number of rounds; the median is reported."""
     seed: int = 0
     """Seed of the sequences."""
 
 
 def random_sequences(num_sequences: int, window: int, seed: int) -> list[str]:
-    """Draw sequences with 45 % G and C, as promoters have."""
+    """Draw random sequences with a G+C content of 45 %."""
     generator = np.random.default_rng(seed)
     letters = np.frombuffer(b"ACGT", np.uint8)
     drawn = generator.choice(4, size=(num_sequences, window), p=(0.275, 0.225, 0.225, 0.275))
@@ -62,7 +62,7 @@ def random_sequences(num_sequences: int, window: int, seed: int) -> list[str]:
 
 
 def usual_tokenizer(tokenizer: DnaTokenizer) -> tuple[Any, Callable[[Sequence[str]], list[str]]]:
-    """Return a `tokenizers.Tokenizer` as a user would build it, and what prepares its input."""
+    """Return a `tokenizers.Tokenizer` as a user would build it, and the function that prepares its input."""
     from tokenizers import Tokenizer, models, pre_tokenizers
 
     config = tokenizer.config
@@ -91,7 +91,7 @@ def rates(
     sequences: Sequence[str],
     rounds: int,
 ) -> dict[str, float]:
-    """Return the median sequences per second of each contender, in turns of 0.1 s or more."""
+    """Return the median sequences per second of each contender, in turns of at least 0.1 s."""
     seen: dict[str, list[float]] = {name: [] for name in contenders}
     for contender in contenders.values():
         contender(sequences[:10])
@@ -123,8 +123,8 @@ def measure(spec: str, options: Options) -> dict[str, float]:
 
 
 def main(options: Options) -> int:
-    """Print the table; return 1 if a ratio is below what is needed."""
-    # Read by the Rust library when it first encodes.
+    """Print the table; return 1 if a ratio is below its minimum, else 0."""
+    # The Rust library reads these when it first encodes.
     os.environ.update(TOKENIZERS_PARALLELISM="false", RAYON_NUM_THREADS="1")
     table = Table(
         title=f"Sequences per second, {options.num_sequences} of {options.window} bp, one thread",
