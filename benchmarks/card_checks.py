@@ -75,7 +75,7 @@ def same_probabilities(bed: Bed, bench: Bench) -> str:
 
 
 def published_numbers(bed: Bed, bench: Bench) -> str:
-    """Compare published families with the numbers of their authors, if these are available."""
+    """Compare published families with the outputs of their authors' code, if these are available."""
     from safetensors.torch import load_file
 
     root = Path(os.environ.get("DNASWEEP_REAL_DATA", "../shared/data")) / "golden_models"
@@ -193,7 +193,7 @@ def a_scan(bed: Bed, bench: Bench) -> str:
 
 
 def two_actors(bed: Bed, bench: Bench) -> str:
-    """Explain by two actors of Ray that share the device, and compare with one process."""
+    """Explain with two Ray actors that share the device, and compare with one process."""
     share = 0.5 if is_accelerator(best_device()) else 0
     alone = _explained(bed)
     both = _explained(

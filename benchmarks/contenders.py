@@ -1,4 +1,4 @@
-"""Shared parts of benchmarks of classifiers: model, user's pipeline, own processes, turns."""
+"""Shared parts of benchmarks of classifiers: the model, the pipeline of transformers, processes, and turns."""
 
 from __future__ import annotations
 

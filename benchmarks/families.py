@@ -3,17 +3,17 @@
 python benchmarks/families.py --checkpoints models/dnabert2 models/hyenadna models/caduceus
 
 Each checkpoint is fine-tuned on simulated rows, half of which contain a motif anywhere in the row.
-Its model then predicts, embeds, is explained by Shapley values and by integrated gradients, scans
-a genome with the motif planted once, and scores variants inside and outside of it. The table says
-whether each job found the motif:
+The resulting model is then used to predict, to embed, to scan a genome in which the motif is planted once,
+and to score variants inside and outside of the motif; it is explained by Shapley values and by integrated
+gradients. The table shows whether each job found the motif:
 
 - AUROC on test rows;
 - Shapley values and integrated gradients: the motif's share of all positive attribution on rows that contain it
   (its share of bases is 16 %), the rows in which its sum is positive, and the largest completeness error;
 - the scan: whether the maximum of its track is in the motif;
-- variants: mean log2 change of the odds by substitutions in the motif, and outside of it.
+- variants: mean log2 fold change of the odds by substitutions in the motif, and outside of it.
 
-Existing results are not computed again: the same command resumes where it was stopped.
+Existing results are not computed again: the same command resumes after an interruption.
 """
 
 from __future__ import annotations
@@ -42,20 +42,20 @@ GENOME_BASES, PLANTED = 2_000, 1_030
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What to try."""
+    """Options of the benchmark."""
 
     checkpoints: tuple[str, ...]
     """Pretrained checkpoints, folders or names of the hub."""
     storage: str = "runs/families"
     """Folder for all files."""
     rows: int = 2_400
-    """Simulated rows, a sixth of them for validation and test."""
+    """Number of simulated rows; a sixth is for validation and test."""
     epochs: float = 8
     """Epochs of fine-tuning."""
     learning_rates: tuple[float, ...] = (2e-3,)
     """Learning rates; the best on validation is used."""
     explained: int = 16
-    """Test rows that are explained."""
+    """Number of test rows to explain."""
 
 
 def simulate(rows: int, seed: int = 0) -> pd.DataFrame:

@@ -1,14 +1,14 @@
 """Check that a GPU gives the same results as the CPU, and measure its speed; at most ten minutes.
 
-python benchmarks/gpu_check.py           # what there is: on a GPU everything, else the part for a CPU
-python benchmarks/gpu_check.py --cpu     # the part for a CPU
+python benchmarks/gpu_check.py           # everything on a GPU; without one, only the part for a CPU
+python benchmarks/gpu_check.py --cpu     # only the part for a CPU
 
-First the checks: predictions and published models in fp32 and bf16, a training, a resumed
-training, no wait in a step, an attribution job, a scan, and two actors that share the device. Then
-the table: tokens per second in training (our defaults, bf16 where the device has it) against the
-HuggingFace Trainer's, and sequences explained a second against the loop of the shap library at its
-budget of 500 evaluations, with the share of the measured rate of matrix products in the same
-arithmetic, and the most memory. Sizes for which no time is left are listed.
+First come the checks: predictions and published models in fp32 and bf16, a training run, a resumed
+training run, no wait in a step, an attribution job, a scan, and two actors that share the device. Then a
+table compares tokens per second in training (with dnasweep's defaults, in bf16 if the device supports it)
+with the HuggingFace Trainer, and sequences explained per second with the shap library at its budget of 500
+evaluations. It also has the fraction of the measured speed of matrix products in the same precision, and
+the peak memory. Sizes for which no time is left are listed.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from training_sides import Options as TrainingOptions
 from training_sides import make_bench, our_rate, trainer_rate
 
 SIZES = ("tiny", "small", "base", "16x768")
-"""The last has 117 M parameters."""
+"""Model sizes on a GPU; the last has 117 M parameters."""
 WINDOW = 300
 DEFAULT_BUDGET = 500
 GOALS = "goals: 45 % of the matrix rate in training at base, 60 % in attribution, 2x and 20x at 117 M parameters"
@@ -110,7 +110,7 @@ def training_row(options: Options, preset: str, folder: Path, precision: str) ->
 
 
 def attribution_row(options: Options, preset: str, folder: Path, precision: str) -> list[str]:
-    """Return the cells of one size in attribution, at the library's own budget."""
+    """Return the cells of one size in attribution, with the default budget of the shap library."""
     number = options.explained or (512 if is_accelerator(best_device()) else 4)
     rng = np.random.default_rng(0)
     sequences = ["".join(rng.choice(list("ACGT"), WINDOW)) for _ in range(number)]

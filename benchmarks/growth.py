@@ -56,7 +56,7 @@ class Options:
     jobs: tuple[str, ...] = tuple(SIZES)
     """Jobs, of predict, explain, scan and variants."""
     most: int | None = None
-    """Largest size. Default: of each job its own, of three decades."""
+    """Largest size. Default: depends on the job; sizes cover three decades."""
     plot: Path | None = None
     """File for the figure, SVG or PNG."""
     report: Path | None = None
@@ -76,7 +76,7 @@ def prepared(job: str, size: int, folder: Path) -> Callable[[], Any]:
     Parameters
     ----------
     job
-        By name.
+        Name of the job.
     size
         Number of sequences, windows or alleles.
     folder
@@ -142,7 +142,7 @@ def measure(job: str, size: int) -> None:
 
 
 def measured_apart(job: str, size: int) -> tuple[float, float]:
-    """Return the seconds and MB of a job, measured in a process of its own."""
+    """Return the seconds and MB of a job, measured in a separate process."""
     told = subprocess.run(
         [sys.executable, __file__, "--measured", f"{job}:{size}"],
         check=False,

@@ -1,12 +1,12 @@
-"""Long rows through Caduceus and HyenaDNA: the scan against the plain recurrence, and memory by length.
+"""Long sequences in Caduceus and HyenaDNA: speed of the scan compared with the plain recurrence, and memory.
 
 python benchmarks/long_rows.py                     # a minute on 2 cores
 python benchmarks/long_rows.py --lengths 1000 10000 100000 1000000
 
-The recurrence of Mamba is timed against `selective_scan_ref` of its authors (Gu and Dao 2023),
-which is a loop over the tokens, and against that loop as it is defined, with nothing computed
-ahead. The models have random weights and the size of the smallest published one; each length runs
-in a process of its own, whose peak is reported relative to its memory with the model loaded.
+The recurrence of Mamba is compared with `selective_scan_ref` of its authors (Gu and Dao 2023), a loop over the
+tokens, and with the loop exactly as defined, in which nothing is computed in advance. The models have random
+weights and the size of the smallest published model. Each length runs in a separate process; its peak memory
+is reported relative to that with the model loaded.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def reference(x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, d: Tensor)
 
 
 def definition(x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
-    """Return the outputs token by token, as the recurrence is written."""
+    """Return the outputs token by token, as the recurrence is defined."""
     state, outputs = x.new_zeros(x.shape[0], *a.shape), []
     for t in range(x.shape[1]):
         step = dt[:, t, :, None]
@@ -115,7 +115,7 @@ def measure(model: str, bases: int) -> None:
 
 
 def reset_peak() -> float:
-    """Let Linux forget the peak of this process, and return the memory it holds now, in MB."""
+    """Reset the peak memory that Linux records for this process, and return its current memory in MB."""
     Path("/proc/self/clear_refs").write_text("5")
     return status("VmRSS")
 

@@ -6,9 +6,9 @@
 The effects are those of a saturation mutagenesis MPRA (Kircher et al. 2019, Nat. Commun. 10:3583):
 columns Chrom, Pos, Ref, Alt, Barcodes, Coefficient and Element; `-` deletes a base. The elements
 are a FASTA with their coordinates in the header, `>NAME ASSEMBLY chrom:first-last(+)`; a variant is
-scored within its element, as it was measured. Prints Spearman's rank correlation of the change of
-log2 odds with the coefficient, and as a baseline that of the change in the number of G and C; and the
-same for absolute values.
+scored within its element, as it was measured. Prints Spearman's rank correlation of the change of log2 odds
+with the coefficient and, as a baseline, of the change in the number of G and C with the coefficient; then
+the same for absolute values.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Options:
     every: int = 1
     """Take only every n-th variant of an element, for a quick look."""
     window: int | None = None
-    """Bases of a window. Default: as many as the model can read; a shorter element is one window."""
+    """Length of a window in bases. Default: as long as the model can read; a shorter element is one window."""
     shifts: tuple[int, ...] = (-4, 4)
     """Shifts of further windows in bases."""
     storage: str = "runs"

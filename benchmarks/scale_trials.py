@@ -114,7 +114,7 @@ def options_of(number: int, folder: Path, address: str) -> SweepOptions:
         evaluations=EVALUATIONS,
         address=address,
         cpus_per_worker=1,
-        # It would find that these nodes are one machine.
+        # The preflight would find that these nodes are one machine.
         preflight=False,
         name="scale",
     )

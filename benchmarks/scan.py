@@ -1,12 +1,12 @@
-"""Windows per second of a genome scan against a plain loop over a pipeline, the same numbers, in turns.
+"""Windows per second of a genome scan compared with a plain loop over a pipeline, with equal results, in turns.
 
 python benchmarks/scan.py                       # tiny, some minutes on 2 cores
 python benchmarks/scan.py --presets tiny small
 
-The user's way is `transformers.pipeline("text-classification", ..., batch_size=32)` over every window
-of a sequence and over its reverse complement. Ours computes the same windows as a shard of
-jobs/scan_genome.py does: in the same process with as many threads, and in as many processes of one
-thread, as the actors of the job do on a machine without a GPU.
+The plain loop is `transformers.pipeline("text-classification", ..., batch_size=32)` over every window of a
+sequence and over its reverse complement. dnasweep computes the same windows like a shard of
+jobs/scan_genome.py: in the same process with the same number of threads, and in the same number of
+single-threaded processes, like the actors of the job on a machine without a GPU.
 """
 
 from __future__ import annotations
@@ -54,11 +54,11 @@ class ScanOptions(Options):
     stride: int = 50
     """Bases from one window to the next."""
     windows: int = 2048
-    """Windows of a turn, each on both strands."""
+    """Number of windows per turn, each on both strands."""
 
 
 def loop(classify: Callable[[Sequence[str]], np.ndarray], windows: list[str]) -> np.ndarray:
-    """Return probabilities, (windows, strands), as a user computes them."""
+    """Return probabilities, (windows, strands), computed by the plain loop."""
     strands = (windows, [reverse_complement(window) for window in windows])
     return np.stack([classify(strand)[:, 1] for strand in strands], axis=1)
 
@@ -66,7 +66,7 @@ def loop(classify: Callable[[Sequence[str]], np.ndarray], windows: list[str]) ->
 def measure(
     options: ScanOptions, number: int, preset: str, tokenizer: str, folder: Path
 ) -> tuple[object, ...]:
-    """Return a row of the table; `number` is how many processes there are."""
+    """Return a row of the table; `number` is the number of processes."""
     length = options.windows * options.stride + options.window
     text = "".join(np.random.default_rng(0).choice(list("ACGT"), length))
     genome = folder / "genome.fa"
@@ -109,7 +109,7 @@ def measure(
 
 
 def scorer(start: Callable[[], ScanWorker]) -> Callable[[WindowRun], Any]:
-    """Return what a process does with a run of windows."""
+    """Return the function that a process applies to runs of windows."""
     worker = start()
     return lambda run: worker.score([run])[0]
 
@@ -121,7 +121,7 @@ def probabilities(odds: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
 
 
 def main(options: ScanOptions) -> None:
-    """Measure every model size and tokenizer asked for."""
+    """Measure every model size and tokenizer requested."""
     number = start_threads(options)
     console = Console(width=120)
     table = Table(

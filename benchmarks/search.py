@@ -1,12 +1,12 @@
-"""Three ways to search a grid: all of it, all with early stopping (ASHA), and TPE with ASHA.
+"""Cost of three ways to search a grid: all trials, all with early stopping (ASHA), and TPE with ASHA.
 
-    python benchmarks/search.py --data enhancers.csv                        # every way, whole
+    python benchmarks/search.py --data enhancers.csv                        # the complete grid
     python benchmarks/search.py --data enhancers.csv --rows 2000 --grid-weight-decays 1e-2
 
-Each way is `sweeps/enhancer_grid.py` as a user would type it. All start from one data set and one
-encoder, which are made before and copied into a separate storage for each way, so that no way finds
-trials of another. It reports the device seconds of fine-tuning until validation is within `--within` of
-the best of the whole grid, as a share of what the whole grid costs, since finding its best costs all of it.
+Each way runs `sweeps/enhancer_grid.py` as a user would. All start from the same data set and encoder, which
+are built first and copied into a separate storage for each way, so no way reuses trials of another. For each
+way, the benchmark reports the device seconds of fine-tuning until the validation metric is within `--within`
+of the best of the grid, as a fraction of the cost of the whole grid.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from sweep import as_flags, run
 
 GRID = Path(__file__).resolve().parent.parent / "sweeps" / "enhancer_grid.py"
 SHARED = ("datasets", "tokenizers", "corpora", "encoders")
-"""Artefacts that all ways start from; each has its own trials."""
+"""Artefacts that all ways share; trials are separate."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +50,9 @@ class Race(EnhancerOptions):
     """Weight decays of the whole grid that are timed; the cost of the others is extrapolated.
     Default: all."""
     num_samples: int = 40
-    """Combinations that TPE tries."""
+    """Number of combinations that TPE tries."""
     within: float = 0.01
-    """How close to the grid's best validation metric is close enough."""
+    """Maximum difference from the best validation metric of the grid."""
     keep: Path | None = None
     """Folder for the storages and logs of all ways. Default: a temporary one."""
     report: Path | None = None
@@ -66,9 +66,9 @@ class Way(NamedTuple):
     seconds: float
     """Wall time of the command."""
     points: list[Evaluated]
-    """Evaluations in the order in which they came in."""
+    """Evaluations in the order in which they were reported."""
     whole: int
-    """Trials that were trained to their end."""
+    """Number of trials that were trained to the end."""
     spent: float
     """Total device seconds of fine-tuning."""
 

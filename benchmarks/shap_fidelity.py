@@ -7,9 +7,9 @@ python benchmarks/shap_fidelity.py --models FOLDER FOLDER                   # cl
 Models are tiny classifiers trained on simulated promoters, or folders with a classifier and
 `held_out.csv` (column `sequence`). Sequences are drawn at random. Each estimator is compared, at several
 numbers of evaluations, with two independent references by antithetic permutations: squared error
-relative to the squared values, its ratio to the default's with a bootstrap interval over sequences,
-Pearson and Spearman correlation, how many of the five largest tokens are found, how often 1.96 standard
-errors cover the reference, and the time beside the model's own.
+relative to the squared values, its ratio to the error of the default with a bootstrap interval over
+sequences, Pearson and Spearman correlation, how many of the five largest tokens are found, how often an
+interval of 1.96 standard errors covers the reference, and the time in addition to that of the model.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Attributions per second against the shap library as a user calls it, for the same values, in turns.
+"""Attributions per second compared with the shap library, for the same values, measured in turns.
 
 python benchmarks/shap_speed.py                       # tiny, a few minutes on 2 cores
 python benchmarks/shap_speed.py --presets tiny small  # both, about half an hour
@@ -157,7 +157,7 @@ def measure(options: Options, preset: str, trained: Trained, console: Console) -
 
 
 def main(options: Options) -> None:
-    """Measure every preset asked for."""
+    """Measure every preset requested."""
     from transformers.utils import logging
 
     logging.set_verbosity_error()

@@ -1,8 +1,8 @@
-"""The estimators of shapiq, run by a Python that has it, for `shap_fidelity.py`, which starts this.
+"""A process with the estimators of shapiq, started by `shap_fidelity.py`.
 
-shapiq 1.6 needs Python 3.12, and what it explains need not have it. Requests are lines of JSON on
-standard input: estimator, evaluations, tokens and seed. To each, coalitions are written (a line with
-their number, then packed bits) and outputs read (eight bytes each) until a line `done` and one of JSON.
+shapiq 1.6 needs Python 3.12, which dnasweep does not. A request is a line of JSON on standard input:
+estimator, evaluations, tokens and seed. For each request, this process writes coalitions (a line with their
+number, then packed bits) and reads outputs (eight bytes each), and ends with a line `done` and a line of JSON.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""The sweep against a nested loop of fresh processes: the same cells, data, model and budgets.
+"""Wall time of a sweep compared with a nested loop of fresh processes, with equal cells, data, model and budgets.
 
     python benchmarks/sweep.py                # the default sweep, every cell both ways
-    python benchmarks/sweep.py --cells 6      # time 6 cells of the loop and extrapolate, saying so
+    python benchmarks/sweep.py --cells 6      # time 6 cells of the loop and extrapolate, which is printed
 
-Both sides start from one CSV file with given splits. Our side is `sweeps/tokenizer_grid.py` as a
-user would type it, on an empty storage; the other is `benchmarks/nested_loop.py`, one process per
-cell. In addition to the ratio of wall times, it prints the bases read and the scores of both, to
-show that they did the same work.
+Both sides start from one CSV file with given splits. One is `sweeps/tokenizer_grid.py`, run as a user would,
+on an empty storage; the other is `benchmarks/nested_loop.py`, one process per cell. In addition to the ratio
+of wall times, the benchmark prints the bases read and the scores of both sides, to show that they did the
+same work.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ HERE = Path(__file__).resolve().parent
 GRID = HERE.parent / "sweeps" / "tokenizer_grid.py"
 LOOP = HERE / "nested_loop.py"
 SCORE = "validation/auroc"
-"""Metric without a threshold, because the sweep chooses it on validation and the loop uses one
-half."""
+"""Metric without a threshold, because the sweep chooses its threshold on validation and the loop uses
+0.5."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class Race(SweepOptions):
     """The sweep's own options; storage and tracking are fresh folders of the benchmark."""
 
     cells: int | None = None
-    """Cells of the nested loop to time, spread over the grid; the rest is extrapolated. Default: all."""
+    """Number of cells of the nested loop to time, spread over the grid; the rest is extrapolated. Default: all."""
     report: Path | None = None
     """JSON file for the numbers."""
 
@@ -59,13 +59,13 @@ class Side(NamedTuple):
     bases: float
     """Bases read in pretraining and fine-tuning."""
     score: float
-    """Validation AUROC of the evaluation kept."""
+    """Validation AUROC of the evaluation that was kept."""
     note: str = ""
-    """Why it ended before its budget, if it did."""
+    """Reason why it ended before its budget, if it did."""
 
 
 def as_flags(options: SweepOptions, kind: type[SweepOptions] = SweepOptions) -> list[str]:
-    """Return the command line that says what differs from the defaults of `kind`."""
+    """Return the options that differ from the defaults of `kind`, as a command line."""
     flags: list[str] = []
     for field in dataclasses.fields(kind):
         value = getattr(options, field.name)
@@ -142,7 +142,7 @@ def loop_flags(spec: ClassifierSpec, cell: Cell, table: Path, folder: Path) -> l
 
 
 def of_the_sweep(storage: Storage, spec: ClassifierSpec) -> Side:
-    """Return what our sweep read and reached for a cell; its pretraining counts as a whole."""
+    """Return the bases and score of a cell of the sweep, with all of its pretraining."""
     bases = 0.0
     stages = (*(spec.encoder.lineage if spec.encoder else ()), spec)
     for stage in stages:
@@ -155,7 +155,7 @@ def of_the_sweep(storage: Storage, spec: ClassifierSpec) -> Side:
 
 
 def of_the_loop(folder: Path) -> Side:
-    """Return what the nested loop read and reached for a cell."""
+    """Return the bases and score of a cell of the nested loop."""
     result = json.loads((folder / "result.json").read_text())
     return Side(sum(result["bases_seen"].values()), result["metrics"][SCORE])
 

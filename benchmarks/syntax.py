@@ -1,9 +1,9 @@
 """Check that planted cooperation of two motifs is found, with its position and strength.
 
-Sequences are simulated whose label is drawn with known log odds: each motif adds something, and both add
-more at one spacing and orientation. A small model learns them, and two methods are asked: marginalisation for the
-spacing, the orientation and the size, and the strongest interactions of tokens for where the motifs stand.
-With --real, a model is trained on real promoters and asked for the spacing of TATA box and initiator.
+The labels of simulated sequences are drawn with known log odds: each motif adds a constant, and both add more
+at one spacing and orientation. A small model is trained on them. Marginalisation must find the spacing, the
+orientation and the strength, and the strongest interactions of tokens must be at the motifs. With --real, a
+model is trained on real promoters, and the effect of TATA box and initiator is measured by spacing.
 
     python benchmarks/syntax.py
     python benchmarks/syntax.py --real ../shared/data/gue/prom_300_tata --tss-index 249
@@ -26,7 +26,7 @@ BASES = 60
 MOTIF, OTHER = "CCGGAAGT", "AGATAAGG"
 SPACING = 9
 BASE, EACH, TOGETHER = -2.0, 0.75, 3.0
-"""Log odds: without motifs, of each motif, and of both at the spacing, both as given."""
+"""Log odds without motifs, and what each motif and both at the spacing, in their given orientations, add."""
 MOST = 24
 """Largest spacing."""
 FIRST = 8
@@ -37,14 +37,14 @@ INITIATOR = -2
 
 
 def simulate(num: int, *, seed: int) -> pd.DataFrame:
-    """Return sequences with labels; most have both motifs, two in five at the spacing that counts.
+    """Return sequences with labels; most have both motifs, two in five of them at the spacing `SPACING`.
 
     Parameters
     ----------
     num
-        Sequences.
+        Number of sequences.
     seed
-        Of all draws.
+        Seed of all draws.
     """
     rng = np.random.default_rng(seed)
     rows = []
@@ -64,7 +64,7 @@ def simulate(num: int, *, seed: int) -> pd.DataFrame:
 
 
 def planted(storage: str, console: Console) -> None:
-    """Train on simulated sequences, and print what each method finds beside the truth."""
+    """Train on simulated sequences, and print the findings of each method with the truth."""
     model = dnasweep.train(
         simulate(ROWS, seed=1),
         tokenizer="kmer-6-overlap",
@@ -110,7 +110,7 @@ def planted(storage: str, console: Console) -> None:
 
 
 def real(folder: Path, tss_index: int, storage: str, console: Console) -> None:
-    """Train on real promoters, and print what TATA box and initiator do by their spacing."""
+    """Train on real promoters, and print the effect of TATA box and initiator by their spacing."""
     model = dnasweep.train(
         folder,
         tokenizer="kmer-6-overlap",

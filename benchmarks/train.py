@@ -6,10 +6,10 @@ python benchmarks/train.py --presets tiny small  # both
 Masked language modelling on random DNA. Both sides train the same model from the same weights on
 the same pre-tokenised rows on the same device, in turns, and the medians are compared:
 
-equal batch   the same batch size in fp32, a step in our usual micro-batches; the Trainer with its
+equal batch   the same batch size in fp32; dnasweep with its default micro-batches, the Trainer with its
               own collator and dynamic padding
-defaults      our batch size and precision against the Trainer's (batch 8, fp32)
-same loss     the Trainer fed our masked batches, optimizer and schedule must give our loss curve
+defaults      each with its default batch size and precision (of the Trainer: batches of 8, fp32)
+same loss     the Trainer with dnasweep's masked batches, optimizer and schedule must give the same losses
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def measure(options: Options, preset: str, console: Console) -> None:
 
 
 def main(options: Options) -> None:
-    """Measure every preset asked for."""
+    """Measure every requested preset."""
     if options.threads:
         torch.set_num_threads(options.threads)
     console = Console()

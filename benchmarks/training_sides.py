@@ -1,4 +1,4 @@
-"""The two sides of benchmarks/train.py: this training loop and the HuggingFace Trainer."""
+"""The two sides of benchmarks/train.py: the training loop of dnasweep and the HuggingFace Trainer."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def trainer_rate(bench: Bench, batch_size: int | None) -> float:
 
 
 def loss_curves(bench: Bench) -> tuple[list[float], list[float]]:
-    """Return our losses and the Trainer's when it is fed our batches, optimizer and schedule."""
+    """Return the losses of dnasweep, and of the Trainer with the same batches, optimizer and schedule."""
     from torch.utils.data import IterableDataset
     from transformers import Trainer, TrainingArguments
 

@@ -1,15 +1,14 @@
-"""Variants scored per second against a plain loop over `transformers.pipeline`, in turns.
+"""Variants scored per second compared with a plain loop over `transformers.pipeline`, in turns.
 
     python benchmarks/variants.py                              # tiny, a few minutes on 2 cores
     python benchmarks/variants.py --presets tiny small --rounds 5
 
-The loop is what a user writes first: every window with REF and with ALT, on both strands, through
-the pipeline in batches of 32. Ours gets the same windows and gives the same scores; the largest
-difference is printed. It is measured once with one alternative allele at each position, as most
-variants of a VCF are, and once with all three, as in saturation mutagenesis, where the windows with
-REF are shared. Ours runs in the same process with as many threads, and in as many processes of one
-thread, as the actors of the job do on a machine without a GPU. Weights are random: they cost what
-trained ones cost.
+The plain loop passes every window with REF and with ALT, on both strands, through the pipeline in batches of
+32. dnasweep scores the same windows, and the largest difference is printed. Both are measured with one
+alternative allele per position, like most variants of a VCF, and with all three, as in saturation
+mutagenesis, where the windows with REF are shared. dnasweep runs in the same process with the same number of
+threads, and in the same number of single-threaded processes, like the actors of the job on a machine
+without a GPU. Weights are random, which does not change the speed.
 """
 
 from __future__ import annotations
@@ -53,11 +52,11 @@ class VariantOptions(Options):
     tokenizer: str = "kmer-6"
     """Tokenizer."""
     variants: int = 528
-    """Variants of a turn; a multiple of 3."""
+    """Number of variants per turn; a multiple of 3."""
 
 
 def variants_of(config: VariantConfig, num_variants: int, num_alternatives: int) -> list[Allele]:
-    """Return substitutions at positions of a random chromosome, so many at each position."""
+    """Return substitutions at random positions of a random chromosome, with `num_alternatives` at each."""
     rng = np.random.default_rng(0)
     bases = decode(rng.integers(0, 4, 100_000).astype(np.uint8))
     positions = rng.choice(np.arange(1000, 99_000), num_variants // num_alternatives)
@@ -92,7 +91,7 @@ def loop(
 def scorer(
     start: Callable[[], SequenceValues], config: VariantConfig
 ) -> Callable[[Sequence[Allele]], np.ndarray]:
-    """Return what a process does with some variants."""
+    """Return the function that a process applies to variants."""
     values = start()
     return lambda alleles: score(alleles, values, config).delta_log2_odds
 
@@ -100,12 +99,12 @@ def scorer(
 def measure(
     options: VariantOptions, number: int, preset: str, folder: Path, console: Console
 ) -> None:
-    """Measure one model size and print its table; `number` is how many processes there are."""
+    """Measure one model size and print its table; `number` is the number of processes."""
     tokens = write_classifier(
         folder, preset, options.tokenizer, "ACGT" * options.window, options.window
     )
     classify = text_pipeline(folder)
-    # The windows of the job's defaults, without shuffled contexts.
+    # The windows of the job by default, without shuffled contexts.
     config = VariantConfig(window=options.window, shifts=(-4, 4), target=CLASSES[1], backgrounds=0)
     start = partial(SequenceValues, folder, target=CLASSES[1], device=str(best_device()))
     values = start()
@@ -135,7 +134,7 @@ def measure(
 
 
 def main(options: VariantOptions) -> None:
-    """Measure every preset asked for."""
+    """Measure every preset requested."""
     number = start_threads(options)
     console = Console(width=120)
     for preset in options.presets:

@@ -103,9 +103,10 @@ class BaseAttributions:
     """One value per base, one row per sequence, aligned at the transcription start."""
 
     values: Floats
-    """Attribution of each base, (n, width); nan if there is no base, or no token covers it."""
+    """Attribution of each base, (n, width); nan beyond the ends of a sequence and for bases
+    without a token."""
     codes: Codes
-    """Bases as codes of `formats.bases`, (n, width); `UNKNOWN` if there is no base."""
+    """Bases as codes of `formats.bases`, (n, width); `UNKNOWN` beyond the ends of a sequence."""
     first: int
     """Position of column 0."""
     sequences: pd.DataFrame

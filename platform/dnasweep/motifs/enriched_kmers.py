@@ -78,7 +78,7 @@ def high_bases(values: NDArray[np.float64], *, signed: bool) -> NDArray[np.bool_
     Parameters
     ----------
     values
-        Values, (n, width); nan if there is no base.
+        Values, (n, width); nan beyond the ends of a sequence.
     signed
         Attention (False) is high if it is above the mean of its sequence and above 10 times the
         minimum, which is DNABERT's rule. The minimum of signed values is negative and has no such

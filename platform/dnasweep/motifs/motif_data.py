@@ -55,8 +55,8 @@ class MotifData:
     bases: BaseAttributions
     """Values and bases, aligned at the transcription start if it is known."""
     effects: NDArray[np.float64] | None
-    """Effect of mutating each base to A, C, G and T, (n, width, 4), in the same columns; nan if there is
-    no base. None if only the observed bases have attributions."""
+    """Effect of mutating each base to A, C, G and T, (n, width, 4), in the same columns; nan beyond
+    the ends of a sequence. None if only the observed bases have attributions."""
     positive: NDArray[np.bool_]
     """Whether each sequence is of the explained class, (n,); if sequences have no classes, whether it is in
     the half with the higher output."""

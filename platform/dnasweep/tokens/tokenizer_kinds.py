@@ -4,13 +4,13 @@ The rules are:
 
 - Letters are normalised as described in :mod:`dnasweep.tokens.alphabet`.
 - The ids 0 to 4 are [PAD], [UNK], [CLS], [SEP], [MASK], as in DNABERT; a row is [CLS] tokens [SEP].
-- ``kmer``: then all k-mers over A, T, C, G in that order (AAAAAA is 5, AAAAAT 6), then the single
-  bases A, T, C, G. K-mers begin at 0, stride, 2 stride ... as long as k bases are left. The tail,
-  the bases after the last k-mer, is written in single bases, and so is a sequence shorter than k:
-  no base is lost. A k-mer with an N is one [UNK]; so is an N in the tail.
-- ``greedy``: the vocabulary of ``kmer``. K-mers begin anew after each N, which is a token of its own, and
-  bases before it that are fewer than k are written one by one.
-- ``char``: then A, T, C, G; an N is [UNK].
+- ``kmer``: the next ids are all k-mers over A, T, C, G in this order (AAAAAA is 5, AAAAAT 6), then the
+  single bases A, T, C, G. K-mers start at 0, stride, 2 stride ... as long as k bases are left. The bases
+  after the last k-mer, and all bases of a sequence shorter than k, are single-base tokens, so every base is
+  in a token. A k-mer with an N is one [UNK], and so is an N after the last k-mer.
+- ``greedy``: the vocabulary of ``kmer``. Each N is a separate token, after which k-mers restart; fewer than k
+  bases before it are single-base tokens.
+- ``char``: the next ids are A, T, C, G; an N is [UNK].
 - ``bpe``, ``wordpiece``: trained on whole sequences; each N is one [UNK] and no token crosses it.
 """
 

@@ -67,8 +67,8 @@ class GeneMasking(RankedMasking):
     Centres are drawn independently. The tokens that contain the base of a centre are masked, as in
     `span`; the one with the best k-mer is the focus of the centre. Of m centres, the ceil(m / 2)
     with the best foci, or all of them if ceil(m / 2) is less than five, also mask every token that
-    shares a base with the focus (11 tokens for k = 6), so no base of a correlated k-mer is
-    visible.
+    shares a base with the focus (11 tokens for k = 6), so all bases of a correlated k-mer are
+    hidden.
 
     With stride s, a centre masks k / s tokens on average and a focus 2 ((k - 1) // s) + 1. Centres
     are drawn with the probability rate divided by the mean of the two: 0.15 / 8.5 = 0.0176 for k =
