@@ -1,5 +1,5 @@
-# `make` lists what there is. PYTHON=... chooses the interpreter the environment is made from,
-# ARGS=... is handed on: make sweep ARGS="--data promoters.csv --preset small".
+# `make` lists the targets. PYTHON=... chooses the interpreter of the environment, and ARGS=... is passed on:
+# make sweep ARGS="--data promoters.csv --preset small".
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -8,7 +8,7 @@ SHELL := bash
 VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check
-# Two files of tests at once, and one thread each: torch's threads wait for one another by spinning.
+# Two test files at a time with one thread each, because threads of torch wait for each other by spinning.
 TEST := OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 STAMP := $(VENV)/.installed
 CHAOS := lost_processes.py lost_services.py lost_hosts.py partition.py killed_sweep.py killed_shap.py killed_in_process.py tracking_server.py
@@ -19,7 +19,7 @@ BENCHMARKS := tokenizing train sweep search shap_speed shap_fidelity scan varian
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
-setup: $(STAMP) ## Make .venv and install everything, at the versions of constraints.txt
+setup: $(STAMP) ## Create .venv and install everything at the versions of constraints.txt
 
 $(STAMP): pyproject.toml constraints.txt
 	@python='$(PYTHON)'; \
@@ -51,52 +51,52 @@ $(STAMP): pyproject.toml constraints.txt
 sweep: setup ## Run the main sweep on the built-in data (ARGS="--data my.csv ...")
 	@$(RUN) sweeps/tokenizer_grid.py $(ARGS)
 
-test: setup ## Run every test but the slow ones (ARGS="tests/unit -k masking")
+test: setup ## Run all tests except the slow ones (ARGS="tests/unit -k masking")
 	@$(TEST) -m "not slow" $(ARGS)
 
-test-all: setup ## Run every test
+test-all: setup ## Run all tests
 	@$(TEST) $(ARGS)
 
-# One after the other, so that the time a fault costs can be measured.
-chaos: setup ## Disturb a sweep in every way that machines fail, and print what it cost
+# One at a time, so the time that a fault costs can be measured.
+chaos: setup ## Disturb a sweep by failures of every kind, and print the cost of each
 	@OMP_NUM_THREADS=1 $(RUN) -m pytest -q --tb=short $(addprefix tests/chaos/test_,$(CHAOS)) $(ARGS)
 
-rehearsal: setup ## As root: `ray up`, jobs and `ray down` on three hosts made of this machine
+rehearsal: setup ## As root: `ray up`, jobs and `ray down` on three hosts simulated on this machine
 	@$(PIP) install -qq -c constraints.txt --no-build-isolation -e '.[dev,onprem]'
 	@$(RUN) -m pytest -q -m "" --ignore-glob '*/test_slurm*.py' tests/cluster $(ARGS)
 
-rehearsal-slurm: setup ## As root: sweeps by clusters/slurm.sh on a SLURM of three hosts made of this machine
+rehearsal-slurm: setup ## As root: sweeps with clusters/slurm.sh on three simulated hosts with SLURM
 	@command -v slurmctld >/dev/null || { apt-get update -q && \
 		apt-get install -y -q --no-install-recommends slurm-wlm slurmctld slurmd slurm-client munge openssh-server; }
 	@$(RUN) -m pytest -q -m "" tests/cluster/test_slurm.py tests/cluster/test_slurm_faults.py $(ARGS)
 
-fresh-check: ## As root: both README commands on a bare Debian made by debootstrap
+fresh-check: ## As root: run both commands of the README on a bare Debian made by debootstrap
 	@tests/fresh/check.sh
 
-wheel-check: setup ## Build sdist and wheel, install the wheel elsewhere and use it (PYTHON=/path/to/python3.13)
+wheel-check: setup ## Build sdist and wheel, and test the wheel in an empty environment (PYTHON=/path/to/python3.13)
 	@tests/wheel/check.sh $(PYTHON)
 
-image: ## Build the container image by podman, docker or buildah (DEVICE=cuda BASE=... ARGS=...)
+image: ## Build the container image with podman, docker or buildah (DEVICE=cuda BASE=... ARGS=...)
 	@tool=$$(command -v podman || command -v docker || command -v buildah) || { \
 		echo "make image: install podman, docker or buildah" >&2; exit 2; }; \
 	version=$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' platform/dnasweep/__init__.py); \
 	"$$tool" build --build-arg DEVICE=$(or $(DEVICE),cpu) $(if $(BASE),--build-arg BASE=$(BASE)) $(ARGS) \
 		-t "dnasweep:$$version-$(or $(DEVICE),cpu)" .
 
-pages-check: setup ## Use the pages of reports in a real browser, Chromium (ARGS="page.html ...")
+pages-check: setup ## Test the pages of reports in a real browser, Chromium (ARGS="page.html ...")
 	@command -v chromium >/dev/null || { apt-get update -q && apt-get install -y -q chromium; }
 	@$(RUN) tests/pages/check_pages.py $(ARGS)
 
-fuzz: setup ## Damage files of every kind for 10 minutes: none may be misread (ARGS="--minutes 60")
+fuzz: setup ## Read damaged files of every kind for 10 minutes; none may be misread (ARGS="--minutes 60")
 	@OMP_NUM_THREADS=1 $(RUN) tests/fuzz/run.py $(ARGS)
 
-gpu-check: setup ## Show that a GPU computes what the CPU does, and how fast (without one: the CPU's part)
+gpu-check: setup ## Check that a GPU gives the results of the CPU, and measure its speed (without one: the CPU part)
 	@$(RUN) benchmarks/gpu_check.py $(ARGS)
 
-nulls: setup ## Simulate where nothing is to be found: does every p-value and interval hold?
+nulls: setup ## Check every p-value and interval on simulations under the null hypothesis
 	@OMP_NUM_THREADS=1 $(RUN) benchmarks/null_simulations.py $(ARGS)
 
-docs: setup ## Build the documentation into docs/_build/html; a warning is an error
+docs: setup ## Build the documentation in docs/_build/html; warnings are errors
 	@$(PIP) install -qq -c constraints.txt --no-build-isolation -e '.[dev,docs]'
 	@$(RUN) -m sphinx -W --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
 	@echo "Open docs/_build/html/index.html"
@@ -108,12 +108,12 @@ lint: setup ## Check formatting and lint
 types: setup ## Check types
 	@$(RUN) -m mypy
 
-format: setup ## Format, and mend what lint can mend
+format: setup ## Format, and fix what lint can fix automatically
 	@$(RUN) -m ruff check --fix .
 	@$(RUN) -m ruff format .
 
-bench: setup ## Run the benchmarks, each prints a ratio (BENCHMARKS=sweep ARGS="--cells 6")
+bench: setup ## Run the benchmarks; each prints a ratio (BENCHMARKS=sweep ARGS="--cells 6")
 	@for name in $(BENCHMARKS); do $(RUN) benchmarks/$$name.py $(ARGS); done
 
-clean: ## Remove .venv and caches; runs/ is yours and stays
+clean: ## Remove .venv and caches, but not runs/
 	rm -rf $(VENV) docs/_build docs/reference/commands docs/reference/generated .pytest_cache .ruff_cache .mypy_cache .hypothesis build dist platform/*.egg-info

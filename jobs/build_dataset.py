@@ -1,4 +1,4 @@
-"""`dnasweep build-dataset`, from the clone; it is written in platform/dnasweep/commands/jobs/build_dataset.py."""
+"""Run `dnasweep build-dataset` from the clone; the command is defined in platform/dnasweep/commands/jobs/build_dataset.py."""
 
 from dnasweep.commands.registry import run_script
 

@@ -1,4 +1,4 @@
-"""`dnasweep compare-explanations`, from the clone; it is written in platform/dnasweep/commands/jobs/compare_explanations.py."""
+"""Run `dnasweep compare-explanations` from the clone; the command is defined in platform/dnasweep/commands/jobs/compare_explanations.py."""
 
 from dnasweep.commands.registry import run_script
 

@@ -1,4 +1,4 @@
-"""`dnasweep design`, from the clone; it is written in platform/dnasweep/commands/jobs/design.py."""
+"""Run `dnasweep design` from the clone; the command is defined in platform/dnasweep/commands/jobs/design.py."""
 
 from dnasweep.commands.registry import run_script
 

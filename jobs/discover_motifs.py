@@ -1,4 +1,4 @@
-"""`dnasweep discover-motifs`, from the clone; it is written in platform/dnasweep/commands/jobs/discover_motifs.py."""
+"""Run `dnasweep discover-motifs` from the clone; the command is defined in platform/dnasweep/commands/jobs/discover_motifs.py."""
 
 from dnasweep.commands.registry import run_script
 

@@ -1,4 +1,4 @@
-"""`dnasweep doctor`, from the clone; it is written in platform/dnasweep/commands/jobs/doctor.py."""
+"""Run `dnasweep doctor` from the clone; the command is defined in platform/dnasweep/commands/jobs/doctor.py."""
 
 from dnasweep.commands.registry import run_script
 

@@ -1,4 +1,4 @@
-"""`dnasweep embed`, from the clone; it is written in platform/dnasweep/commands/jobs/embed.py."""
+"""Run `dnasweep embed` from the clone; the command is defined in platform/dnasweep/commands/jobs/embed.py."""
 
 from dnasweep.commands.registry import run_script
 

@@ -1,4 +1,4 @@
-"""`dnasweep finetune`, from the clone; it is written in platform/dnasweep/commands/jobs/finetune.py."""
+"""Run `dnasweep finetune` from the clone; the command is defined in platform/dnasweep/commands/jobs/finetune.py."""
 
 from dnasweep.commands.registry import run_script
 

@@ -1,4 +1,4 @@
-"""`dnasweep marginalize`, from the clone; it is written in platform/dnasweep/commands/jobs/marginalize.py."""
+"""Run `dnasweep marginalize` from the clone; the command is defined in platform/dnasweep/commands/jobs/marginalize.py."""
 
 from dnasweep.commands.registry import run_script
 

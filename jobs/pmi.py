@@ -1,4 +1,4 @@
-"""`dnasweep pmi`, from the clone; it is written in platform/dnasweep/commands/jobs/pmi.py."""
+"""Run `dnasweep pmi` from the clone; the command is defined in platform/dnasweep/commands/jobs/pmi.py."""
 
 from dnasweep.commands.registry import run_script
 

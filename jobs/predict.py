@@ -1,4 +1,4 @@
-"""`dnasweep predict`, from the clone; it is written in platform/dnasweep/commands/jobs/predict.py."""
+"""Run `dnasweep predict` from the clone; the command is defined in platform/dnasweep/commands/jobs/predict.py."""
 
 from dnasweep.commands.registry import run_script
 

@@ -1,4 +1,4 @@
-"""`dnasweep pretrain`, from the clone; it is written in platform/dnasweep/commands/jobs/pretrain.py."""
+"""Run `dnasweep pretrain` from the clone; the command is defined in platform/dnasweep/commands/jobs/pretrain.py."""
 
 from dnasweep.commands.registry import run_script
 

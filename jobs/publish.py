@@ -1,4 +1,4 @@
-"""`dnasweep publish`, from the clone; it is written in platform/dnasweep/commands/jobs/publish.py."""
+"""Run `dnasweep publish` from the clone; the command is defined in platform/dnasweep/commands/jobs/publish.py."""
 
 from dnasweep.commands.registry import run_script
 

@@ -1,4 +1,4 @@
-"""`dnasweep scan-genome`, from the clone; it is written in platform/dnasweep/commands/jobs/scan_genome.py."""
+"""Run `dnasweep scan-genome` from the clone; the command is defined in platform/dnasweep/commands/jobs/scan_genome.py."""
 
 from dnasweep.commands.registry import run_script
 

@@ -1,4 +1,4 @@
-"""`dnasweep score-variants`, from the clone; it is written in platform/dnasweep/commands/jobs/score_variants.py."""
+"""Run `dnasweep score-variants` from the clone; the command is defined in platform/dnasweep/commands/jobs/score_variants.py."""
 
 from dnasweep.commands.registry import run_script
 

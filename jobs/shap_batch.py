@@ -1,4 +1,4 @@
-"""`dnasweep shap-batch`, from the clone; it is written in platform/dnasweep/commands/jobs/shap_batch.py."""
+"""Run `dnasweep shap-batch` from the clone; the command is defined in platform/dnasweep/commands/jobs/shap_batch.py."""
 
 from dnasweep.commands.registry import run_script
 

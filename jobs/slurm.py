@@ -1,4 +1,4 @@
-"""`dnasweep slurm`, from the clone; it is written in platform/dnasweep/commands/jobs/slurm.py."""
+"""Run `dnasweep slurm` from the clone; the command is defined in platform/dnasweep/commands/jobs/slurm.py."""
 
 from dnasweep.commands.registry import run_script
 

@@ -1,4 +1,4 @@
-"""`dnasweep verify-shap`, from the clone; it is written in platform/dnasweep/commands/jobs/verify_shap.py."""
+"""Run `dnasweep verify-shap` from the clone; the command is defined in platform/dnasweep/commands/jobs/verify_shap.py."""
 
 from dnasweep.commands.registry import run_script
 

@@ -1,4 +1,4 @@
-"""`dnasweep backbone-grid`, from the clone; it is written in platform/dnasweep/commands/sweeps/backbone_grid.py."""
+"""Run `dnasweep backbone-grid` from the clone; the command is defined in platform/dnasweep/commands/sweeps/backbone_grid.py."""
 
 from dnasweep.commands.registry import run_script
 

@@ -1,4 +1,4 @@
-"""`dnasweep benchmark-suite`, from the clone; it is written in platform/dnasweep/commands/sweeps/benchmark_suite.py."""
+"""Run `dnasweep benchmark-suite` from the clone; the command is defined in platform/dnasweep/commands/sweeps/benchmark_suite.py."""
 
 from dnasweep.commands.registry import run_script
 

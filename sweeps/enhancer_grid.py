@@ -1,4 +1,4 @@
-"""`dnasweep enhancer-grid`, from the clone; it is written in platform/dnasweep/commands/sweeps/enhancer_grid.py."""
+"""Run `dnasweep enhancer-grid` from the clone; the command is defined in platform/dnasweep/commands/sweeps/enhancer_grid.py."""
 
 from dnasweep.commands.registry import run_script
 

@@ -1,4 +1,4 @@
-"""`dnasweep fewshot-grid`, from the clone; it is written in platform/dnasweep/commands/sweeps/fewshot_grid.py."""
+"""Run `dnasweep fewshot-grid` from the clone; the command is defined in platform/dnasweep/commands/sweeps/fewshot_grid.py."""
 
 from dnasweep.commands.registry import run_script
 

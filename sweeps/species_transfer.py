@@ -1,4 +1,4 @@
-"""`dnasweep species-transfer`, from the clone; it is written in platform/dnasweep/commands/sweeps/species_transfer.py."""
+"""Run `dnasweep species-transfer` from the clone; the command is defined in platform/dnasweep/commands/sweeps/species_transfer.py."""
 
 from dnasweep.commands.registry import run_script
 

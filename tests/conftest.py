@@ -1,4 +1,4 @@
-"""What every test stands on: a quiet environment, the real data where it is, a small Ray cluster."""
+"""Fixtures of all tests: a quiet environment, real data if available, a small Ray cluster."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Before anything imports Ray, MLflow or a tokenizer: they read these once, at import.
+# Set before Ray, MLflow or a tokenizer is imported, because they read these only then.
 os.environ.update(
     HF_HUB_OFFLINE="1",
     MLFLOW_DISABLE_TELEMETRY="true",
@@ -34,16 +34,16 @@ os.environ.update(
     TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1",
 )
 for name in ("RAY_ADDRESS", "MLFLOW_TRACKING_URI"):
-    # A test must never reach a cluster or a server that somebody is using.
+    # A test must never reach a cluster or server in use.
     os.environ.pop(name, None)
 
 MARKS_BY_FOLDER = {"ray": ("ray",), "chaos": ("ray", "chaos")}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by the folder they stand in; those that start Ray, the longest files, go first.
+    """Mark tests by their folder, and run those that start Ray first.
 
-    So no worker is left with one of them when all others have ended.
+    They are the longest files, so no worker is still busy with one when all others have finished.
     """
     items.sort(key=lambda item: not MARKS_BY_FOLDER.get(item.path.parent.name))
     for item in items:
@@ -52,7 +52,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what needs a GPU where there is none."""
+    """Skip tests that need a GPU if there is none."""
     if item.get_closest_marker("gpu"):
         import torch
 
@@ -62,7 +62,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
-    """Leave torch with the one thread that it began with: sums depend on their number."""
+    """Reset torch to one thread after each test, because sums depend on the number of threads."""
     yield
     if (torch := sys.modules.get("torch")) is not None:
         torch.set_num_threads(1)
@@ -70,7 +70,7 @@ def _one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The folder of real data sets; the test is skipped where there is none."""
+    """The folder of real data sets; the test is skipped if there is none."""
     if not REAL.is_dir():
         pytest.skip(f"no real data at {REAL}; set DNASWEEP_REAL_DATA")
     return REAL
@@ -95,7 +95,7 @@ def ray_cluster() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def _object_store() -> Iterator[ObjectStore]:
-    # Here, where it is needed: it imports a web server.
+    # Imported here because it imports a web server.
     from object_store import ObjectStore
 
     store = ObjectStore()
@@ -119,11 +119,11 @@ def object_store(_object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture(scope="session")
 def script_help() -> Callable[[str], str]:
-    """Return what a script of this repository prints for `--help`, run once a session."""
+    """Return what a script of this repository prints for `--help`; each runs once per session."""
 
     @functools.cache
     def run(script: str) -> str:
-        # COLUMNS: tyro wraps at the width of the terminal and would cut long flags in two.
+        # COLUMNS: tyro wraps at the width of the terminal and would split long flags.
         done = subprocess.run(
             [sys.executable, script, "--help"],
             cwd=ROOT,
@@ -141,5 +141,5 @@ def script_help() -> Callable[[str], str]:
 
 @pytest.fixture(scope="session")
 def script_flags(script_help: Callable[[str], str]) -> Callable[[str], set[str]]:
-    """Return the flags that a script of this repository takes."""
+    """Return the flags of a script of this repository."""
     return lambda script: set(re.findall(r"(?<![\w-])--[a-z][a-z0-9.-]*", script_help(script)))

@@ -1,4 +1,4 @@
-"""The undisturbed sweeps to compare with, and the table of faults at the end."""
+"""Undisturbed sweeps for comparison, and the table of faults at the end."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def add_row(request: pytest.FixtureRequest) -> AddRow:
 
 @pytest.fixture
 def make_scene(tmp_path: Path, empty_store: Path) -> Iterator[MakeScene]:
-    """Make the scene of a test."""
+    """Create the scene of a test."""
     made: list[Scene] = []
 
     def make(*faults: Fault, **how: Any) -> Scene:
@@ -54,7 +54,7 @@ def _undisturbed(factory: pytest.TempPathFactory, store: Path, *flags: str) -> t
 def undisturbed(
     tmp_path_factory: pytest.TempPathFactory, empty_store: Path
 ) -> tuple[Scene, Facts]:
-    """The sweep that nothing befalls."""
+    """A sweep without faults."""
     return _undisturbed(tmp_path_factory, empty_store)
 
 
@@ -62,12 +62,12 @@ def undisturbed(
 def undisturbed_pair(
     tmp_path_factory: pytest.TempPathFactory, empty_store: Path
 ) -> tuple[Scene, Facts]:
-    """The same with two data-parallel workers a trial."""
+    """A sweep without faults, with two data-parallel workers per trial."""
     return _undisturbed(tmp_path_factory, empty_store, "--workers-per-trial", "2")
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print a row for every fault."""
+    """Print the table with a row for every fault."""
     reports = [
         report
         for reports in terminalreporter.stats.values()

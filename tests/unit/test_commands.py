@@ -47,7 +47,8 @@ def test_a_script_only_runs_its_command(script: str) -> None:
     first, *rest = (ROOT / f"{script}.py").read_text().splitlines()
     name = Path(script).name.replace("_", "-")
     assert first == (
-        f'"""`dnasweep {name}`, from the clone; it is written in platform/dnasweep/commands/{script}.py."""'
+        f'"""Run `dnasweep {name}` from the clone; the command is defined in '
+        f'platform/dnasweep/commands/{script}.py."""'
     )
     assert rest == [
         "",
