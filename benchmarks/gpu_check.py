@@ -33,7 +33,7 @@ from dnasweep.config import TrainingConfig
 from dnasweep.devices import best_device, is_accelerator, peak_memory, reset_peak_memory
 from dnasweep.models.encoder.precision import precision_on_device
 from dnasweep.models.pretrained.checkpoint import load_classifier
-from dnasweep.models.training.tuning import num_trained
+from dnasweep.models.training.trained_weights import num_trained
 from rich.console import Console
 from rich.table import Table
 from shap_speed import flops_a_row, their_explainer

@@ -23,7 +23,7 @@ import tyro
 from dnasweep.devices import best_device
 from dnasweep.errors import InputError
 from dnasweep.formats.variant_files import open_lines
-from dnasweep.genomics.alleles import Allele, flanks, normalise
+from dnasweep.genomics.allele_windows import Allele, flanks, normalise
 from dnasweep.genomics.sequence_values import SequenceValues
 from dnasweep.genomics.variant_effects import score
 from dnasweep.genomics.variant_models import check_window, open_model, window_of

@@ -25,7 +25,7 @@ from contenders import now
 from dnasweep.config import ModelConfig, TrainingConfig
 from dnasweep.devices import best_device
 from dnasweep.models.encoder.precision import precision_on_device
-from dnasweep.models.training.tuning import num_trained
+from dnasweep.models.training.trained_weights import num_trained
 from rich.console import Console
 from rich.table import Table
 from training_sides import Bench, Options, loss_curves, make_bench, our_rate, trainer_rate

@@ -37,7 +37,7 @@ from contenders import (
 )
 from dnasweep.devices import best_device
 from dnasweep.formats.bases import decode
-from dnasweep.genomics.alleles import Allele, flanks, pairs
+from dnasweep.genomics.allele_windows import Allele, flanks, pairs
 from dnasweep.genomics.sequence_values import SequenceValues
 from dnasweep.genomics.variant_effects import score
 from dnasweep.genomics.variant_settings import VariantConfig

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 from dnasweep.formats.bases import reverse_complement
-from dnasweep.genomics.alleles import Allele, flanks, normalise
+from dnasweep.genomics.allele_windows import Allele, flanks, normalise
 from dnasweep.genomics.variant_settings import VariantConfig
 from shap_toys import write_model
 

@@ -17,7 +17,7 @@ from dnasweep.models.pretrained.checkpoint import load_classifier
 from dnasweep.models.pretrained.encoder import build_on_checkpoint, describe
 from dnasweep.models.training.distributed import DistributedContext
 from dnasweep.models.training.train import train
-from dnasweep.models.training.tuning import tune
+from dnasweep.models.training.trained_weights import tune
 from dnasweep.tokens.loading import load_tokenizer
 from golden_models import TOLERANCE, as_safetensors, cases, inputs
 from safetensors.torch import load_file

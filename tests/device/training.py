@@ -11,7 +11,7 @@ from device_toys import CONFIG, language, model_for, numbers, task_named, train_
 from dnasweep.config import TuningConfig
 from dnasweep.models.training.distributed import DistributedContext
 from dnasweep.models.training.train import train
-from dnasweep.models.training.tuning import merge, tune
+from dnasweep.models.training.trained_weights import merge, tune
 from dnasweep.tokens.masking.scheme import SCHEMES
 from standin import DEVICE
 

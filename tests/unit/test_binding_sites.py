@@ -11,7 +11,7 @@ import pytest
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import encode, reverse_complement
 from dnasweep.formats.motifs import Motif, read_motifs
-from dnasweep.genomics.alleles import Allele
+from dnasweep.genomics.allele_windows import Allele
 from dnasweep.genomics.binding_sites import SiteScanner
 from dnasweep.motifs.scanner import PSEUDOCOUNT, SITES, STEPS, from_file, pack
 from variant_toys import allele, chromosome, exchanged, on_other_strand, substitutions

@@ -11,7 +11,7 @@ import pytest
 import torch
 from backbone_toys import dnabert_kmers, save
 from dnasweep.errors import InputError
-from dnasweep.genomics.alleles import pairs
+from dnasweep.genomics.allele_windows import pairs
 from dnasweep.genomics.zero_shot import CausalZeroShot, ZeroShot, open_language_model
 from dnasweep.models.encoder.capacity import capacity
 from dnasweep.models.pretrained.checkpoint import load_causal_lm, load_masked_lm

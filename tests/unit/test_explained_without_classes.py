@@ -12,7 +12,7 @@ from dnasweep.jobs.attribution_request import AttributionOptions, prepare_attrib
 from dnasweep.jobs.explanation_options import unfit_methods
 from dnasweep.models.pretrained.checkpoint import export
 from dnasweep.motifs import discovery
-from dnasweep.motifs.motif_data import load_motif_data
+from dnasweep.motifs.discovery_data import load_motif_data
 from dnasweep.motifs.tomtom import COLUMNS
 from dnasweep.tasks.registry import TASKS
 from shap_toys import write_model, write_sequences

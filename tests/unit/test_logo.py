@@ -13,7 +13,7 @@ from dnasweep.models.predict import predict_probabilities
 from dnasweep.models.pretrained.checkpoint import export, load_classifier
 from dnasweep.models.training.distributed import DistributedContext
 from dnasweep.models.training.train import train
-from dnasweep.models.training.tuning import num_trained
+from dnasweep.models.training.trained_weights import num_trained
 from toys import class_task, masked_task, toy_language
 
 CPU = DistributedContext(device=torch.device("cpu"))

@@ -8,7 +8,7 @@ from dnasweep.config import ModelConfig
 from dnasweep.errors import InputError
 from dnasweep.models.architecture import build_classifier, build_masked_lm
 from dnasweep.models.pretrained.checkpoint import export
-from dnasweep.models.training.tuning import num_trained
+from dnasweep.models.training.trained_weights import num_trained
 from toys import TINY, toy_language
 
 

@@ -17,6 +17,7 @@ from dnasweep.formats.bases import encode_flat
 from dnasweep.formats.motifs import Motif, read_motifs
 from dnasweep.motifs import discovery
 from dnasweep.motifs.discovery import discover, to_meme, write_files
+from dnasweep.motifs.discovery_data import MotifConfig, MotifData, load_motif_data, split_clusters
 from dnasweep.motifs.enriched_kmers import (
     HighRegion,
     Member,
@@ -28,7 +29,6 @@ from dnasweep.motifs.enriched_kmers import (
 from dnasweep.motifs.enrichment import enrichment
 from dnasweep.motifs.hit_thresholds import convolved_threshold, kmer_scores
 from dnasweep.motifs.modisco import find_modisco, hypothetical
-from dnasweep.motifs.motif_data import MotifConfig, MotifData, load_motif_data, split_clusters
 from dnasweep.motifs.motif_tests import centres_of
 from dnasweep.motifs.patterns import Pattern, matrix_of
 from dnasweep.motifs.tomtom import COLUMNS, match

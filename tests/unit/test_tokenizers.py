@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from dnasweep.config import TokenizerConfig
 from dnasweep.errors import InputError
-from dnasweep.tokens import kmers, longest_match
+from dnasweep.tokens import kmer_ids, longest_match
 from dnasweep.tokens import tokenizers as module
 from dnasweep.tokens.alphabet import normalise
 from dnasweep.tokens.loading import load_tokenizer
@@ -235,7 +235,7 @@ def test_one_string_is_not_taken_for_a_list_of_bases(fitted):
 def test_a_row_does_not_depend_on_the_rows_around_it(fitted, spec, monkeypatch):
     sequences = sample()
     whole = fitted[spec].encode(sequences)
-    for place, name in ((kmers, "_CHUNK"), (longest_match, "_CHUNK"), (module, "_BPE_CHUNK")):
+    for place, name in ((kmer_ids, "_CHUNK"), (longest_match, "_CHUNK"), (module, "_BPE_CHUNK")):
         monkeypatch.setattr(place, name, 25)
     monkeypatch.setattr(longest_match, "_FEW_ROWS", 0)
     parts = fitted[spec].encode(sequences)

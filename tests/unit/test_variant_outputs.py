@@ -16,7 +16,7 @@ import torch
 from dnasweep.attribution.explained_model import class_value
 from dnasweep.errors import InputError
 from dnasweep.formats.reference import open_genome
-from dnasweep.genomics.alleles import pairs
+from dnasweep.genomics.allele_windows import pairs
 from dnasweep.genomics.variant_worker import VariantWorker, alleles_of
 from dnasweep.jobs.shards.store import Shards
 from dnasweep.jobs.variant_options import VariantOptions

@@ -15,7 +15,7 @@ from dnasweep.errors import InputError
 from dnasweep.formats.bases import reverse_complement
 from dnasweep.formats.chromosomes import Contigs
 from dnasweep.formats.reference import open_genome
-from dnasweep.genomics.alleles import Allele, Pair, pairs
+from dnasweep.genomics.allele_windows import Allele, Pair, pairs
 from dnasweep.genomics.sequence_values import SequenceValues
 from dnasweep.genomics.variant_effects import Effects, against_background, score, shuffled_contexts
 from dnasweep.genomics.variants import ALLELE_COLUMNS, Region, saturate

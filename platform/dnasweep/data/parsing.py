@@ -16,7 +16,7 @@ from dnasweep.errors import InputError
 from dnasweep.formats.annotation import check_regions, read_starts
 from dnasweep.formats.bed import CCRE_CLASS, VALUE, read_bed_cells
 from dnasweep.formats.content import columnar_kind, read_content
-from dnasweep.formats.counting import count_from_zero, counts_from_one, plain_positions
+from dnasweep.formats.coordinate_origin import count_from_zero, counts_from_one, plain_positions
 from dnasweep.formats.delimited import Cells, read_table
 from dnasweep.formats.detection import Format, detect_format, name_tells
 from dnasweep.formats.genbank import read_genbank

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from dnasweep.errors import InputError
 from dnasweep.formats.assemblies import assembly_named
-from dnasweep.formats.counting import without_commas
+from dnasweep.formats.coordinate_origin import without_commas
 from dnasweep.formats.rejects import RejectedRow
 from dnasweep.formats.vcf import Row, readable
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from dnasweep.errors import InputError
-from dnasweep.formats.counting import ENDS, STARTS
+from dnasweep.formats.coordinate_origin import ENDS, STARTS
 from dnasweep.formats.delimited import Cells, read_cells
 from dnasweep.formats.detection import ending
 from dnasweep.formats.headers import canonical_name

@@ -18,7 +18,7 @@ from dnasweep.formats.bed import (
 )
 from dnasweep.formats.chromosomes import Contigs, species_of
 from dnasweep.formats.content import read_bytes
-from dnasweep.formats.counting import counts_from_one
+from dnasweep.formats.coordinate_origin import counts_from_one
 from dnasweep.formats.detection import Format
 from dnasweep.formats.paths import user_path
 from dnasweep.formats.rejects import RejectedRow, RowChecks, check_rejects, parsing

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnasweep.formats.motifs import Motif
-from dnasweep.genomics.alleles import Allele, trimmed
+from dnasweep.genomics.allele_windows import Allele, trimmed
 from dnasweep.motifs.scanner import from_file, pack
 
 GAIN, LOSS, KEPT = "gain", "loss", "kept"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dnasweep.genomics.alleles import Allele, Window, numbered, windows_of
+from dnasweep.genomics.allele_windows import Allele, Window, numbered, windows_of
 from dnasweep.genomics.variant_effects import Background, against_background, shuffled_contexts
 from dnasweep.genomics.variant_settings import VariantConfig
 from dnasweep.tasks.allele_scores import AlleleOutputs

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from dnasweep.devices import to_device
 from dnasweep.errors import InputError
-from dnasweep.genomics.alleles import numbered
+from dnasweep.genomics.allele_windows import numbered
 from dnasweep.genomics.sequence_values import BatchModel, batches, check_finite
 from dnasweep.models.encoder.bases import place_logits, spans_of
 from dnasweep.models.encoder.forward import class_logits

@@ -21,7 +21,7 @@ from dnasweep.attribution.explained_model import class_value
 from dnasweep.attribution.targets import class_names, read_target
 from dnasweep.devices import read_together, to_device
 from dnasweep.errors import InputError
-from dnasweep.genomics.alleles import numbered
+from dnasweep.genomics.allele_windows import numbered
 from dnasweep.models.encoder.bases import Spans, place_logits, spans_of
 from dnasweep.models.encoder.capacity import capacity
 from dnasweep.models.encoder.many_rows import forward_of, rows_per_batch

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from dnasweep.data.negatives import dinucleotide_shuffle
 from dnasweep.formats.bases import reverse_complement
-from dnasweep.genomics.alleles import Allele, Pair, numbered, pairs
+from dnasweep.genomics.allele_windows import Allele, Pair, numbered, pairs
 from dnasweep.genomics.variant_settings import VariantConfig
 
 if TYPE_CHECKING:

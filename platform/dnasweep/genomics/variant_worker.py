@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from dnasweep.errors import InputError
 from dnasweep.formats.motifs import read_motifs
-from dnasweep.genomics.alleles import Allele
+from dnasweep.genomics.allele_windows import Allele
 from dnasweep.genomics.binding_sites import SiteScanner
 from dnasweep.genomics.output_effects import OutputEffects, score_outputs
 from dnasweep.genomics.output_values import OutputValues

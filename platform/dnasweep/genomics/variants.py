@@ -11,7 +11,7 @@ import pyfaidx
 from dnasweep.errors import InputError
 from dnasweep.formats.chromosomes import Contigs
 from dnasweep.formats.rejects import RejectedRow
-from dnasweep.genomics.alleles import Allele, Fetch, flanks, normalise
+from dnasweep.genomics.allele_windows import Allele, Fetch, flanks, normalise
 from dnasweep.genomics.variant_settings import VariantWindows
 
 MAX_UNKNOWN = 0.05

@@ -25,7 +25,7 @@ import torch
 from numpy.typing import NDArray
 
 from dnasweep.devices import read_together, to_device
-from dnasweep.genomics.alleles import Allele, Pair, numbered, pairs
+from dnasweep.genomics.allele_windows import Allele, Pair, numbered, pairs
 from dnasweep.genomics.sequence_values import BatchModel, batches, check_finite
 from dnasweep.models.encoder.forward import masked_logits, token_logits
 from dnasweep.models.encoder.precision import autocast

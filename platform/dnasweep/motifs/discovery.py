@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from dnasweep.formats.motifs import Motif
+from dnasweep.motifs.discovery_data import MotifConfig, MotifData
 from dnasweep.motifs.enriched_kmers import find_enriched
 from dnasweep.motifs.modisco import find_modisco
-from dnasweep.motifs.motif_data import MotifConfig, MotifData
 from dnasweep.motifs.motif_tests import Validation, centres_of, validate
 from dnasweep.motifs.patterns import Pattern
 from dnasweep.motifs.tomtom import match

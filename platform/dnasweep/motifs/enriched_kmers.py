@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnasweep.formats.bases import UNKNOWN, Codes, decode_rows
+from dnasweep.motifs.discovery_data import MotifConfig, MotifData
 from dnasweep.motifs.enrichment import enrichment
-from dnasweep.motifs.motif_data import MotifConfig, MotifData
 from dnasweep.motifs.patterns import Pattern, matrix_of
 
 TIMES_MINIMUM = 10.0

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnasweep.errors import InputError
-from dnasweep.motifs.motif_data import MotifConfig, MotifData
+from dnasweep.motifs.discovery_data import MotifConfig, MotifData
 from dnasweep.motifs.patterns import Pattern, matrix_of
 
 MIN_SEQLETS = 30

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import poisson_binom
 
+from dnasweep.motifs.discovery_data import MotifData
 from dnasweep.motifs.enrichment import enrichment
 from dnasweep.motifs.hit_thresholds import convolved_threshold
-from dnasweep.motifs.motif_data import MotifData
 from dnasweep.motifs.patterns import Pattern
 from dnasweep.motifs.scanner import ScoringMatrix
 from dnasweep.tasks.multiple_tests import benjamini_hochberg

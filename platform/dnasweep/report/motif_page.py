@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from rich.console import RenderableType
 
 from dnasweep.motifs.discovery import DiscoveredMotifs
+from dnasweep.motifs.discovery_data import MotifConfig, MotifData
 from dnasweep.motifs.enriched_kmers import TIMES_MINIMUM
-from dnasweep.motifs.motif_data import MotifConfig, MotifData
 from dnasweep.motifs.motif_tests import Validation
 from dnasweep.motifs.patterns import Pattern
 from dnasweep.motifs.tomtom import FEW_TARGETS

@@ -11,7 +11,7 @@ from dnasweep.models.pretrained.encoder import build_on_checkpoint
 from dnasweep.models.strands import StrandCorpus
 from dnasweep.models.training.distributed import DistributedContext
 from dnasweep.models.training.train import TrainingResult
-from dnasweep.models.training.tuning import merge, num_trained, tune
+from dnasweep.models.training.trained_weights import merge, num_trained, tune
 from dnasweep.stages.dataset import SHOTS, draw_shots, load_dataset, rows_of, shots_text
 from dnasweep.stages.encoder import pretrain
 from dnasweep.stages.models import kept_model

@@ -151,7 +151,7 @@ def _inspect(
     """Return size, tokenizers and randomly initialised layers; build a classifier as a check."""
     # Imported here because a sweep without such checkpoints does not need torch.
     from dnasweep.models.pretrained.encoder import build_on_checkpoint, describe, new_parts
-    from dnasweep.models.training.tuning import lora_targets
+    from dnasweep.models.training.trained_weights import lora_targets
 
     size = describe(directory)
     if (directory / CONFIG_FILE).is_file():
@@ -211,7 +211,7 @@ def check_tunings(recipe: Recipe, cells: Sequence[Cell]) -> None:
             checked.add(kind)
             # Imported here because a sweep without such targets does not need torch.
             from dnasweep.models.architecture import build_classifier
-            from dnasweep.models.training.tuning import lora_targets
+            from dnasweep.models.training.trained_weights import lora_targets
 
             small = dataclasses.replace(
                 spec.model, layers=1, hidden=8, heads=1, intermediate=8, max_tokens=None

@@ -21,7 +21,7 @@ from tokenizers import Tokenizer
 from dnasweep.config import TokenizerConfig, save_json
 from dnasweep.tokens.alphabet import chunks, lengths_of, normalise
 from dnasweep.tokens.corpus import Corpus, concatenate, with_special_tokens
-from dnasweep.tokens.kmers import encode_greedy_kmers, encode_kmer_windows, encode_kmers
+from dnasweep.tokens.kmer_ids import encode_greedy_kmers, encode_kmer_windows, encode_kmers
 from dnasweep.tokens.longest_match import LongestMatch
 from dnasweep.tokens.tokenizer_kinds import (
     CLS_ID,

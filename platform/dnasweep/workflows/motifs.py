@@ -17,7 +17,7 @@ from dnasweep.errors import InputError
 from dnasweep.formats.motifs import Motif, read_motifs
 from dnasweep.formats.paths import user_path
 from dnasweep.jobs.shards.verification import find_job
-from dnasweep.motifs.motif_data import Contrast, Method, MotifConfig
+from dnasweep.motifs.discovery_data import Contrast, Method, MotifConfig
 from dnasweep.storage.output_folder import publish_files
 from dnasweep.tracking.tags import command
 
@@ -116,8 +116,8 @@ def find_motifs(
         For unreadable motifs, and sequences that are too few or have no labels.
     """
     from dnasweep.motifs.discovery import discover, write_files
+    from dnasweep.motifs.discovery_data import load_motif_data
     from dnasweep.motifs.known import JASPAR
-    from dnasweep.motifs.motif_data import load_motif_data
     from dnasweep.report.motif_page import PAGE, motif_table, write_report
 
     config = _config(options)

@@ -8,7 +8,7 @@ import numpy as np
 import pysam.bcftools
 import pytest
 from dnasweep.formats.bases import reverse_complement
-from dnasweep.genomics.alleles import Allele, flanks, normalise, pairs, trimmed
+from dnasweep.genomics.allele_windows import Allele, flanks, normalise, pairs, trimmed
 from dnasweep.genomics.variant_settings import VariantConfig, VariantWindows
 from variant_toys import (
     allele,

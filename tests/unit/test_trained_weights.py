@@ -12,7 +12,7 @@ from dnasweep.models.architecture import build_classifier
 from dnasweep.models.encoder.forward import class_logits
 from dnasweep.models.training.distributed import DistributedContext
 from dnasweep.models.training.train import train
-from dnasweep.models.training.tuning import lora_targets, merge, num_trained, tune
+from dnasweep.models.training.trained_weights import lora_targets, merge, num_trained, tune
 from toys import TINY, class_task, toy_language
 
 CPU = DistributedContext(device=torch.device("cpu"))
