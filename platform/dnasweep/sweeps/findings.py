@@ -82,8 +82,7 @@ def _pair(comparison: Comparison, a: str, b: str, tested: list[Pair]) -> Pair | 
                     sign * row[f"{metric}_difference"],
                     row[f"{metric}_p_adjusted"],
                     *sorted((sign * row[f"{metric}_low"], sign * row[f"{metric}_high"])),
-                    sign=sign_of(metric),
-                )
+                )._replace(sign=sign_of(metric))
                 for metric in comparison.task.tested
             }
             tested.append(pair)

@@ -106,8 +106,7 @@ def _pairs(comparison: ShotComparison) -> Iterator[tuple[str, dict[int, Verdict]
                             row[f"{metric}_{n}"]
                             for n in ("difference", "p_adjusted", "low", "high")
                         ),
-                        sign=sign_of(metric),
-                    )
+                    )._replace(sign=sign_of(metric))
                     for _, row in rows.sort_values("shots").iterrows()
                 },
             )

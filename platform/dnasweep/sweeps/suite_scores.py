@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -53,7 +52,8 @@ def task_scores(result: TaskResult) -> list[dict[str, Any]]:
         "num_train_rows": result.num_train_rows,
     }
     found: dict[str, dict[str, Any]] = {}
-    for comparison, names in zip_longest(result.comparisons, result.names, fillvalue={}):
+    renamed = result.names or ({},) * len(result.comparisons)
+    for comparison, names in zip(result.comparisons, renamed, strict=True):
         rows = comparison.rows
         alone = [
             model_name(dict(zip(map(str, rows), row, strict=True)))

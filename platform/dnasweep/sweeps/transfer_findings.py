@@ -90,8 +90,7 @@ def _answer(transfer: Transfer, mine: pd.DataFrame, claim: str) -> dict[str, Any
             f"{claim}, {'mean over targets' if row['target'] == EVERY else row['target']}",
             f"{metric_name(metric)} difference",
             *(row[f"{metric}_{n}"] for n in ("difference", "p_adjusted", "low", "high")),
-            sign=sign,
-        )
+        )._replace(sign=sign)
         for _, row in mine.iterrows()
     }
     whole = single.pop(EVERY, None)
