@@ -120,7 +120,7 @@ def read_tensors(
     ------
     InputError
         As :func:`read_headers`, for a weight with values that are not finite, and for stored positions that do not
-        count from 0 or types of tokens other than 0, with which the authors' code would compute.
+        count from 0 or 2, or types of tokens other than 0, with which the authors' code would compute.
     """
     headers = read_headers(directory) if headers is None else headers
     files = sorted({stored.file for stored in headers.values()})
@@ -148,8 +148,10 @@ def read_tensors(
 def _check_counter(name: str, values: Tensor, path: Path) -> None:
     counted = values.flatten().tolist()
     reason = None
-    if name.endswith(".position_ids") and counted != list(range(len(counted))):
-        reason = "does not count positions from 0"
+    # YOSO, MRA and Nystromformer count from 2.
+    first = 2 if counted[:1] == [2] else 0
+    if name.endswith(".position_ids") and counted != list(range(first, first + len(counted))):
+        reason = "does not count positions from 0 or 2"
     if name.endswith(".token_type_ids") and any(counted):
         reason = "is not 0 everywhere"
     if reason is not None:
