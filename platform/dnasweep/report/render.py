@@ -51,7 +51,7 @@ def cells(table: PageTable) -> dict[str, Any]:
     assert frame is not None
     numeric = table.numeric
     if numeric is None:
-        numeric = list(frame.select_dtypes("number").columns)
+        numeric = [str(name) for name in frame.select_dtypes("number")]
     names = list(map(str, frame.columns))
     return {
         "titles": [spaced(name) if name in table.named else title_of(name) for name in names],
