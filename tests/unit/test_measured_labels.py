@@ -11,18 +11,19 @@ import pandas as pd
 import pytest
 from dnasweep.config import TrainingConfig
 from dnasweep.data.dataset_config import DatasetConfig
+from dnasweep.data.labels import Labels
 from dnasweep.errors import InputError
 from dnasweep.models.pretrained.encoder import describe
 from dnasweep.stages.classifier import finetune
 from dnasweep.stages.dataset import obtain_dataset
 from dnasweep.stages.models import keep_model
-from dnasweep.stages.outcome import Listener
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.stages.specs import PretrainedCheckpoint
 from dnasweep.storage import Storage
 from dnasweep.sweeps.axes import FewShotOptions
 from dnasweep.sweeps.few_shot import few_shot_cells
 from dnasweep.sweeps.in_process import InProcessExecutor
+from dnasweep.tasks.registry import task_of
 from dnasweep.tokens.recognition import candidate_configs
 from dnasweep.workflows.few_shot_ending import compare_few_shots
 from dnasweep.workflows.sweep import run_sweep
@@ -30,6 +31,7 @@ from golden_models import as_safetensors, cases
 from rich.console import Console
 from task_toys import sweep_small
 from toy_data import MOTIF, write_measured
+from transformers import GPT2Config, GPT2ForSequenceClassification
 
 
 @pytest.fixture(scope="module")
@@ -160,10 +162,8 @@ def test_few_shots_of_numbers_are_compared_by_correlation(tmp_path: Path) -> Non
     assert "MCC" not in page.read_text()
 
 
-@pytest.mark.parametrize("case", cases("hyenadna")[:1])
-def test_a_model_that_cannot_learn_numbers_is_refused_before_it_is_trained(
-    case: Path, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("case", [*cases("hyenadna")[:1], *cases("caduceus")])
+def test_models_whose_head_has_no_bias_learn_numbers_with_one(case: Path, tmp_path: Path) -> None:
     source = as_safetensors(case / "checkpoint", tmp_path / "checkpoint")
     data = write_measured(tmp_path / "mpra.csv", rows=40)
     storage = Storage(tmp_path / "runs")
@@ -176,12 +176,19 @@ def test_a_model_that_cannot_learn_numbers_is_refused_before_it_is_trained(
     )
     short = TrainingConfig(bases=400, batch_size=8, micro_batch_size=8)
     recipe = Recipe(dataset=key, species=(), checkpoints=(checkpoint,), finetuning=short)
-    steps: list[int] = []
-    listener = Listener(on_step=lambda done, total, bases: steps.append(done))
-    with pytest.raises(InputError, match="has no bias, so that it cannot learn numbers"):
-        finetune(
-            storage,
-            recipe.expand(Cell(checkpoint="golden", species_set="none")),
-            listener=listener,
+    spec = recipe.expand(Cell(checkpoint="golden", species_set="none"))
+    finetune(storage, spec)
+    model = dnasweep.load_model(storage.expect(spec.kind, spec.key) / "checkpoint")
+    labels = pd.read_csv(data).iloc[:, -1]
+    predicted = model.predict(["ACGTTGCA" * 5, "TTATATAA" * 5]).iloc[:, -1]
+    assert (abs(predicted - labels.mean()) < 3 * labels.std()).all()
+
+
+def test_a_model_that_cannot_learn_numbers_is_refused() -> None:
+    config = GPT2Config(vocab_size=8, n_embd=8, n_layer=1, n_head=1, num_labels=1)
+    with pytest.raises(
+        InputError, match="gpt2 model has no bias, so that it cannot learn numbers"
+    ):
+        task_of(Labels(task="regression", names=("value",))).check_model(
+            GPT2ForSequenceClassification(config)
         )
-    assert steps == []

@@ -114,6 +114,7 @@ def _prepare(storage: Storage, spec: ClassifierSpec) -> TrainableStage:
         label_names=learned.names,
         head=learned.head,
         places=learned.places,
+        bias=learned.has_bias,
     )
     learned.check_model(model)
     # The loaded weights must predict like the trial, not like the model that it started from.
@@ -130,14 +131,14 @@ def _prepare(storage: Storage, spec: ClassifierSpec) -> TrainableStage:
     return TrainableStage(task, model, tokenizer, finish, notes)
 
 
-def _start_model(storage: Storage, spec: ClassifierSpec, **common: Any) -> Any:
+def _start_model(storage: Storage, spec: ClassifierSpec, *, bias: bool, **common: Any) -> Any:
     """Return the initial classifier of a specification, ready for training."""
     common |= {"dropout": spec.training.dropout, "seed": spec.training.seed}
     if spec.checkpoint is not None:
         directory = kept_model(storage, spec.checkpoint)
         if spec.encoder is not None:
             directory = storage.expect(spec.encoder.kind, spec.encoder.key) / CHECKPOINT
-        model: Any = build_on_checkpoint(directory, spec.model, **common)
+        model: Any = build_on_checkpoint(directory, spec.model, bias=bias, **common)
     else:
         encoder = None
         if spec.encoder is not None:

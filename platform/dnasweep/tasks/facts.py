@@ -33,6 +33,8 @@ class TaskFacts:
     """Whether the loss supports class weights and label smoothing."""
     head: ClassVar[Literal["row", "bases"]] = "row"
     """What the logits of a model describe: a row, or each of its bases."""
+    has_bias: ClassVar[bool] = False
+    """Whether the last layer needs a bias, to which the mean of the labels is added."""
     reads_other_strand: ClassVar[bool] = True
     """Whether the labels of a row also apply to its reverse complement."""
     reads_windows: ClassVar[bool] = True

@@ -59,6 +59,7 @@ class Regression(Task):
     has_classes = False
     has_weights = False
     has_calls = False
+    has_bias = True
     least_outputs = 1
     unit = explained_unit = "unit of the labels"
     collapse = "all validation rows are predicted alike, whatever their sequence"

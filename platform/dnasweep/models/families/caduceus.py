@@ -61,6 +61,8 @@ class CaduceusConfig(PreTrainedConfig):
     initializer_cfg: dict[str, Any] | None = None
     pad_token_id: int | None = None
     tie_word_embeddings: bool = True
+    # Not of the authors: models of numbers have a bias in their last layer.
+    score_bias: bool = False
 
     def __post_init__(self, **others: Any) -> None:
         for name in sorted(set(self.ssm_cfg or {}) - _OF_MAMBA - _OF_ITS_TRAINING):
@@ -250,7 +252,8 @@ class CaduceusForSequenceClassification(_Caduceus):
         super().__init__(config)
         self.num_labels = config.num_labels
         self.caduceus = CaduceusModel(config)
-        self.score = nn.Linear(config.d_model, config.num_labels, bias=False)  # type: ignore[arg-type]
+        outputs: int = config.num_labels  # type: ignore[assignment]
+        self.score = nn.Linear(config.d_model, outputs, bias=config.score_bias)
         self.post_init()
 
     def forward(

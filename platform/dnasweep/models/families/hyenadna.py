@@ -54,6 +54,8 @@ class HyenaDnaConfig(PreTrainedConfig):
     pad_token_id: int | None = 4
     initializer_range: float = 0.02
     tie_word_embeddings: bool = True
+    # Not of the authors: models of numbers have a bias in their last layer.
+    score_bias: bool = False
     # The frequency of the sines, unless it was trained and is stored with the weights.
     activation_freq: float | int = 1
     train_freq: bool = True
@@ -240,7 +242,8 @@ class HyenaDnaForSequenceClassification(_HyenaDna):
         super().__init__(config)
         self.num_labels = config.num_labels
         self.hyena = HyenaDnaModel(config)
-        self.score = nn.Linear(config.d_model, config.num_labels, bias=False)  # type: ignore[arg-type]
+        outputs: int = config.num_labels  # type: ignore[assignment]
+        self.score = nn.Linear(config.d_model, outputs, bias=config.score_bias)
         self.post_init()
 
     def forward(

@@ -124,6 +124,7 @@ def build_on_checkpoint(
     label_names: Sequence[str] | None = None,
     head: Literal["row", "bases"] = "row",
     places: int = 1,
+    bias: bool = False,
 ) -> PreTrainedModel:
     """Return a classifier with the encoder of a model directory and a new head.
 
@@ -139,6 +140,8 @@ def build_on_checkpoint(
         Dropout probability in encoder and head; attention weights get no dropout.
     seed
         Seed of the head, and of a pooler if the directory lacks one.
+    bias
+        Give the last layer of HyenaDNA and Caduceus a bias, which their authors' classifiers lack.
 
     Raises
     ------
@@ -158,6 +161,8 @@ def build_on_checkpoint(
     set_dropout(settings, dropout)
     name_classes(settings, num_labels, label_names)
     # The directory may have had another head.
+    if hasattr(settings, "score_bias"):
+        settings.score_bias = bias
     set_base_head(settings, tokenizer if head == "bases" else None, places)
     alibi = settings.model_type == ALIBI
     kind: Any = base_classifier(settings) if head == "bases" else _classifier_class(settings)
