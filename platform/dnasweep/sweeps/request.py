@@ -236,15 +236,12 @@ def _check_continued(cells: Sequence[Cell], *, few: bool) -> None:
     starts = {(cell.checkpoint or "none", cell.species_set) for cell in cells}
     if any("none" not in start and CNN not in start for start in starts):
         return
-    remedy = "Name some to read with --species-sets, such as all, or leave it out."
-    if few:
-        remedy = (
-            "Few-shot sweeps start from checkpoints as they are: continue it with "
-            "`dnasweep pretrain`, and name the result with --checkpoints."
-        )
     raise InputError(
         "continue_pretraining is set, but no checkpoint is continued on a species set",
-        remedy=remedy,
+        remedy="Few-shot sweeps start from checkpoints as they are: continue it with "
+        "`dnasweep pretrain`, and name the result with --checkpoints."
+        if few
+        else "Name some to read with --species-sets, such as all, or leave it out.",
     )
 
 
