@@ -400,7 +400,7 @@ def test_commands_of_the_first_screen_are_quoted(planted: Planted) -> None:
     assert answer is not None
     typed = [command for _, command in answer.steps]
     assert typed[0].endswith("--attributions 'my runs/a'")
-    assert typed[1].endswith("--model 'my model' --data 'x y.fa'")
+    assert typed[1].endswith("--model 'my model' --target promoter --data 'x y.fa'")
 
 
 def test_sequences_to_browse_are_those_of_the_highest_output(

@@ -226,7 +226,8 @@ def _answer(summary: Summary, settings: Mapping[str, Any], say: Texts) -> Answer
         typed = as_typed(f"dnasweep discover-motifs --attributions {shlex.quote(str(where))}")
     steps = [("Find the motifs in these attributions", typed)]
     if (name := settings.get("model name")) and (data := settings.get("data")):
-        given = shlex.join(["--model", str(name), "--data", *map(str, data)])
+        target = ["--target", summary.target] if settings.get("target") else []
+        given = shlex.join(["--model", str(name), *target, "--data", *map(str, data)])
         steps.append(
             (
                 "Check whether other explanation methods agree",

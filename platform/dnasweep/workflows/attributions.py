@@ -91,8 +91,11 @@ class AttributionJob(Job[AttributionRequest]):
         else:
             explained = (
                 f"[bold]explained[/] {settings['value'].replace('_', ' ')} of class "
-                f"{escape(repr(settings['target']))}, estimator {settings['estimator']}"
+                f"{escape(repr(settings['target']))}"
             )
+            if against := settings.get("against"):
+                explained += f" against {escape(repr(against))}"
+            explained += f", estimator {settings['estimator']}"
         if "reference" in settings:
             explained += f", reference {settings['reference']}"
         if most := settings.get("max_evals"):
