@@ -117,6 +117,15 @@ def test_a_column_of_whole_variants_is_read(tmp_path: Path) -> None:
     assert found.notes == ["x.tsv: variants are read from variant_id, REF before ALT"]
     found = read(path, "variant", "chr1_5_G_A_b37", assembly="GRCh38")
     assert "the row is of GRCh37" in found.rejects[0].reason
+    rows = "chr1_5_G_A rs7 GRCh37", "chr1_6_G_A rs8 GRCh38"
+    found = read(path, "variant rsid genome_build", *rows, assembly="GRCh38")
+    assert found.table["id"].tolist() == ["rs8"]
+    assert "the row is of GRCh37" in found.rejects[0].reason
+
+
+def test_two_columns_of_one_meaning_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"two columns for ref.*Keep one of ref, reference\."):
+        read(tmp_path / "x.tsv", "chrom pos ref alt reference", "1 5 A C A")
 
 
 def test_rows_of_another_assembly_than_the_genome_are_rejected(tmp_path: Path) -> None:

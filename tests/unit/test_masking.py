@@ -111,6 +111,7 @@ def test_the_same_tokens_are_predicted_whatever_the_order_of_ids(tmp_path, spec,
     words = [*special[:at], *tokenizer.tokens[5:], *special[at + 1 :]]
     (tmp_path / "vocab.txt").write_text("\n".join(words))
     theirs = read_pretrained(tmp_path, TokenizerConfig.parse(spec))
+    assert set(theirs.real_ids) <= set(np.flatnonzero(theirs.is_dna))
     other = collate(theirs.encode(mixed(40)), np.arange(40), theirs.pad_id)
     chosen = hide(scheme, batch).labels != IGNORED
     found = hide(make_masking(scheme.config, theirs), other)
@@ -288,3 +289,14 @@ def test_schemes_are_found_by_name(monkeypatch):
     _, batch, _ = prepare("char", ["ACGT", "NA"])
     masked = hide(make_masking(MaskingConfig(scheme="first"), single), batch)
     assert (masked.labels != IGNORED).sum(axis=1).tolist() == [1, 0]
+
+
+def test_lower_case_words_are_drawn_as_replacements_as_those_in_capitals_are(tmp_path):
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"acgt"]
+    (tmp_path / "vocab.txt").write_text("\n".join(words))
+    theirs = read_pretrained(tmp_path, TokenizerConfig.parse("char"))
+    batch = collate(theirs.encode(mixed(40)), np.arange(40), theirs.pad_id)
+    scheme = make_masking(MaskingConfig(rate=0.9), theirs)
+    masked = hide(scheme, batch)
+    assert theirs.real_ids.tolist() == [5, 6, 7, 8]
+    assert (masked.labels != IGNORED).any()

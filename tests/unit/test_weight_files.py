@@ -189,6 +189,14 @@ def test_stored_counters_are_what_every_row_has(folder, name, right, wrong):
         build(folder)
 
 
+def test_positions_count_from_where_those_of_the_model_begin(folder):
+    rewrite(
+        folder, lambda w: w.update({"bert.embeddings.position_ids": torch.arange(2, 66)[None]})
+    )
+    with pytest.raises(InputError, match="does not count positions from 0"):
+        build(folder)
+
+
 def test_a_weight_is_not_stored_with_and_without_the_prefix_of_the_encoder(folder):
     rewrite(folder, lambda w: w.update({QUERY.removeprefix("bert."): w[QUERY] + 1}))
     for load in (build, load_masked_lm):

@@ -15,6 +15,8 @@ _NAMES = frozenset(
         *("coordinate", "coordinates", "genomic_coordinates", "genomic_location"),
     ]
 )
+_COMMA = r"(?<=\d),(?=\d{3}(?!\d))"
+"""A comma between thousands."""
 _MOST = 0.9
 """Minimum fraction of non-empty cells that are places of as many bases as the sequence of their row."""
 
@@ -45,7 +47,7 @@ def find_loci(frame: pd.DataFrame, others: Mapping[int, str], sequence: int) -> 
     lengths = frame[sequence].str.strip().str.len()
     found = []
     for column in (i for i, name in others.items() if name in _NAMES):
-        text = frame[column].str.strip()
+        text = frame[column].str.strip().str.replace(_COMMA, "", regex=True)
         rows = [read_locus(*cells) for cells in zip(text, lengths, strict=True)]
         places = pd.DataFrame(rows, index=frame.index, columns=["chrom", "start", "end", "strand"])
         filled = text != ""

@@ -127,7 +127,9 @@ def table_rows(
                 reason = f"{cell['variant'][:40]!r} is not a variant such as chr1_1000_A_C"
                 yield RejectedRow(str(path), row.row, reason, row.text)
                 continue
+            told_beside = cell.get("assembly", "")
             cell |= match.groupdict(default="")
+            cell["assembly"] = cell["assembly"] or told_beside
         told = assembly_named(cell.get("assembly", layout.assembly))
         told = "" if told.lower() in _MISSING else told
         first = first or told
@@ -233,18 +235,24 @@ def _layout_of(names: Sequence[str], assembly: str, path: Path, row: int) -> _La
             return layout._replace(columns=found)
     whole = [name for name in names if name in _VARIANT_NAMES]
     if len(whole) == 1 and not any(name in names for column in _NEEDED for name in NAMES[column]):
-        return _Layout("", {"variant": whole[0]})
+        others = {c: [n for n in NAMES[c] if n in names] for c in NAMES if c not in _NEEDED}
+        return _Layout("", {"variant": whole[0]} | {c: n[0] for c, n in others.items() if n})
     columns: dict[str, str] = {}
     for column, accepted in NAMES.items():
         found_here = [name for name in names if name in accepted]
         if column not in _NEEDED:
             found_here = sorted(found_here, key=accepted.index)[:1]
         if len(found_here) > 1 or (not found_here and column in _NEEDED):
+            remedy = (
+                f"Keep one of {', '.join(found_here)}."
+                if found_here
+                else "Give a VCF, a MAF, or a table with a header such as chrom, pos, ref, alt, id."
+            )
             raise InputError(
                 f"the header has {'two columns' if found_here else 'no column'} for {column}",
                 file=path,
                 row=row,
-                remedy="Give a VCF, a TSV with a header such as chrom, pos, ref, alt, id, or a MAF.",
+                remedy=remedy,
             )
         columns |= dict.fromkeys([column][: len(found_here)], found_here[0] if found_here else "")
     return _Layout("", columns)

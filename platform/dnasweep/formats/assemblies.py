@@ -35,7 +35,9 @@ _LENGTHS = {
     "Y": (59373566, 57227415),
 }
 """Length of each chromosome in the assemblies of `_NAMES`."""
-_SPELLED = re.compile(r"(?:grch|hg|hs|b)?(?:(37|19)|(38))(?:\.p\d+|d5)?", re.IGNORECASE)
+_SPELLED = re.compile(
+    r"(?:grch|ncbi|hg|hs|b)?(?:(37|19)|(38))(?:\.p\d+|d5|d1|dh|[ _/].*)?", re.IGNORECASE
+)
 
 
 def assembly_named(text: str) -> str:
@@ -45,6 +47,8 @@ def assembly_named(text: str) -> str:
     --------
     >>> assembly_named("hg19"), assembly_named("GRCh38.p13"), assembly_named("38"), assembly_named("mm10")
     ('GRCh37', 'GRCh38', 'GRCh38', 'mm10')
+    >>> assembly_named("hs38DH"), assembly_named("GRCh38/hg38"), assembly_named("NCBI37")
+    ('GRCh38', 'GRCh38', 'GRCh37')
     """
     match = _SPELLED.fullmatch(text)
     return _NAMES[match[2] is not None] if match else text

@@ -106,33 +106,31 @@ class DnaTokenizer:
         return self.tokens[self.mask_id : self.mask_id + 1] == (wanted,)
 
     @cached_property
-    def real_ids(self) -> NDArray[np.int64]:
-        """Ids for random replacement: all DNA tokens except the single bases of tails."""
-        min_bases = 2 if self.config.word > 1 else 1
-        return np.array(
-            [
-                token_id
-                for token_id, token in enumerate(self.tokens)
-                if len(token) >= min_bases and set(token) <= set("ACGT")
-            ]
-        )
+    def _words(self) -> list[str]:
+        """Bases of each token, without the mark of a continued word; empty if it is not DNA."""
+        words = [token.removeprefix("##").upper() for token in self.tokens]
+        return [word if set(word) <= set("ACGT") else "" for word in words]
 
     @cached_property
     def is_dna(self) -> NDArray[np.bool_]:
-        """Whether each token consists only of A, C, G and T, by id; others are never predicted.
+        """Whether each token consists only of A, C, G and T, by id; others are never predicted."""
+        return np.array([bool(word) for word in self._words])
 
-        Marks of a word's beginning or continuation (`##`, `Ġ`, `▁`) are not part of the token.
-        """
-        words = [token.removeprefix("##").lstrip("Ġ▁").upper() for token in self.tokens]
-        return np.array([bool(word) and set(word) <= set("ACGT") for word in words])
+    @cached_property
+    def real_ids(self) -> NDArray[np.int64]:
+        """Ids for random replacement: all DNA tokens except the single bases of tails."""
+        min_bases = 2 if self.config.word > 1 else 1
+        return np.array([i for i, word in enumerate(self._words) if len(word) >= min_bases])
+
+    @cached_property
+    def max_bases(self) -> int:
+        """Number of bases of the longest token."""
+        return max(map(len, self._words), default=1)
 
     @cached_property
     def _token_widths(self) -> NDArray[np.int32]:
         """Number of bases of each token; 1 for special tokens."""
-        widths = np.ones(self.vocab_size, np.int32)
-        for token_id in self.real_ids:
-            widths[token_id] = len(self.tokens[token_id])
-        return widths
+        return np.array([len(word) or 1 for word in self._words], np.int32)
 
     @cached_property
     def _longest_match(self) -> LongestMatch:

@@ -38,7 +38,7 @@ def resolve_here(
     """
     if asked != "auto":
         return asked
-    return "bf16" if (this_machine_has_bf16() if gpus is None else gpus > 0) else "fp32"
+    return "bf16" if (gpus is None or gpus > 0) and this_machine_has_bf16() else "fp32"
 
 
 def this_machine_has_bf16() -> bool:

@@ -91,8 +91,7 @@ def set_base_head(settings: Any, tokenizer: DnaTokenizer | None, places: int = 1
         if getattr(settings, "how_to_load", None) == _RELOAD:
             settings.how_to_load = getattr(type(settings)(), "how_to_load", None)
         return
-    longest = max((len(tokenizer.tokens[i]) for i in tokenizer.real_ids), default=1)
-    setattr(settings, BASES_PER_TOKEN, min(longest, MOST_PLACES))
+    setattr(settings, BASES_PER_TOKEN, min(tokenizer.max_bases, MOST_PLACES))
     setattr(settings, BINS_PER_ROW, places if places > 1 else None)
     settings.how_to_load = _RELOAD
 

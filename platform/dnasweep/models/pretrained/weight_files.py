@@ -16,17 +16,21 @@ from safetensors import safe_open
 from torch import Tensor
 
 from dnasweep.errors import InputError
+from dnasweep.models.pretrained.config_file import CONFIG_FILE
 from dnasweep.tokens.model_files import (
     AGAIN,
     INDEX_FILE,
     WEIGHTS_FILE,
     raise_missing,
     read_index,
+    read_json,
     reading,
     refuse_pointer,
 )
 
 _FLOATS = ("F64", "F32", "F16", "BF16")
+_FROM_TWO = ("yoso", "mra", "nystromformer")
+"""Kinds of models whose positions count from 2."""
 # Counters that some files contain, and the complement map of Caduceus, which is also in config.json.
 _COUNTERS = ("position_ids", "token_type_ids", "num_batches_tracked", "complement_map")
 
@@ -120,7 +124,7 @@ def read_tensors(
     ------
     InputError
         As :func:`read_headers`, for a weight with values that are not finite, and for stored positions that do not
-        count from 0 or 2, or types of tokens other than 0, with which the authors' code would compute.
+        count from where those of the model begin, or types of tokens other than 0, with which the authors' code would compute.
     """
     headers = read_headers(directory) if headers is None else headers
     files = sorted({stored.file for stored in headers.values()})
@@ -148,10 +152,11 @@ def read_tensors(
 def _check_counter(name: str, values: Tensor, path: Path) -> None:
     counted = values.flatten().tolist()
     reason = None
-    # YOSO, MRA and Nystromformer count from 2.
-    first = 2 if counted[:1] == [2] else 0
-    if name.endswith(".position_ids") and counted != list(range(first, first + len(counted))):
-        reason = "does not count positions from 0 or 2"
+    if name.endswith(".position_ids"):
+        kind = read_json(path.with_name(CONFIG_FILE)).get("model_type")
+        first = 2 if kind in _FROM_TWO else 0
+        if counted != list(range(first, first + len(counted))):
+            reason = f"does not count positions from {first}"
     if name.endswith(".token_type_ids") and any(counted):
         reason = "is not 0 everywhere"
     if reason is not None:
