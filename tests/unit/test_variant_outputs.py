@@ -249,3 +249,17 @@ def test_bytes_that_are_not_utf8_stand_in_the_scored_vcf_as_they_were(
     folder = run(request(inputs, tmp_path, data=(str(tmp_path / "y.vcf"),)))
     with gzip.open(folder / "y.scored.vcf.gz") as file:
         assert b"CLN=Sj\xf6gren;DNASWEEP_" in file.read()
+
+
+def test_variants_of_another_assembly_are_refused_even_where_bad_rows_are_skipped(
+    inputs: Path, tmp_path: Path
+) -> None:
+    """One in four references agrees by chance."""
+    rows = [f"chr1 {i + 1} s{i} {other(BASES[i])} {BASES[i]} . . ." for i in range(40, 46)]
+    agreeing = [f"chr1 {i + 1} s{i} {BASES[i]} {other(BASES[i])} . . ." for i in (60, 70)]
+    write_vcf(tmp_path / "x.vcf", rows + agreeing)
+    given = {"data": (str(tmp_path / "x.vcf"),), "skip_bad_rows": True}
+    with pytest.raises(InputError, match="REF differs from the genome in 6 of 8 variants"):
+        request(inputs, tmp_path, **given)
+    write_vcf(tmp_path / "x.vcf", rows[:3] + agreeing)
+    assert len(request(inputs, tmp_path, **given).rejects) == 3

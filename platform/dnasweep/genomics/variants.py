@@ -26,7 +26,8 @@ PLACED = (
 """Columns of placed variants: the columns read, with `pos`, `ref` and `alt` normalised; the original
 notation; and the flanks."""
 _REGION = re.compile(r"(?P<chrom>.+):(?P<first>[0-9,]+)-(?P<last>[0-9,]+)")
-_WRONG_ASSEMBLY = "Check that the variants refer to this assembly of the genome."
+WRONG_ASSEMBLY = "Check that the variants refer to this assembly of the genome."
+"""Remedy for a variant whose REF is not that of the genome."""
 
 
 class Region(NamedTuple):
@@ -182,13 +183,13 @@ def _check_reference(ref: str, start: int, length: int, name: str, fetch: Fetch)
     if end > length:
         raise InputError(
             f"bases {start + 1:,} to {end:,} extend beyond the end of {name}, which has {length:,} bases",
-            remedy=_WRONG_ASSEMBLY,
+            remedy=WRONG_ASSEMBLY,
         )
     found = fetch(start, end)
     if found != ref:
         raise InputError(
             f"REF is {_short(ref)}, but the genome has {_short(found)} at {name}:{start + 1}",
-            remedy=_WRONG_ASSEMBLY,
+            remedy=WRONG_ASSEMBLY,
         )
 
 

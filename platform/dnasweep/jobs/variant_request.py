@@ -23,7 +23,13 @@ from dnasweep.formats.variant_files import check_contigs, read_variants, short_n
 from dnasweep.genomics.variant_models import ScoringModel, check_window, open_model, window_of
 from dnasweep.genomics.variant_settings import MOTIF_FILE, VariantConfig
 from dnasweep.genomics.variant_tables import work_list
-from dnasweep.genomics.variants import Region, place_variants, saturate
+from dnasweep.genomics.variants import (
+    WRONG_ASSEMBLY,
+    PlacedVariants,
+    Region,
+    place_variants,
+    saturate,
+)
 from dnasweep.jobs.request import JobRequest, model_directory, model_key, open_storage
 from dnasweep.jobs.shards.work_list import choose_shard_size
 from dnasweep.jobs.variant_options import VariantOptions
@@ -31,6 +37,8 @@ from dnasweep.stages import models
 from dnasweep.storage import Storage
 
 KIND = "variants"
+MAX_DIFFERING = 3
+"""Number of variants that may differ from the genome in REF, however few there are."""
 MOTIFS = "motifs"
 
 
@@ -197,6 +205,7 @@ def _variants(
             check_contigs(Path(path), contigs, used)
         names = contigs.names(used)
         placed = place_variants(read.table, fasta, contigs, config)
+    _check_assembly(placed)
     rejects = sorted(
         [*read.rejects, *placed.rejects], key=lambda reject: (reject.file, reject.row)
     )
@@ -213,6 +222,20 @@ def _variants(
     table = placed.table.assign(file=placed.table["file"].map(short_names(options.data)))
     lengths = {name: contigs.lengths[record] for name, record in names.items()}
     return table, rejects, lengths, tuple(read.notes)
+
+
+def _check_assembly(placed: PlacedVariants) -> None:
+    """Refuse variants most of which differ from the genome in REF; one in four agrees by chance."""
+    differing = [reject for reject in placed.rejects if reject.remedy == WRONG_ASSEMBLY]
+    if len(differing) > max(MAX_DIFFERING, len(placed.table)):
+        first = differing[0]
+        raise InputError(
+            f"{first.reason}; REF differs from the genome in {len(differing):,} of "
+            f"{len(differing) + len(placed.table):,} variants, so the others may agree by chance",
+            file=first.file,
+            row=first.row,
+            remedy="Give variants and genome of one assembly.",
+        )
 
 
 def _keep_motifs(storage: Storage, options: VariantOptions) -> str | None:
