@@ -24,9 +24,16 @@ def test_bf16_is_used_where_it_is_not_emulated(monkeypatch, generation, expected
     assert precision_on_device("bf16", torch.device("cuda")) == "bf16"
 
 
-@pytest.mark.parametrize(("gpus", "expected"), [(None, "fp32"), (1, "fp32"), (0, "fp32")])
-def test_a_number_of_gpus_does_not_make_them_compute_in_bf16(monkeypatch, gpus, expected):
-    monkeypatch.setattr("dnasweep.models.encoder.precision.this_machine_has_bf16", lambda: False)
-    assert resolve_here("auto", gpus=gpus) == expected
-    monkeypatch.setattr("dnasweep.models.encoder.precision.this_machine_has_bf16", lambda: True)
-    assert resolve_here("auto", gpus=gpus) == ("fp32" if gpus == 0 else "bf16")
+@pytest.mark.parametrize(
+    ("driver", "has_bf16", "expected"),
+    [(True, False, "fp32"), (True, True, "bf16"), (False, False, "bf16")],
+    ids=["Turing", "Ampere", "GPUs elsewhere"],
+)
+def test_requested_gpus_compute_in_bf16_unless_those_here_cannot(
+    monkeypatch, driver, has_bf16, expected
+):
+    where = "dnasweep.models.encoder.precision"
+    monkeypatch.setattr(f"{where}.has_gpu_driver", lambda: driver)
+    monkeypatch.setattr(f"{where}.this_machine_has_bf16", lambda: has_bf16)
+    assert resolve_here("auto", gpus=1) == expected
+    assert resolve_here("auto", gpus=0) == "fp32"

@@ -38,7 +38,10 @@ def resolve_here(
     """
     if asked != "auto":
         return asked
-    return "bf16" if (gpus is None or gpus > 0) and this_machine_has_bf16() else "fp32"
+    if gpus is None:
+        return "bf16" if this_machine_has_bf16() else "fp32"
+    # Requested GPUs may be elsewhere, in a cluster that is driven from a machine without any.
+    return "bf16" if gpus > 0 and (not has_gpu_driver() or this_machine_has_bf16()) else "fp32"
 
 
 def this_machine_has_bf16() -> bool:
