@@ -130,6 +130,12 @@ def test_a_number_is_that_of_the_bases_at_the_centre_of_its_window(
     assert np.isnan(found[:7]).all()
 
 
+def test_a_scan_may_have_no_peak(models: dict[str, Path], genome: Path) -> None:
+    found = scan(models["regression"], genome, threshold=1e3)
+    assert len(found.peaks) == 0
+    assert "activity" in found.bigwigs
+
+
 def test_neither_regions_nor_shards_change_a_bit(models: dict[str, Path], genome: Path) -> None:
     whole = scan(models["token"], genome)
     part = scan(models["token"], genome, regions="chr1:41-90", shard_size=1, target="donor")

@@ -192,8 +192,10 @@ def write_tracks(
         }
     )
     if peaks is not None:
-        signs = found["strand"].map({"+": "plus", "-": "minus", ".": ""})
-        numbers = (found["track"] + signs.where(signs == "", "." + signs)).value_counts()
+        # Without any peak, pandas takes these for columns of numbers.
+        signs = found["strand"].map({"+": "plus", "-": "minus", ".": ""}).astype("str")
+        named = found["track"].astype("str")
+        numbers = (named + signs.where(signs == "", "." + signs)).value_counts()
         table["peaks"] = table["track"].map(numbers).fillna(0).astype(int)
     return FoundTracks(table, found.reset_index(drop=True))
 
