@@ -15,7 +15,7 @@ from dnasweep.data.labels import Labels
 from dnasweep.errors import InputError
 from dnasweep.models.pretrained.encoder import describe
 from dnasweep.stages.classifier import finetune
-from dnasweep.stages.dataset import obtain_dataset
+from dnasweep.stages.dataset import load_dataset, obtain_dataset
 from dnasweep.stages.models import keep_model
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.stages.specs import PretrainedCheckpoint
@@ -160,6 +160,15 @@ def test_few_shots_of_numbers_are_compared_by_correlation(tmp_path: Path) -> Non
     assert "AUROC" not in said
     (page,) = (tmp_path / "runs").rglob("comparison.html")
     assert "MCC" not in page.read_text()
+
+
+@pytest.mark.parametrize(("column", "name"), [("effect", "effect"), ("label", "value")])
+def test_numbers_are_named_after_their_column(column: str, name: str, tmp_path: Path) -> None:
+    data = write_measured(tmp_path / "mpra.csv", rows=40)
+    pd.read_csv(data).rename(columns={"label": column}).to_csv(data, index=False)
+    storage = Storage(tmp_path / "runs")
+    key, _ = obtain_dataset(storage, DatasetConfig(data=(str(data),), label_column=(column,)))
+    assert load_dataset(storage, key).labels.names == (name,)
 
 
 @pytest.mark.parametrize("case", [*cases("hyenadna")[:1], *cases("caduceus")])

@@ -35,6 +35,8 @@ _LABELS = (
     *("y", "y_true", "targets", "activity", "expression", "category", "classification", "outcome"),
     *("is_promoter", "is_enhancer", "is_positive", "promoter_label", "class_label", "label_name"),
 )
+NAMELESS = frozenset([*ACCEPTED["label"], "y", "y_true", "targets", "value"])
+"""Names of columns of labels that do not say what is measured."""
 KNOWN = frozenset([*MEANING, "stop", *SEQUENCE_NAMES, *_LABELS])
 """Names that distinguish a header from a title above it, or from DNA."""
 

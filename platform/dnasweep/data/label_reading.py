@@ -8,7 +8,7 @@ from itertools import count
 import pandas as pd
 
 from dnasweep.data.base_reading import read_base_labels
-from dnasweep.data.column_names import is_measurement
+from dnasweep.data.column_names import NAMELESS, is_measurement
 from dnasweep.data.label_cells import NUMBER, WHOLE, LabelReading, as_numbers, canonical
 from dnasweep.data.label_notation import PART, check_notation
 from dnasweep.data.label_sets import SEPARATORS, listed, separator_of
@@ -23,6 +23,7 @@ from dnasweep.data.labels import (
 )
 from dnasweep.data.several_labels import read_several
 from dnasweep.errors import InputError
+from dnasweep.formats.headers import canonical_name
 
 FEW_NUMBERS = 20
 """Maximum number of different whole numbers that are read as classes even with gaps."""
@@ -92,11 +93,11 @@ def read_labels(
         return read_several(known, separator or SEPARATORS[0], task, names, positive)
     numeric = known.str.fullmatch(NUMBER)
     if task == "regression":
-        return _measured(known[numeric])
+        return _measured(known[numeric], columns)
     if task == "auto" and (known.empty or 2 * numeric.sum() >= len(known)):
         numbers = known[numeric]
         if _are_measured(numbers, named=len(columns) == 1 and is_measurement(columns[0])):
-            return _measured(numbers)
+            return _measured(numbers, columns)
         whole = numbers[numbers.str.fullmatch(WHOLE)]
         found = _classes(canonical(whole), whole, task, positive)
         return found if len(whole) == len(numbers) else found._replace(remedy=found.remedy + _OR)
@@ -130,11 +131,13 @@ def _are_measured(numbers: pd.Series, *, named: bool) -> bool:
     return len(values) > FEW_NUMBERS and not counted
 
 
-def _measured(numbers: pd.Series) -> LabelReading:
+def _measured(numbers: pd.Series, columns: Sequence[str]) -> LabelReading:
+    """Return how to read measurements, named after their column if its name says what they are."""
+    named = [name for name in columns if canonical_name(name) not in NAMELESS]
     values = as_numbers(numbers)
     span = f"from {values.min():.4g} to {values.max():.4g}" if len(values) else "of no row"
     return LabelReading(
-        Labels(task="regression", names=("value",)),
+        Labels(task="regression", names=(named[0] if named else "value",)),
         None,
         f"the labels are numbers {span}, learned by regression",
         "a finite number",
