@@ -90,8 +90,8 @@ class AttributionJob(Job[AttributionRequest]):
             )
         else:
             explained = (
-                f"[bold]explained[/] {settings['value'].replace('_', ' ')} of class "
-                f"{escape(repr(settings['target']))}"
+                f"[bold]explained[/] {settings['value'].replace('_', ' ')} of "
+                f"{'' if settings.get('unit') else 'class '}{escape(repr(settings['target']))}"
             )
             if against := settings.get("against"):
                 explained += f" against {escape(repr(against))}"
