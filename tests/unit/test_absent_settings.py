@@ -18,16 +18,9 @@ from dnasweep.models.families.nucleotide_transformer import (
 )
 from dnasweep.models.pretrained.any_head import load_any
 from dnasweep.models.pretrained.checkpoint import load_causal_lm, load_masked_lm
+from family_sizes import LETTERS, SIZE
 
-SIZE = {
-    "vocab_size": 24,
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "intermediate_size": 48,
-    "pad_token_id": 3,
-}
-HYENA = {"d_model": 16, "n_layer": 2, "filter_order": 8, "max_seq_len": 40}
+HYENA = {**LETTERS, "filter_order": 8, "max_seq_len": 40}
 ROWS = torch.tensor([[7, 8, 9, 10, 10, 7, 9, 9, 8, 7, 10, 1]])
 HUB = {
     GenaForMaskedLM: {

@@ -29,17 +29,9 @@ from dnasweep.models.pretrained.checkpoint import (
     load_classifier,
     load_masked_lm,
 )
+from family_sizes import LETTERS, SIZE
 from safetensors.torch import load_file, save_file
 
-SIZE = {
-    "vocab_size": 24,
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "intermediate_size": 48,
-    "pad_token_id": 3,
-}
-LETTERS = {"d_model": 16, "n_layer": 2}
 HYENA = {**LETTERS, "d_inner": 24, "filter_order": 8, "max_seq_len": 40}
 COMPLEMENTS = {"7": 10, "8": 9, "9": 8, "10": 7}
 PUBLISHED = {"pad_token_id": 1, "position_embedding_type": "rotary", "add_bias_fnn": False}

@@ -16,17 +16,9 @@ from dnasweep.models.families.hyenadna import HyenaDnaConfig, HyenaDnaForCausalL
 from dnasweep.models.pretrained.any_head import load_any
 from dnasweep.models.pretrained.checkpoint import load_masked_lm
 from dnasweep.models.pretrained.vocabulary_match import check_vocabulary
+from family_sizes import LETTERS, SIZE
 from safetensors.torch import load_file, save_file
 
-SIZE = {
-    "vocab_size": 24,
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "intermediate_size": 48,
-    "pad_token_id": 3,
-}
-LETTERS = {"d_model": 16, "n_layer": 2}
 COMPLEMENTS = {str(i): {7: 10, 8: 9, 9: 8, 10: 7}.get(i, i) for i in range(16)}
 ROWS = torch.tensor([[7, 8, 9, 10, 10, 7, 9, 9, 8, 7, 10, 1]])
 FILTER = "hyena.backbone.layers.1.mixer.filter_fn.implicit_filter"

@@ -176,7 +176,7 @@ def test_a_lost_work_list_is_cut_as_before(storage: Storage) -> None:
     """The last shard is smaller than the others; its size alone would give other rows to it."""
     shards = begin(storage, num_rows=10, shard_size=4)
     shards.publish(2, table(1), {})
-    remove(storage, f"squares/{shards.key}/work/{MANIFEST}")
+    remove(storage, "/".join(("squares", shards.key, "work", MANIFEST)))
     assert begin(storage, num_rows=10, shard_size=3) == shards
 
 
