@@ -23,7 +23,7 @@ PRODUCT_SECONDS = 0.05
 
 
 def measure_speed(spec: EncoderSpec | ClassifierSpec, num_bases: int) -> float | None:
-    """Return the training speed of one device in bases per second, within a factor of about two.
+    """Return the training speed of one device in bases per second, within a factor of about 2.5 for models like `tiny` and larger.
 
     With a GPU, a few training steps are timed. On a CPU, the arithmetic operations of a step are divided by the
     speed of matrix products on one core, which takes a twentieth of a second.
