@@ -74,8 +74,8 @@ READ = {
         "the labels are the column is_enhancer?",
     ),
     "DESeq2's name": (
-        "x.csv", table("sequence,log2FoldChange", [i / 8 - 1 for i in range(24)]), ("value",),
-        "the labels are the column log2FoldChange",
+        "x.csv", table("sequence,log2FoldChange", [i / 8 - 1 for i in range(24)]),
+        ("log2FoldChange",), "the labels are the column log2FoldChange",
     ),
     "no header": (
         "x.csv", table("", ALTERNATE).lstrip(), ("negative", "positive"),
@@ -142,10 +142,11 @@ def test_columns_of_bed_may_be_the_label(tmp_path: Path, kind: str) -> None:
     named = ColumnNames(label=(column,)) if column else ColumnNames()
     found = read(tmp_path, name, content, genome=tmp_path / "genome.fa", columns=named)
     assert found.labels.task == "regression"
-    assert found.table["output:value"].tolist()[:3] == values
+    written = {"signal_value": "signalValue"}.get(column, column)
+    assert found.labels.names == (written or "value",)
+    assert found.table[f"output:{written or 'value'}"].tolist()[:3] == values
     assert found.table["sequence"].iloc[1] == GENOME[700:900]
     if column:
-        written = {"signal_value": "signalValue"}.get(column, column)
         assert f"{name}: the labels are the column {written}" in found.notes
 
 

@@ -111,7 +111,7 @@ def test_counts_are_numbers_where_the_column_says_so(tmp_path: Path) -> None:
     counts = [0, 0, 1, 2, 3, 5, 8, 12] * 6
     named = read_rows(write(tmp_path / "a.csv", {"expression": counts}))
     assert named.labels.task == "regression"
-    assert named.table["output:value"].tolist() == counts
+    assert named.table["output:expression"].tolist() == counts
     plain = read_rows(write(tmp_path / "b.csv", {"label": counts}))
     assert plain.labels.task == "multiclass"
     assert "--task regression learns them as numbers" in plain.notes[-1]
