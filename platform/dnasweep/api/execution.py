@@ -89,11 +89,15 @@ class Workplace:
     def run(self, job: Job[Any], executor: JobExecutor) -> FinishedJob:
         """Run a job; if results are kept, print its closing lines and copy its files."""
         from dnasweep.jobs.job import run_job, run_together
+        from dnasweep.jobs.messages import note, warn
 
         if self.kept:
             finished = run_job(job, self.console, executor=executor)
             assert finished is not None
             return finished
+        for line in job.request.notes:
+            note(line, self.console)
+        warn(job.request.warning, self.console)
         options = job.request.options
         (finished,) = run_together([job], options, self.console, executor=executor)
         return finished

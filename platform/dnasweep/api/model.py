@@ -155,7 +155,7 @@ class Model:
             predictor = self._other_predictor(options)
         said = console(progress)
         table = read_given(sequences, say=said.print).table
-        predictor.check(table)
+        predictor.check(table, said.print)
         with Progress(console=said, transient=True) as bar:
             task = bar.add_task("predicting", total=len(table))
             found = predictor.probabilities(table, lambda done: bar.update(task, completed=done))

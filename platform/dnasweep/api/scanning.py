@@ -25,7 +25,7 @@ def scan(
     model: Model | str | Path,
     genome: str | Path,
     *,
-    window: int,
+    window: int | None = None,
     regions: str | Path | Sequence[str] | pd.DataFrame | None = None,
     stride: int | None = None,
     storage: str | Path | None = None,
@@ -45,7 +45,8 @@ def scan(
     genome
         FASTA file, plain or compressed with bgzip or gzip.
     window
-        Bases per window: the length of the sequences that the model was trained on.
+        Bases per window. Default: the median length of the sequences that the model was trained on, which
+        models of this platform contain.
     regions
         Regions to scan: a BED file, `chrom` or `chrom:first-last` (counted from 1), one or several, or
         a table with columns `chrom`, `start` (from 0) and `end`. Default: everything.

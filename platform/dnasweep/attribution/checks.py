@@ -24,6 +24,7 @@ from dnasweep.models.pretrained.heads import CLASSIFIER, kind_of
 from dnasweep.models.pretrained.vocabulary_match import check_own_vocabulary
 from dnasweep.tasks.registry import check_has_classes, id2label_of, task_of_model
 from dnasweep.tasks.task import Task
+from dnasweep.tasks.trained_lengths import TrainedLengths, trained_lengths
 from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.model_files import reading
 from dnasweep.tokens.tokenizers import DnaTokenizer
@@ -51,6 +52,8 @@ class ModelFacts(NamedTuple):
     """Minimum length in bases of a sequence that contains the explained output."""
     averaged: bool = False
     """Whether the model averages both strands; the output for the given strand is explained anyway."""
+    lengths: TrainedLengths | None = None
+    """Lengths of the sequences that the model was trained on, if it contains them."""
 
 
 class Unfit(NamedTuple):
@@ -109,7 +112,7 @@ def check_model(
     tokenizer = load_tokenizer(directory)
     check_own_vocabulary(directory)
     with reading(directory / "config.json"):
-        limit = capacity(config)
+        limit, lengths = capacity(config), trained_lengths(config)
     if reference == "mask" and not tokenizer.has_mask:
         raise InputError(
             f"the tokenizer has no {MASK} token to replace tokens that are left out",
@@ -130,6 +133,7 @@ def check_model(
         tokenizer=tokenizer,
         task=task,
         averaged=bool(config.get(AVERAGED, False)),
+        lengths=lengths,
     )
 
 

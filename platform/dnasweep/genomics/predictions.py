@@ -24,6 +24,7 @@ from dnasweep.plain import write_csv
 from dnasweep.storage import Storage, try_writing
 from dnasweep.tasks.calls import decision_threshold
 from dnasweep.tasks.registry import task_of_model
+from dnasweep.tasks.trained_lengths import note_on_lengths, trained_lengths
 from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.model_files import reading
 
@@ -82,6 +83,8 @@ class Predictor:
         """Maximum number of tokens, special tokens included."""
         self.average = bool(config.get(AVERAGED, False))
         """Whether predictions average both strands."""
+        self.lengths = trained_lengths(config)
+        """Lengths of the sequences that the model was trained on, if it contains them."""
 
     @cached_property
     def _model(self) -> Any:
@@ -90,8 +93,15 @@ class Predictor:
 
         return load_classifier(self._directory)
 
-    def check(self, table: pd.DataFrame) -> None:
+    def check(self, table: pd.DataFrame, say: Callable[[str], None] = lambda line: None) -> None:
         """Make sure that every sequence of a table fits into the model, as a whole.
+
+        Parameters
+        ----------
+        table
+            Columns `id` and `sequence`.
+        say
+            Called with a sentence if sequences have other lengths than the training sequences.
 
         Raises
         ------
@@ -125,6 +135,8 @@ class Predictor:
                     f"tokens, but the model has {capacity} positions",
                     remedy=_TOO_LONG,
                 )
+        if warning := note_on_lengths(self.lengths, table["sequence"].str.len()):
+            say(warning)
 
     def probabilities(
         self, table: pd.DataFrame, progress: Callable[[int], None] = lambda done: None

@@ -18,10 +18,12 @@ from dnasweep.models.pretrained.vocabulary_match import check_own_vocabulary
 from dnasweep.tasks.calls import EVEN_THRESHOLD
 from dnasweep.tasks.registry import id2label_of, task_of_model
 from dnasweep.tasks.task import Task
+from dnasweep.tasks.trained_lengths import TrainedLengths, trained_lengths
 from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
 MAX_DEFAULT_WINDOW = 1000
+"""Maximum default window, in bases, of models that do not say how long their training sequences were."""
 _PROBES = 64
 
 
@@ -44,6 +46,8 @@ class ScoringModel(NamedTuple):
     """Task that a classifier was trained for."""
     outputs: tuple[int, ...] = ()
     """Numbers of the outputs to score, if the model does not call classes of sequences."""
+    lengths: TrainedLengths | None = None
+    """Lengths of the sequences that a classifier was trained on, if it contains them."""
 
 
 def open_model(directory: Path, *, target: str | None = None) -> ScoringModel:
@@ -104,13 +108,19 @@ def open_model(directory: Path, *, target: str | None = None) -> ScoringModel:
         tokenizer,
         task=task,
         outputs=outputs,
+        lengths=trained_lengths(config) if is_classifier else None,
     )
 
 
 def window_of(model: ScoringModel) -> int:
-    """Return a window in bases whose tokens fit the model for any sequence, with a margin."""
+    """Return the default window in bases: the median length of the training sequences, if it is known.
+
+    Otherwise, and if it has more tokens than the model reads, the largest window whose tokens fit the
+    model for any sequence.
+    """
+    longest = MAX_DEFAULT_WINDOW if model.lengths is None else model.lengths.median
     # Not by bisection: if single bases fill the end, 299 bases may have more tokens than 300.
-    for window in range(MAX_DEFAULT_WINDOW, 1, -1):
+    for window in range(longest, 1, -1):
         fits = _most_tokens(model, window, 1) <= model.capacity
         if fits and _most_tokens(model, window) <= model.capacity:
             return window

@@ -32,6 +32,7 @@ from dnasweep.jobs.shards.work_list import choose_shard_size
 from dnasweep.models.encoder.precision import ResolvePrecision, resolve_here
 from dnasweep.tasks.registry import BINARY
 from dnasweep.tasks.task import Task
+from dnasweep.tasks.trained_lengths import note_on_lengths
 
 if TYPE_CHECKING:
     from dnasweep.attribution.checks import Unfit
@@ -197,6 +198,7 @@ def prepare_attribution(
         shard_size=options.shard_size or choose_shard_size(len(table), options.num_actors),
         averaged=model.averaged,
         task=model.task,
+        warning=note_on_lengths(model.lengths, table["sequence"].str.len()),
     )
 
 

@@ -23,6 +23,7 @@ from dnasweep.errors import InputError
 from dnasweep.formats.paths import user_path
 from dnasweep.jobs.computing import close, compute_missing
 from dnasweep.jobs.executor import Executor
+from dnasweep.jobs.messages import mlflow_lines, say, warn
 from dnasweep.jobs.options import JobOptions
 from dnasweep.jobs.records import RunMetadata, recorded
 from dnasweep.jobs.request import JobRequest
@@ -31,7 +32,6 @@ from dnasweep.jobs.shards.worker import ShardJobSpec
 from dnasweep.stages import models
 from dnasweep.storage import MANIFEST
 from dnasweep.storage.output_folder import check_folder, publish_files
-from dnasweep.tracking.client import NO_TRACKING, without_password
 from dnasweep.tracking.tracker import DatasetInput
 
 Request = TypeVar("Request", bound=JobRequest[Any])
@@ -170,6 +170,7 @@ def run_job(job: Job[Any], console: Console, *, executor: Executor) -> FinishedJ
     request = job.request
     if lines := job.announcement():
         say(lines, console)
+    warn(request.warning, console)
     if request.options.dry_run:
         say(_plan(job), console)
         return None
@@ -230,23 +231,6 @@ def run_together(
 def files_in(folder: Path) -> list[Path]:
     """Return the files of a stored folder, except its manifest."""
     return sorted(path for path in folder.iterdir() if path.is_file() and path.name != MANIFEST)
-
-
-def say(lines: Sequence[str], console: Console) -> None:
-    """Print lines of console markup without wrapping them."""
-    console.print("\n".join(lines), soft_wrap=True)
-
-
-def note(line: str, console: Console) -> None:
-    """Print a sentence on how files were interpreted."""
-    console.print(f"[dim]{escape(line)}[/]", soft_wrap=True)
-
-
-def mlflow_lines(uri: str) -> list[str]:
-    """Return the command that opens an MLflow store, in console markup; none if nothing is recorded."""
-    if uri == NO_TRACKING:
-        return []
-    return [f"[bold]MLflow[/] mlflow ui --backend-store-uri {escape(without_password(uri))}"]
 
 
 def _plan(job: Job[Any]) -> list[str]:

@@ -73,7 +73,7 @@ def prepare_predictions(
     storage, uri = open_storage(options)
     with model_directory(options.model, uri) as directory:
         predictor = Predictor(directory)
-        predictor.check(table)
+        predictor.check(table, say)
         digest = model_key(storage, directory, options)
     settings = {
         "model": digest,

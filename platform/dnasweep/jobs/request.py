@@ -43,6 +43,10 @@ class JobRequest(Generic[Options]):
     """Bad rows that were left out."""
     shard_size: int
     """Rows per shard, for a new job."""
+    notes: tuple[str, ...] = ()
+    """Sentences on how files are read, for jobs that print them with their plan."""
+    warning: str = ""
+    """A sentence on why the results may be less reliable; empty if there is no reason."""
 
     @property
     def key(self) -> str:

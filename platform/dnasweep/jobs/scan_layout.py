@@ -48,8 +48,9 @@ def layout_of(options: ScanOptions, model: ModelFacts, directory: Path) -> ScanL
     InputError
         For options that do not apply to such a model.
     """
+    window = _window(options, model, directory)
     if not model.task.has_calls:
-        return _of_outputs(options, model)
+        return _of_outputs(options, model, window)
     if options.combine == "apart":
         raise InputError(
             "strands can be kept apart only for models that predict per base, but this model classifies "
@@ -57,10 +58,10 @@ def layout_of(options: ScanOptions, model: ModelFacts, directory: Path) -> ScanL
             remedy="Use --combine mean or max, or --strands forward and --strands reverse.",
         )
     _check_share(options.threshold)
-    stride = max(1, options.window // 4) if options.stride is None else options.stride
+    stride = max(1, window // 4) if options.stride is None else options.stride
     gap, least = options.merge_gap, options.min_length
     return ScanLayout(
-        _config(options, stride),
+        _config(options, window, stride),
         TrackConfig(per=options.per, combine=options.combine or "mean"),
         PeakConfig(
             threshold=_threshold(directory, model, options),
@@ -70,7 +71,7 @@ def layout_of(options: ScanOptions, model: ModelFacts, directory: Path) -> ScanL
     )
 
 
-def _of_outputs(options: ScanOptions, model: ModelFacts) -> ScanLayout:
+def _of_outputs(options: ScanOptions, model: ModelFacts, window: int) -> ScanLayout:
     task = model.task
     for name, given in (
         ("--annotations", options.annotations),
@@ -90,8 +91,8 @@ def _of_outputs(options: ScanOptions, model: ModelFacts) -> ScanLayout:
         )
     if task.scan_threshold is not None:
         _check_share(options.threshold)
-    width = _width(options.window, task)
-    config = _config(options, _stride(options, task, width))
+    width = _width(window, task)
+    config = _config(options, window, _stride(options.stride, window, task, width))
     threshold = task.scan_threshold if options.threshold is None else options.threshold
     return ScanLayout(
         config,
@@ -110,9 +111,22 @@ def _of_outputs(options: ScanOptions, model: ModelFacts) -> ScanLayout:
     )
 
 
-def _config(options: ScanOptions, stride: int) -> ScanConfig:
+def _window(options: ScanOptions, model: ModelFacts, directory: Path) -> int:
+    """Return the bases per window: those that are requested, or the median training length."""
+    if options.window is not None:
+        return options.window
+    if model.lengths is None:
+        raise InputError(
+            "the model does not contain the length of the sequences that it was trained on",
+            file=directory,
+            remedy="Give this length in bases as --window.",
+        )
+    return model.lengths.median
+
+
+def _config(options: ScanOptions, window: int, stride: int) -> ScanConfig:
     return ScanConfig(
-        window=options.window,
+        window=window,
         stride=stride,
         strands=options.strands,
         max_unknown=options.max_unknown,
@@ -132,19 +146,18 @@ def _width(window: int, task: Task) -> int:
     return 1 if task.places == 1 else window // task.places
 
 
-def _stride(options: ScanOptions, task: Task, width: int) -> int:
+def _stride(stride: int | None, window: int, task: Task, width: int) -> int:
     if not task.place:
-        return max(1, options.window // 4) if options.stride is None else options.stride
-    if options.stride is None:
-        return max(width, options.window // 2 // width * width)
-    if options.stride % width or options.stride > options.window:
+        return max(1, window // 4) if stride is None else stride
+    if stride is None:
+        return max(width, window // 2 // width * width)
+    if stride % width or stride > window:
         raise InputError(
-            f"--stride is {options.stride:,}, but windows of {options.window:,} bases have {task.place}s of "
-            f"{width:,}",
-            remedy=f"Use a multiple of {width:,} up to {options.window:,}, so that every {task.place} is in "
+            f"--stride is {stride:,}, but windows of {window:,} bases have {task.place}s of {width:,}",
+            remedy=f"Use a multiple of {width:,} up to {window:,}, so that every {task.place} is in "
             "the centre of one window.",
         )
-    return options.stride
+    return stride
 
 
 def _check_share(threshold: float | None) -> None:

@@ -31,8 +31,9 @@ class ScanOptions(JobOptions):
     OWNER/MODEL[@REVISION]."""
     genome: str
     """FASTA file, plain or compressed with bgzip or gzip; its index is created beside it if possible."""
-    window: Count
-    """Bases per window: the length of the sequences that the model was trained on."""
+    window: Count | None = None
+    """Bases per window. Default: the median length of the sequences that the model was trained on, which
+    models of this platform contain."""
     stride: Count | None = None
     """Bases from one window to the next. Default: a quarter of the window, or half of it for models of
     bases and bins."""

@@ -31,6 +31,7 @@ from dnasweep.jobs.scan_layout import layout_of
 from dnasweep.jobs.scan_options import ScanOptions
 from dnasweep.jobs.shards.work_list import choose_shard_size, spread
 from dnasweep.models.encoder.precision import ResolvePrecision, resolve_here
+from dnasweep.tasks.trained_lengths import note_on_window
 
 KIND = "scans"
 _PROBES = 64
@@ -172,6 +173,7 @@ def prepare_scan(options: ScanOptions, *, resolve: ResolvePrecision = resolve_he
         short=len(every) - len(lengths),
         tokens=tokens,
         capacity=model.capacity,
+        warning=note_on_window(model.lengths, config.window),
     )
 
 

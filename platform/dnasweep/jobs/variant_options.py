@@ -39,8 +39,8 @@ class VariantOptions(JobOptions):
     """Instead of --data: regions (chrom:first-last) of up to 5,000 bases in which every base is replaced by
     each of the other three; each region gets a heat map."""
     window: Count | None = None
-    """Length of the window around a variant in bases. Default: as long as is sure to fit into the model's
-    positions, at most 1,000."""
+    """Length of the window around a variant in bases. Default: the median length of the sequences that the
+    classifier was trained on; if that is unknown, as long as the model can read, at most 1,000."""
     shifts: tuple[Shift, ...] = (-4, 4)
     """Offsets in bases of further windows along each strand, in addition to the centred one; scores are
     means over all windows."""

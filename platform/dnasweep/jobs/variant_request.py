@@ -35,6 +35,7 @@ from dnasweep.jobs.shards.work_list import choose_shard_size
 from dnasweep.jobs.variant_options import VariantOptions
 from dnasweep.stages import models
 from dnasweep.storage import Storage
+from dnasweep.tasks.trained_lengths import note_on_window
 
 KIND = "variants"
 MAX_DIFFERING = 3
@@ -49,8 +50,6 @@ class VariantRequest(JobRequest[VariantOptions]):
     KIND: ClassVar[str] = KIND
     names: dict[str, int]
     """Lengths of the chromosomes, by their names in the variant files."""
-    notes: tuple[str, ...] = ()
-    """Messages on how files of variants are read."""
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -101,6 +100,8 @@ def prepare_variants(options: VariantOptions) -> VariantRequest:
     for one in both:
         check_window(one, window)
     table, rejects, names, notes = _variants(options, config)
+    trained = None if classifier is None else classifier.lengths
+    warning = note_on_window(trained, window)
     settings = {
         **dataclasses.asdict(config),
         "classifier": None if classifier is None else classifier.digest,
@@ -119,6 +120,7 @@ def prepare_variants(options: VariantOptions) -> VariantRequest:
         rejects=rejects,
         names=names,
         notes=notes,
+        warning=warning,
         shard_size=options.shard_size or choose_shard_size(len(table), options.num_actors),
     )
 

@@ -21,6 +21,7 @@ from dnasweep.stages.tokens import obtain_corpus, obtain_reverse_corpus
 from dnasweep.stages.training import TrainableStage, train_stage
 from dnasweep.storage import Storage
 from dnasweep.tasks.registry import task_of
+from dnasweep.tasks.trained_lengths import TRAINED_LENGTHS, lengths_of
 
 
 def finetune(
@@ -121,11 +122,14 @@ def _prepare(storage: Storage, spec: ClassifierSpec) -> TrainableStage:
     if strands.average or hasattr(model.config, AVERAGED):
         setattr(model.config, AVERAGED, strands.average)
 
+    lengths = lengths_of(table["sequence"].iloc[rows.train])
+
     def finish(result: TrainingResult) -> dict[str, float]:
         facts = _finish_tuning(result.model, spec.tuning)
         seen = result.probabilities
         validated = None if seen is None else (labels[rows.validation], seen)
         learned.finish(result.model, objective, result.best.metrics, validated)
+        setattr(result.model.config, TRAINED_LENGTHS, list(lengths))
         return facts
 
     return TrainableStage(task, model, tokenizer, finish, notes)

@@ -19,7 +19,8 @@ from dnasweep.formats.rejects import REJECTS, write_rejects
 from dnasweep.jobs.attribution_request import AttributionOptions, prepare_attribution
 from dnasweep.jobs.design_request import DesignOptions, DesignRequest, prepare_designs
 from dnasweep.jobs.executor import Executor
-from dnasweep.jobs.job import FinishedJob, Job, JobFiles, files_in, note, run_job, run_together
+from dnasweep.jobs.job import FinishedJob, Job, JobFiles, files_in, run_job, run_together
+from dnasweep.jobs.messages import note
 from dnasweep.jobs.shards.store import Shards
 from dnasweep.jobs.shards.tables import read_tables
 from dnasweep.plain import write_csv

@@ -16,7 +16,8 @@ from rich.markup import escape
 from dnasweep.formats.rejects import REJECTS, write_rejects
 from dnasweep.jobs.embedding_request import EmbeddingRequest, EmbedOptions, prepare_embeddings
 from dnasweep.jobs.executor import Executor
-from dnasweep.jobs.job import FinishedJob, Job, JobFiles, files_in, note, run_job
+from dnasweep.jobs.job import FinishedJob, Job, JobFiles, files_in, run_job
+from dnasweep.jobs.messages import note
 from dnasweep.jobs.shards.store import Shards
 from dnasweep.jobs.shards.tables import read_tables
 from dnasweep.workflows.ray_pool import here_or_on_ray

@@ -33,7 +33,8 @@ from dnasweep.jobs.explanation_options import (
     unfit_methods,
 )
 from dnasweep.jobs.explanation_rows import Chosen, choose_rows, class_names_of
-from dnasweep.jobs.job import NOT_STARTED, files_in, mlflow_lines, run_together, say
+from dnasweep.jobs.job import NOT_STARTED, files_in, run_together
+from dnasweep.jobs.messages import mlflow_lines, say
 from dnasweep.jobs.records import RunMetadata, recorded
 from dnasweep.method_comparison.comparing import Explanations
 from dnasweep.method_comparison.recovery import EVERY
@@ -80,9 +81,8 @@ def run_comparison(
     with console.status("reading the sequences and the models"):
         chosen = choose_rows(options, class_names_of(options))
         if options.tss_index is not None:
-            tss_positions(
-                np.asarray(chosen.reading.table["sequence"].str.len()), options.tss_index
-            )
+            lengths = np.asarray(chosen.reading.table["sequence"].str.len())
+            tss_positions(lengths, options.tss_index)
         options = _check_all(options, chosen, executor, console)
     _announce(options, chosen, console)
     if options.dry_run:

@@ -18,8 +18,9 @@ from rich.markup import escape
 
 from dnasweep.formats.rejects import REJECTS, write_rejects
 from dnasweep.jobs.executor import Executor
-from dnasweep.jobs.job import FinishedJob, Job, JobFiles, files_in, note, run_job
+from dnasweep.jobs.job import FinishedJob, Job, JobFiles, files_in, run_job
 from dnasweep.jobs.marginal_request import MarginalOptions, MarginalRequest, prepare_marginals
+from dnasweep.jobs.messages import note
 from dnasweep.jobs.shards.store import Shards
 from dnasweep.jobs.shards.tables import read_tables
 from dnasweep.plain import write_csv

@@ -12,7 +12,8 @@ from rich.markup import escape
 
 from dnasweep.formats.rejects import REJECTS, write_rejects
 from dnasweep.jobs.executor import Executor
-from dnasweep.jobs.job import FinishedJob, Job, JobFiles, note, run_job
+from dnasweep.jobs.job import FinishedJob, Job, JobFiles, run_job
+from dnasweep.jobs.messages import note
 from dnasweep.jobs.prediction_request import (
     PredictionRequest,
     PredictOptions,

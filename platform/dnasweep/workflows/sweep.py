@@ -16,7 +16,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.markup import escape
 
-from dnasweep.jobs.job import mlflow_lines, say
+from dnasweep.jobs.messages import mlflow_lines, say
 from dnasweep.stages.scores import score_baseline
 from dnasweep.storage import telling_of_damage
 from dnasweep.sweeps.axes import SweepOptions

@@ -29,6 +29,7 @@ from dnasweep.models.families.registry import family_of
 from dnasweep.models.pretrained.config_file import CONFIG_FILE, KNOWN, USE_KNOWN_KIND, is_number
 from dnasweep.tasks.calls import DECISION_THRESHOLD, DECISION_THRESHOLDS
 from dnasweep.tasks.registry import BASES_PER_TOKEN, BINS_PER_ROW
+from dnasweep.tasks.trained_lengths import TRAINED_LENGTHS
 from dnasweep.tokens.model_files import AGAIN, reading
 
 _MAX_LAYERS = 1000
@@ -40,6 +41,7 @@ _OWN = (
     DECISION_THRESHOLDS,
     BASES_PER_TOKEN,
     BINS_PER_ROW,
+    TRAINED_LENGTHS,
     "how_to_load",
 )
 """Settings written by this platform."""
