@@ -107,12 +107,14 @@ def _losses(
 
 
 def same_training(bed: Bed, bench: Bench) -> str:
-    """Compare the losses of a training run with those on the CPU, in fp32 and bf16."""
+    """Compare the losses of a training run with those on the CPU, in fp32, compiled, and in bf16."""
     here, there = _losses(bench, CPU), _losses(bench, best_device())
+    compiled = _losses(bench, best_device(), changes={"compile": True})
     rounded = _losses(bench, best_device(), changes={"precision": "bf16"})
     return ", ".join(
         [
             check_near("losses in fp32", there, here, LOSSES),
+            check_near("compiled", compiled, here, LOSSES),
             check_near("in bf16", rounded, here, 10 * LOSSES),
         ]
     )

@@ -16,7 +16,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,21 +92,23 @@ def _training(options: Options, sequences: int, steps: int) -> TrainingOptions:
     return TrainingOptions(sequences=sequences, window=WINDOW, steps=steps)
 
 
-def training_row(options: Options, preset: str, folder: Path, precision: str) -> list[str]:
-    """Return the cells of one size in training."""
+def training_rows(
+    options: Options, preset: str, folder: Path, precision: str
+) -> Iterator[list[str]]:
+    """Yield the cells of one size in training; on a GPU also with compiled steps."""
     steps = options.steps or (60 if is_accelerator(best_device()) else 4)
     batch = TrainingConfig().batch_size
     bench = make_bench(_training(options, max(600, 4 * batch), steps), preset, folder / preset)
-    reset_peak_memory(best_device())
-    ours = our_rate(bench, batch, precision)  # type: ignore[arg-type]
-    memory = _memory()
-    theirs = trainer_rate(bench, None)
     tokens = float(bench.corpus.num_tokens().mean()) / WINDOW
-    share = ours * step_flops_per_base(bench) / matmul_peak(precision)
     size = num_trained(bench.model())[0] / 1e6
-    return _cells(
-        preset, size, "training", ours * tokens, theirs * tokens, share, memory, "tokens"
-    )
+    theirs = trainer_rate(bench, None) * tokens
+    compiled = (False, True) if is_accelerator(best_device()) else (False,)
+    for compile in compiled:
+        what = "training, compiled" if compile else "training"
+        reset_peak_memory(best_device())
+        ours = our_rate(bench, batch, precision, compile=compile)  # type: ignore[arg-type]
+        share = ours * step_flops_per_base(bench) / matmul_peak(precision)
+        yield _cells(preset, size, what, ours * tokens, theirs, share, _memory(), "tokens")
 
 
 def attribution_row(options: Options, preset: str, folder: Path, precision: str) -> list[str]:
@@ -179,7 +181,8 @@ def measure(options: Options, folder: Path, console: Console, deadline: float) -
             left_out.append(preset)
             continue
         started = time.monotonic()
-        table.add_row(*training_row(options, preset, folder, precision))
+        for row in training_rows(options, preset, folder, precision):
+            table.add_row(*row)
         table.add_row(*attribution_row(options, preset, folder, precision))
         spent = time.monotonic() - started
     console.print(

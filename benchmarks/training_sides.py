@@ -117,7 +117,9 @@ def make_bench(options: Options, preset: str, directory: Path) -> Bench:
     )
 
 
-def our_rate(bench: Bench, batch_size: int, precision: Literal["fp32", "bf16"]) -> float:
+def our_rate(
+    bench: Bench, batch_size: int, precision: Literal["fp32", "bf16"], *, compile: bool = False
+) -> float:
     """Return the bases per second of our loop."""
     times: list[float] = []
     seen: list[float] = []
@@ -129,7 +131,7 @@ def our_rate(bench: Bench, batch_size: int, precision: Literal["fp32", "bf16"]) 
             seen.append(bases)
 
     config = bench.config(batch_size, bench.options.steps + WARM_UP)
-    config = dataclasses.replace(config, precision=precision)
+    config = dataclasses.replace(config, precision=precision, compile=compile)
     train(bench.task(), bench.model(), config, on_step=note)
     return (seen[-1] - seen[0]) / (times[-1] - times[0])
 

@@ -126,6 +126,7 @@ SWEEP: dict[str, Any] = {
     "average_reverse_complement": True,
     "class_weights": "balanced",
     "label_smoothing": 0.1,
+    "compile": True,
     "species_sets": ("none",),
     "tokenizers": ("char",),
     "checkpoints": ("model", {"tokenizers": ("kmer-3",)}),

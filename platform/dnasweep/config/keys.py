@@ -13,13 +13,15 @@ from dnasweep.errors import InputError
 def canonical(value: Any) -> Any:
     """Return `value` as plain JSON types; a dataclass becomes a dictionary of its fields.
 
-    Fields with the metadata `keyed` False are left out; other fields already represent them in the key.
+    Fields with the metadata `keyed` False are left out; other fields already represent them in the key. Those
+    with `keyed` equal to "changed" are left out if they have their default: they were added later, and
+    artefacts that were made without them are still found.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {
             f.name: canonical(getattr(value, f.name))
             for f in dataclasses.fields(value)
-            if f.metadata.get("keyed", True)
+            if _is_keyed(f, getattr(value, f.name))
         }
     if isinstance(value, dict):
         return {str(k): canonical(v) for k, v in value.items()}
@@ -28,6 +30,11 @@ def canonical(value: Any) -> Any:
     if isinstance(value, str | int | float | bool) or value is None:
         return value
     raise TypeError(f"cannot key a {type(value).__name__}")
+
+
+def _is_keyed(field: dataclasses.Field[Any], value: Any) -> bool:
+    keyed = field.metadata.get("keyed", True)
+    return value != field.default if keyed == "changed" else bool(keyed)
 
 
 def content_key(*parts: Any) -> str:

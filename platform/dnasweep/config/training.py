@@ -55,6 +55,8 @@ class TrainingConfig(Config):
     """Seed of initialisation, data order, masking and dropout."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Precision of the forward and backward pass; weights stay fp32."""
+    compile: bool = field(default=False, metadata={"keyed": "changed"})
+    """Compile the forward and backward pass with torch.compile."""
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     """The optimizer and its schedule."""
 

@@ -101,6 +101,9 @@ class Loop:
         self.best = self._weights()
         self.probabilities: Tensor | None = None
         self.objective: nn.Module = _Objective(task, model)
+        if config.compile:
+            # In place: the names of the weights stay, and evaluations are not compiled.
+            self.objective.compile()
         if context.world_size > 1:
             self.objective = DistributedDataParallel(
                 self.objective,
