@@ -76,6 +76,20 @@ def test_only_trainings_that_count_are_counted(tmp_path: Path) -> None:
     assert estimate(storage, both) == Cost(4.0, 2)
 
 
+def test_a_single_training_is_found_among_many_of_another_model(tmp_path: Path) -> None:
+    storage = Storage(tmp_path)
+    for seed in range(40):
+        large = dataclasses.replace(spec("kmer-6", seed=seed), model=ModelConfig())
+        publish(storage, large, 50.0)
+    assert estimate(storage, [spec("kmer-6", seed=1)]) is None
+    wanted = sorted((spec("kmer-6", seed=seed) for seed in range(40)), key=lambda one: one.key)
+    publish(storage, wanted[-1], 2.0)
+    assert estimate(storage, wanted[:1]) == Cost(2.0, 1)
+    for one in wanted[1:-1]:
+        publish(storage, one, 2.0)
+    assert estimate(storage, wanted[:1]) == Cost(2.0, 20)
+
+
 def test_what_was_never_trained_is_measured_once_a_kind(tmp_path: Path) -> None:
     asked = []
 

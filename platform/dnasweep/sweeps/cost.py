@@ -13,7 +13,9 @@ from dnasweep.stages.specs import ClassifierSpec, EncoderSpec
 from dnasweep.storage import Storage
 
 MOST_READ = 20
-"""Maximum number of earlier training runs of one kind to read."""
+"""Maximum number of earlier training runs of one model and tokenizer to read."""
+MOST_SEARCHED = 500
+"""Maximum number of earlier training runs among which these are searched."""
 Spec = EncoderSpec | ClassifierSpec
 Measure = Callable[[Spec], float | None]
 """Returns the bases per second of one device for a training run; None if it cannot be measured."""
@@ -53,11 +55,11 @@ def estimate(
     """
     if not specs:
         return Cost(0.0, 0)
-    known = _earlier(storage, specs[0].kind)
+    kinds = [_kinds(canonical(spec.model), canonical(spec.tokenizer.config)) for spec in specs]
+    known = _earlier(storage, specs[0].kind, kinds)
     measured: dict[str, float | None] = {}
     used, seconds = set[str](), 0.0
-    for spec in specs:
-        exact, model = _kinds(canonical(spec.model), canonical(spec.tokenizer.config))
+    for spec, (exact, model) in zip(specs, kinds, strict=True):
         earlier = known.get(exact) or known.get(model)
         if earlier is not None:
             speed: float | None = earlier.bases / earlier.seconds
@@ -87,18 +89,30 @@ class _Earlier:
         self.bases = self.seconds = 0.0
 
 
-def _earlier(storage: Storage, kind: str) -> dict[str, _Earlier]:
-    """Return the earlier training runs of a kind, by the descriptions that they share."""
+def _earlier(
+    storage: Storage, kind: str, wanted: Sequence[tuple[str, str]]
+) -> dict[str, _Earlier]:
+    """Return the earlier training runs of a kind, by those descriptions that are wanted."""
+    exact, either = {one for one, _ in wanted}, {name for names in wanted for name in names}
     found: dict[str, _Earlier] = defaultdict(_Earlier)
-    for key in sorted(storage.published(kind))[:MOST_READ]:
-        manifest, path = storage.manifest(kind, key), storage.file(kind, key, OUTCOME)
-        if not manifest or path is None:
+    for key in sorted(storage.published(kind))[:MOST_SEARCHED]:
+        if not (manifest := storage.manifest(kind, key)):
             continue
-        outcome, inputs = StageOutcome.read(path), manifest["inputs"]
+        inputs = manifest["inputs"]
+        names = [
+            name
+            for name in _kinds(inputs["model"], inputs["tokenizer"]["config"])
+            if name in either and len(found[name].keys) < MOST_READ
+        ]
+        if not names or (path := storage.file(kind, key, OUTCOME)) is None:
+            continue
+        outcome = StageOutcome.read(path)
         if not outcome.history or outcome.device_seconds <= 0:
             continue
-        for name in _kinds(inputs["model"], inputs["tokenizer"]["config"]):
+        for name in names:
             found[name].keys.add(key)
             found[name].bases += outcome.history[-1]["bases_seen"]
             found[name].seconds += outcome.device_seconds
-    return dict(found)
+        if all(len(found[name].keys) == MOST_READ for name in exact):
+            break
+    return {name: earlier for name, earlier in found.items() if earlier.keys}
