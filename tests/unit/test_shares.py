@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from dnasweep.errors import InputError
 from dnasweep.stages.plan import cells_of, make_plan
 from dnasweep.stages.recipe import Recipe
 from dnasweep.sweeps.shares import VARIABLE, share
+from dnasweep.workflows.phases import Phases
 
 
 @pytest.mark.parametrize("drivers", [1, 2, 3, 7])
@@ -36,3 +42,37 @@ def test_other_numbers_are_refused(text: str, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv(VARIABLE, text)
     with pytest.raises(InputError, match=f"{VARIABLE} is '{text}'"):
         share()
+
+
+@pytest.mark.parametrize(
+    ("search", "asha", "alone"),
+    [("grid", False, False), ("grid", True, True), ("optuna", False, True)],
+)
+def test_trials_that_depend_on_one_another_have_one_driver_at_a_time(
+    search: str, asha: bool, alone: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each driver has rungs of its own: two would stop the trials of one sweep by different ones."""
+    at_work: list[str] = []
+
+    @contextmanager
+    def held(waiting: object) -> Iterator[None]:
+        at_work.append("locked")
+        yield
+
+    sweep: Any = SimpleNamespace(
+        options=SimpleNamespace(search=search, asha=asha),
+        console=SimpleNamespace(status=lambda text: nullcontext()),
+        storage=SimpleNamespace(lock=lambda kind, key: SimpleNamespace(held=held)),
+        key="k",
+    )
+    phases = Phases(sweep, records=None, executor=None)  # type: ignore[arg-type]
+
+    def train(_: Phases) -> Any:
+        at_work.append("training")
+        raise InputError("far enough")
+
+    monkeypatch.setattr(Phases, "_grid", train)
+    monkeypatch.setattr(Phases, "_search", train)
+    with pytest.raises(InputError, match="far enough"):
+        phases.train()
+    assert at_work == (["locked", "training"] if alone else ["training"])

@@ -51,7 +51,16 @@ class Phases:
 
     def train(self) -> SweepPlan:
         """Train the grid, or search it, and return the cells that were trained."""
-        plan = self._search() if self._sweep.options.search == "optuna" else self._grid()
+        options = self._sweep.options
+        if options.search == "optuna" or options.asha:
+            # What a trial comes to depends on the others, so only one driver may decide: a study
+            # gives up the trials of a driver that is gone, and trials are stopped by the rungs of
+            # their driver.
+            waiting = self._sweep.console.status("waiting for another command that runs this sweep")
+            with self._sweep.storage.lock("sweeps", f"search-{self._sweep.key}").held(waiting):
+                plan = self._search() if options.search == "optuna" else self._grid()
+        else:
+            plan = self._grid()
         for spec in plan.classifiers:
             if evaluation := self._state.event_log.last(spec.key):
                 self._sweep.last_seen[spec.key] = evaluation
@@ -108,11 +117,8 @@ class Phases:
 
     def _search(self) -> SweepPlan:
         sweep = self._sweep
-        # A study gives up the trials of a driver that is gone, so only one driver may have it.
-        waiting = sweep.console.status("waiting for another command that runs the same search")
-        with sweep.storage.lock("sweeps", f"search-{sweep.key}").held(waiting):
-            self._state = SweepState(sweep)
-            tried = self._searched(self._state.study())
+        self._state = SweepState(sweep)
+        tried = self._searched(self._state.study())
         # A study forgets trials that failed, so that another run may try them again.
         cells = zip(sweep.plan.cells, sweep.plan.classifiers, strict=True)
         return make_plan(
