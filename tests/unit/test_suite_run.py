@@ -146,7 +146,14 @@ def test_a_model_that_cannot_be_trained_does_not_stop_the_others(
         return "compared"
 
     monkeypatch.setattr(workflow, "run_sweep", run)
-    both = planned._replace(options=options(tmp_path, checkpoints=("long", "none")))
+    long = dataclasses.replace(planned.sweep.plan.cells[0], checkpoint="long")
+    cells = (long, *planned.sweep.plan.cells)
+    both: Any = SimpleNamespace(
+        task=planned.task,
+        num_train=10,
+        sweep=SimpleNamespace(name="gue-tf_0", plan=SimpleNamespace(cells=cells)),
+        options=options(tmp_path, checkpoints=("long", "none")),
+    )
     result = workflow._run_task(both, Console(file=io.StringIO()), InProcessExecutor)
     assert result.comparisons == ("compared",)
     assert asked == [
@@ -190,6 +197,41 @@ def test_models_of_a_divided_sweep_have_the_names_they_have_elsewhere(
         "kmer-3 / two/promoters / tiny": 0.7,
         BASELINE: 0.4,
     }
+
+
+def test_a_copy_of_a_checkpoint_is_no_model_of_a_divided_sweep(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Together, its trials are those of the other place of the same checkpoint."""
+    asked = []
+
+    def run(name: str, axes: object, own: SuiteOptions, console: object, **how: object) -> Any:
+        asked.append(own.checkpoints)
+        if len(own.checkpoints) > 1:
+            raise InputError("not together")
+        return comparison({f"kmer-3 / {(*own.checkpoints, 'none')[0]} / tiny": 0.6})
+
+    monkeypatch.setattr(workflow, "run_sweep", run)
+    cells = [
+        Cell(tokenizer="kmer-3", species_set="none", checkpoint=name, preset="tiny")
+        for name in ("first", None)
+    ]
+    planned: Any = SimpleNamespace(
+        task=next(one for one in find_suite("gue").tasks if one.name == "tf_0"),
+        num_train=10,
+        sweep=SimpleNamespace(name="gue-tf_0", plan=SimpleNamespace(cells=cells)),
+        options=SuiteOptions(checkpoints=("first", "copy", "none")),
+    )
+    result = workflow._run_task(planned, Console(quiet=True), InProcessExecutor)
+    models = [one["model"] for one in task_scores(result)]
+    assert models == ["kmer-3 / first / tiny", "kmer-3 / none / tiny", BASELINE]
+    assert asked == [("first", "copy", "none"), ("first",), ()]
+    alone = SimpleNamespace(
+        **{**vars(planned), "options": SuiteOptions(checkpoints=("first", "copy"))},
+    )
+    alone.sweep = SimpleNamespace(name="gue-tf_0", plan=SimpleNamespace(cells=cells[:1]))
+    result = workflow._run_task(alone, Console(quiet=True), InProcessExecutor)
+    assert result.failed == {"kmer-3 / first / tiny": "not together"}
 
 
 def test_a_failed_model_has_the_name_it_has_elsewhere() -> None:

@@ -105,7 +105,9 @@ def _run_task(planned: PlannedTask, console: Console, executor: type[Executor]) 
     comparison, reason = _try_sweep(planned.sweep.name, planned.options, console, executor)
     if comparison is not None:
         return dataclasses.replace(found, comparisons=(comparison,))
-    parts = _parts(planned.options)
+    # A checkpoint whose cells were all left out of the plan is another one under another name.
+    there = {cell.checkpoint or "none" for cell in cells}
+    parts = [(name, options) for name, options in _parts(planned.options) if name in there]
     comparisons, names, failed = [], [], dict[str, str]()
     for number, (name, options) in enumerate(parts if len(parts) > 1 else [], start=1):
         comparison, why = _try_sweep(f"{planned.sweep.name}-{number}", options, console, executor)
