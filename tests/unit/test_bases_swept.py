@@ -113,7 +113,7 @@ def test_a_sweep_of_bases_ends_in_a_model_that_predicts_them(data: Path, folder:
     page = (report / "comparison.html").read_text()
     assert "The winner on the test rows, by class of bases" in page
     assert "dnasweep predict" in page
-    assert "shap-batch" not in page
+    assert "--target acceptor" in page
 
     rows = splice_rows(30, seed=9)
     name, uri = "models:/bases@best", options.tracking_uri
