@@ -80,11 +80,11 @@ def placed_model(names: tuple[str, ...], spec: str = "kmer-3", *, places: int = 
     return model, tokenizer
 
 
-def numbers_model():
+def numbers_model(name: str = "activity"):
     """Return an untrained model of one number, and its tokenizer."""
     tokenizer = fit(TokenizerConfig.parse("kmer-3"), toy_sequences(60))
     model = build_classifier(
-        TINY, tokenizer=tokenizer, num_tokens=44, num_labels=1, label_names=("activity",),
+        TINY, tokenizer=tokenizer, num_tokens=44, num_labels=1, label_names=(name,),
         dropout=0.0, seed=0,
     ).eval()  # fmt: skip
     model.config.problem_type = "regression"

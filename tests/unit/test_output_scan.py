@@ -75,6 +75,9 @@ def test_each_track_has_a_file_of_its_own() -> None:
         "a_b.plus.bw", "a_b.minus.bw", "a_b.plus_.bw", "a_b.minus_.bw", "c.plus.bw", "c.minus.bw",
     ]  # fmt: skip
     assert tracks[2].name == "a_b.plus"
+    long = tracks_of(["長" * 200 + end for end in "ab"], "both", "mean")
+    assert len({track.file for track in long}) == 2
+    assert all(len(track.file.encode()) < 255 for track in long)
 
 
 def test_a_base_has_the_probability_of_the_window_around_it_on_each_strand(

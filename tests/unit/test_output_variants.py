@@ -216,6 +216,21 @@ def test_scores_of_numbers_are_means_over_strands_and_have_a_background(
     assert np.isfinite(row["z"])
 
 
+@pytest.mark.parametrize("name", ["probability", "log2_odds"])
+def test_a_number_may_be_called_like_a_score_of_classes(
+    name: str, models: dict[str, Path], genome: Path, tmp_path: Path
+) -> None:
+    model = export(*numbers_model(name), tmp_path / "model")
+    (usual,) = score(models["regression"], genome, (71, "C", "G")).to_dict("records")
+    folder = tmp_path / "runs"
+    found = score(model, genome, (71, "C", "G"), storage=folder, tracking_uri="none")
+    assert list(found).count(f"delta_{name}") == 1
+    for column in ("delta_", "ref_", "alt_"):
+        assert found[f"{column}{name}"].tolist() == [usual[f"{column}activity"]]
+    (page,) = folder.rglob("variants.html")
+    assert f"change of {name}" in page.read_text()
+
+
 def test_files_have_the_scores(models: dict[str, Path], genome: Path, tmp_path: Path) -> None:
     vcf = tmp_path / "in.vcf"
     vcf.write_text(

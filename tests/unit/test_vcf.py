@@ -151,11 +151,11 @@ def test_a_file_that_is_given_twice_is_refused(tmp_path: Path) -> None:
 
 def test_each_score_has_an_info_field_of_its_own(tmp_path: Path) -> None:
     source = write_vcf(tmp_path / "x.vcf", ["chr1 10 rs1 A C . . ."])
-    names = ("gain_a b", "gain_a-b")
+    names = ("gain_a b", "gain_a-b", "fold\nchange")
     write_annotated(
         source,
         tmp_path / "y.vcf.gz",
-        [{"row": 5, "allele": 1, names[0]: 0.25, names[1]: 0.5}],
+        [{"row": 5, "allele": 1, **dict(zip(names, (0.25, 0.5, 2.0), strict=True))}],
         fields={name: ("Float", name) for name in names},
         contigs={"chr1": 400},
         about="x",
@@ -163,7 +163,11 @@ def test_each_score_has_an_info_field_of_its_own(tmp_path: Path) -> None:
     with pysam.VariantFile(str(tmp_path / "y.vcf.gz")) as file:
         (record,) = file
         info = {name: record.info[name] for name in record.info}
-    assert info == {"DNASWEEP_gain_a_b": (0.25,), "DNASWEEP_gain_a_b_": (0.5,)}
+    assert info == {
+        "DNASWEEP_gain_a_b": (0.25,),
+        "DNASWEEP_gain_a_b_": (0.5,),
+        "DNASWEEP_fold_change": (2.0,),
+    }
 
 
 def test_names_that_are_not_utf8_are_read_as_latin_1(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def _lines(
                 if name not in known:
                     yield f"##contig=<ID={name},length={length}>"
             for name, (kind, text) in fields.items():
-                said = text.replace('"', "'")
+                said = " ".join(text.split()).replace('"', "'")
                 yield f'##INFO=<ID={ids[name]},Number=A,Type={kind},Description="{said}">'
             yield f"##dnasweep={about}"
             cells = line.split("\t")

@@ -27,6 +27,8 @@ READ: dict[Strands, tuple[str, ...]] = {
     "reverse": ("minus",),
 }
 """Strands that a model reads, in the order of their predictions."""
+MOST_LETTERS = 50
+"""Maximum number of letters of an output in the name of a file; file systems allow 255 bytes."""
 _BIAS = {"plus": 1.0, "minus": -1.0, "": 0.0}
 Floats = NDArray[np.float64]
 
@@ -85,7 +87,7 @@ def tracks_of(outputs: Sequence[str], strands: Strands, combine: Combine) -> lis
     found: list[OutputTrack] = []
     taken: set[str] = set()
     for output, strand in itertools.product(outputs, read):
-        stem = re.sub(r"[^\w.+-]", "_", _named(output, strand))
+        stem = re.sub(r"[^\w.+-]", "_", _named(output[:MOST_LETTERS], strand))
         while stem in taken:
             stem += "_"
         taken.add(stem)

@@ -78,10 +78,10 @@ def schemas_of(columns: Mapping[str, Sequence[str]]) -> dict[str, pa.Schema]:
     columns
         Additional columns of the model: type and description by name.
     """
-    variants = VARIANTS
-    for name, (kind, *_) in columns.items():
-        variants = variants.append(pa.field(name, _KINDS[kind]))
-    return {"variants": variants, "sites": SITES}
+    # An output called probability has the columns of a probability of classes, which it has not.
+    others = [field for field in VARIANTS if field.name not in columns]
+    own = [pa.field(name, _KINDS[kind]) for name, (kind, *_) in columns.items()]
+    return {"variants": pa.schema([*others, *own]), "sites": SITES}
 
 
 def work_list(placed: pd.DataFrame) -> pa.Table:

@@ -47,7 +47,7 @@ def variant_page(
         Names of the files beside the page.
     """
     by, unit = ranking_of(settings)
-    scored = [*(settings.get("columns") or ()), *SCORED]
+    scored = list(dict.fromkeys([*(settings.get("columns") or ()), *SCORED]))
     num, changes, calls = 0, [np.empty(0, np.float32)], pd.Series(dtype=int)
     largest = pd.DataFrame(columns=[*SHOWN, *scored])
     for part in parts:
