@@ -44,6 +44,14 @@ def test_two_kinds_of_one_size_count_once() -> None:
     assert kinds(8, ours=size, spot={**size, "max_workers": 4}) == [("ours", 1, 8)]
 
 
+def test_one_of_two_kinds_of_one_size_may_emulate_bf16() -> None:
+    new, old = {"CPU": 4, "GPU": 1}, {"CPU": 4, "GPU": 1, "accelerator_type:T4": 1}
+    for sizes in ((new, old), (old, new)):
+        types = {str(i): {"resources": size} for i, size in enumerate(sizes)}
+        (group,) = read_kinds({"max_workers": 8, "available_node_types": types})
+        assert group.node.emulates_bf16
+
+
 def test_machines_of_unknown_size_and_none_at_all() -> None:
     assert kinds(8, local={"resources": {}, "max_workers": 2}) == []
     assert kinds(8, gpu={"resources": {"CPU": 4}, "max_workers": 0}) == []

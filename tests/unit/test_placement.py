@@ -69,6 +69,14 @@ def test_what_fits(demand: Demand, nodes: list[NodeCapacity]) -> None:
     assert find_room(demand, nodes).fits
 
 
+def test_machines_of_one_kind_are_known_by_their_size_alone() -> None:
+    """Ray names the GPU of a living node, and files of autoscalers need not."""
+    living = NodeCapacity.of("gpu-1", {"CPU": 4, "GPU": 1, "accelerator_type:T4": 1})
+    assert living.emulates_bf16
+    group = NodeGroup(NodeCapacity.of("gpu", {"CPU": 4, "GPU": 1}), 1)
+    assert Resources((living,), (group,)).grown(at_most=9).each == (group.node,)
+
+
 def test_an_autoscaler_replaces_the_nodes_of_its_kinds() -> None:
     groups = [
         NodeGroup(NodeCapacity("gpu", 4, 1), 3),

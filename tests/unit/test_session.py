@@ -1,4 +1,4 @@
-"""A Ray session that does not come about is told in words."""
+"""A Ray session that does not come about is told in words, and the precision that one computes in."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import socket
 import pytest
 import ray
 from dnasweep.errors import InputError
+from dnasweep.runtime.cluster import session as sessions
+from dnasweep.runtime.cluster.placement import NodeCapacity, Resources
 from dnasweep.runtime.cluster.session import session
 
 
@@ -73,3 +75,48 @@ def test_a_defect_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     failing(RuntimeError("a defect"), monkeypatch)
     with pytest.raises(RuntimeError, match="a defect"), session(None):
         pass
+
+
+def cluster(*kinds: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Open a session of one node per kind of GPU, empty for a node without."""
+    nodes = tuple(
+        NodeCapacity.of(
+            "node", {"CPU": 4, **({"GPU": 1, f"accelerator_type:{kind}": 1} if kind else {})}
+        )
+        for kind in kinds
+    )
+    monkeypatch.setattr(ray, "is_initialized", lambda: True)
+    monkeypatch.setattr(sessions, "machine_kinds", lambda: ())
+    monkeypatch.setattr(sessions, "look_around", lambda groups: Resources(nodes, tuple(groups)))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "gpus", "expected"),
+    [
+        (["", "A100"], None, "bf16"),
+        (["", "T4"], None, "fp32"),
+        (["T4", "A100"], None, "fp32"),
+        (["V100"], 1, "fp32"),
+        (["A100"], 0, "fp32"),
+        ([""], None, "fp32"),
+        ([""], 1, "bf16"),
+    ],
+)
+def test_a_cluster_computes_in_bf16_if_none_of_its_gpus_emulates_it(
+    kinds: list[str], gpus: float | None, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster(*kinds, monkeypatch=monkeypatch)
+    found = sessions.resolve_precision("auto", gpus=gpus, address="ray-head:6379")
+    assert found == expected
+    assert sessions.resolve_precision("bf16", gpus=gpus, address="ray-head:6379") == "bf16"
+
+
+def test_all_tasks_of_a_suite_on_this_machine_have_one_precision(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first is planned before the session of all tasks is open, the others within it."""
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(sessions, "resolve_here", lambda asked, *, gpus: "fp32")
+    before = sessions.resolve_precision("auto", gpus=None, address=None)
+    cluster("G", monkeypatch=monkeypatch)
+    assert sessions.resolve_precision("auto", gpus=None, address=None) == before

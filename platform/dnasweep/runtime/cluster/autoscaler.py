@@ -44,9 +44,10 @@ def read_kinds(config: Mapping[str, Any]) -> tuple[NodeGroup, ...]:
         node = NodeCapacity.of(name, kind.get("resources") or {})
         if name == config.get("head_node_type") or not node.cpus:
             continue
-        same = sizes.get(node[1:], NodeGroup(node, 0))
+        same = sizes.get(node.kind, NodeGroup(node, 0))
         count = same.most + kind.get("max_workers", left)
-        sizes[node[1:]] = NodeGroup(same.node, count)
+        emulates = same.node.emulates_bf16 or node.emulates_bf16
+        sizes[node.kind] = NodeGroup(same.node._replace(emulates_bf16=emulates), count)
     found = []
     for group in sorted(sizes.values(), key=lambda g: (-g.node.gpus, -g.node.cpus)):
         if (count := min(group.most, left)) > 0:

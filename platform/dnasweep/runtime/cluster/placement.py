@@ -14,6 +14,8 @@ DRIVER_RESOURCE = "train_driver"
 """Custom resource of nodes that run the drivers of worker groups; see `cluster.yaml`."""
 DRIVER_CPU = 0.01
 """CPUs of the driver of a worker group if no node has that resource; Tune refuses 0."""
+EMULATING = frozenset(f"accelerator_type:{name}" for name in ("K80", "P4", "P100", "V100", "T4"))
+"""Ray's resources of GPUs that only emulate bf16, which is slower than fp32."""
 _ROUNDING = 1e-9
 _MAX_SHOWN = 4
 _UNLIMITED = 10**6
@@ -30,12 +32,20 @@ class NodeCapacity(NamedTuple):
     """GPUs."""
     drivers: float = 0.0
     """Number of drivers of worker groups that it can run."""
+    emulates_bf16: bool = False
+    """Whether its GPUs are known to only emulate bf16."""
 
     @classmethod
     def of(cls, name: str, resources: Mapping[str, float]) -> NodeCapacity:
         """Return a node with the resources that Ray reports."""
         cpus, gpus = resources.get("CPU", 0.0), resources.get("GPU", 0.0)
-        return cls(name, cpus, gpus, resources.get(DRIVER_RESOURCE, 0.0))
+        drivers = resources.get(DRIVER_RESOURCE, 0.0)
+        return cls(name, cpus, gpus, drivers, not EMULATING.isdisjoint(resources))
+
+    @property
+    def kind(self) -> tuple[float, float, float]:
+        """Its CPUs, GPUs and drivers, by which an autoscaler's machines of one kind are recognised."""
+        return self.cpus, self.gpus, self.drivers
 
     @property
     def size(self) -> str:
@@ -94,10 +104,10 @@ class Resources(NamedTuple):
             Maximum number of machines of one kind that the caller needs; the autoscaler's limit may
             be huge.
         """
-        kinds = {group.node[1:] for group in self.groups}
-        nodes = [node for node in self.each if node[1:] not in kinds]
+        kinds = {group.node.kind for group in self.groups}
+        nodes = [node for node in self.each if node.kind not in kinds]
         for group in self.groups:
-            running = sum(node[1:] == group.node[1:] for node in self.each)
+            running = sum(node.kind == group.node.kind for node in self.each)
             nodes += [group.node] * max(running, min(group.most, at_most))
         return Resources(tuple(nodes))
 

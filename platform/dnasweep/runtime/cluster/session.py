@@ -218,7 +218,7 @@ def living_nodes() -> dict[str, NodeCapacity]:
 def resolve_precision(
     asked: Literal["auto", "fp32", "bf16"], *, gpus: float | None, address: str | None
 ) -> Literal["fp32", "bf16"]:
-    """Return the precision of a complete sweep or job: `auto` is bf16 if it computes on GPUs.
+    """Return the precision of a complete sweep or job: `auto` is bf16 if its GPUs compute in it.
 
     The precision affects results and is therefore part of their keys. If each worker chose its
     own, a sweep could mix both, and a later sweep on other machines would find results of the
@@ -238,14 +238,19 @@ def resolve_precision(
     InputError
         If there is no cluster at the address.
     """
-    if asked == "auto" and gpus is None and ray.is_initialized():
-        return _arithmetic(look_around(machine_kinds()))
     here = (address or os.environ.get("RAY_ADDRESS") or "local") == "local"
-    if asked != "auto" or gpus is not None or here:
+    if asked != "auto" or gpus == 0 or here:
+        # Also in an open session on this machine, so that all tasks of a suite compute alike.
         return resolve_here(asked, gpus=gpus)
+    if ray.is_initialized():
+        return _arithmetic(look_around(machine_kinds()), gpus)
     with session(address) as resources:
-        return _arithmetic(resources)
+        return _arithmetic(resources, gpus)
 
 
-def _arithmetic(resources: Resources) -> Literal["fp32", "bf16"]:
-    return "bf16" if resources.grown(at_most=1).gpus else "fp32"
+def _arithmetic(resources: Resources, gpus: float | None) -> Literal["fp32", "bf16"]:
+    """Return the precision on a cluster; requested GPUs may join it later."""
+    possible = resources.grown(at_most=1)
+    if any(node.gpus and node.emulates_bf16 for node in possible.each):
+        return "fp32"
+    return "bf16" if gpus or possible.gpus else "fp32"
