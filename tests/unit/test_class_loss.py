@@ -1,4 +1,4 @@
-"""The loss of a classifier against torch's definition, and class weights against scikit-learn's."""
+"""The loss of a classifier against torch's definition, class weights against scikit-learn's, losses of parts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from dnasweep.tasks.base_loss import BaseLoss
 from dnasweep.tasks.class_loss import ClassLoss, balanced_weights
+from dnasweep.tasks.label_loss import LabelLoss
+from dnasweep.tasks.poisson_loss import PoissonLoss
+from dnasweep.tasks.squared_error import SquaredError
 from sklearn.utils.class_weight import compute_class_weight
 
 WEIGHTS = np.array([0.5, 2.0, 1.25])
@@ -41,6 +45,29 @@ def test_parts_add_up_to_the_whole(rows):
     loss = ClassLoss(WEIGHTS, 0.2)
     whole = loss(logits, targets)
     parts = [loss(logits[i : i + 7], targets[i : i + 7]) for i in range(0, 50, 7)]
+    for found, expected in zip(map(sum, zip(*parts, strict=True)), whole, strict=True):
+        assert found.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+PAIR = np.array([1.5, 4.0])
+
+
+@pytest.mark.parametrize(
+    ("loss", "outputs", "targets"),
+    [
+        (BaseLoss(ClassLoss(WEIGHTS)), (30, 9, 3), lambda rng: rng.integers(-1, 3, (30, 9))),
+        (LabelLoss(), (30, 2), lambda rng: rng.integers(0, 2, (30, 2))),
+        (SquaredError(PAIR, PAIR), (30, 2), lambda rng: rng.normal(size=(30, 2))),
+        (PoissonLoss(PAIR, PAIR), (30, 4, 2), lambda rng: rng.poisson(2.0, (30, 8)) * 1.0),
+    ],
+    ids=["bases", "labels", "numbers", "signals"],
+)
+def test_batches_in_parts_and_on_several_workers_have_one_loss(loss, outputs, targets):
+    rng = np.random.default_rng(0)
+    logits, known = torch.from_numpy(rng.normal(size=outputs)), torch.from_numpy(targets(rng))
+    whole = loss(logits, known)
+    # Unequal parts, as the last of an epoch is.
+    parts = [loss(logits[i:j], known[i:j]) for i, j in ((0, 16), (16, 29), (29, 30))]
     for found, expected in zip(map(sum, zip(*parts, strict=True)), whole, strict=True):
         assert found.item() == pytest.approx(expected.item(), rel=1e-5)
 

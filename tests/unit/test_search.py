@@ -16,7 +16,7 @@ from dnasweep.runtime.training.study_repair import open_study
 from dnasweep.stages.plan import cells_of, make_plan
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.storage import Storage, StorageLock
-from dnasweep.sweeps.event_log import POINT, Evaluated
+from dnasweep.sweeps.event_log import BEST, POINT, Evaluated
 from dnasweep.workflows.phases import Phases
 from filelock import Timeout
 from optuna.exceptions import UpdateFinishedTrialError
@@ -98,6 +98,18 @@ def test_stopped_trials_are_pruned_and_stay_tried(study: Study, tmp_path: Path) 
     again = Study(opened(tmp_path), "s", GRID, mode="max")
     assert again.tried() == study.tried()
     assert again.remaining(5) == 3
+
+
+def test_a_trial_that_diverged_is_worth_less_than_any_that_ended(study: Study) -> None:
+    searcher = study.searcher(())
+    for trial, best in (("a", 0.2), ("b", 0.9)):
+        searcher.suggest(trial)
+        searcher.on_trial_result(trial, result(trial, 3, best))
+    searcher.on_trial_complete("a", result("a", 5, 0.3))
+    searcher.on_trial_complete("b", {"trial_key": "b", BEST: float("nan")})
+    assert [t.state for t in study.study.get_trials()] == [TrialState.COMPLETE, TrialState.PRUNED]
+    assert study.study.best_value == 0.3
+    assert len(study.tried()) == 2
 
 
 def test_a_cell_under_way_at_a_kill_comes_first_again(study: Study, tmp_path: Path) -> None:

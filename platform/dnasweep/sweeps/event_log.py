@@ -19,8 +19,8 @@ from dnasweep.stages.specs import ClassifierSpec
 FILE, CHECK = "course.jsonl", "checksum"
 
 
-POINT = "point"
-"""Name under which a trial reports an evaluation to Tune."""
+POINT, BEST = "point", "best"
+"""Names under which a trial reports an evaluation, and its best value so far, to Tune."""
 
 
 class Evaluated(NamedTuple):

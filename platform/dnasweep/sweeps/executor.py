@@ -164,8 +164,8 @@ def train_reporting(
     *,
     metric: str,
     report: Callable[[Evaluated], Any],
-) -> None:
-    """Train a trial and report every evaluation, with the best value so far.
+) -> StageOutcome:
+    """Train a trial, report every evaluation with the best value so far, and return its outcome.
 
     Parameters
     ----------
@@ -192,3 +192,4 @@ def train_reporting(
         best.clear()
         for evaluation in outcome.history:
             evaluated(evaluation)
+    return outcome

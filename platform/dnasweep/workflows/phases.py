@@ -56,7 +56,9 @@ class Phases:
             # What a trial comes to depends on the others, so only one driver may decide: a study
             # gives up the trials of a driver that is gone, and trials are stopped by the rungs of
             # their driver.
-            waiting = self._sweep.console.status("waiting for another command that runs this sweep")
+            waiting = self._sweep.console.status(
+                "waiting for another command that runs this sweep"
+            )
             with self._sweep.storage.lock("sweeps", f"search-{self._sweep.key}").held(waiting):
                 plan = self._search() if options.search == "optuna" else self._grid()
         else:

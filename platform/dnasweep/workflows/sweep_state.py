@@ -105,7 +105,8 @@ class SweepState:
         best = max if self._mode == "max" else min
         for cell, spec in zip(self._sweep.plan.cells, self._sweep.plan.classifiers, strict=True):
             outcome = find_outcome(self._sweep.storage, spec)
-            values = [e["metrics"].get(name) for e in outcome.history] if outcome else []
+            history = outcome.history if outcome and outcome.healthy else ()
+            values = [e["metrics"].get(name) for e in history]
             if values and None not in values:
                 found[cell] = float(best(values))
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from dnasweep.stages.recipe import Cell
-from dnasweep.sweeps.event_log import Evaluated
+from dnasweep.sweeps.event_log import BEST, Evaluated
 
 MAX_PROPOSALS = 5
 """Number of proposals of the sampler before an untried cell is drawn at random."""
@@ -141,7 +142,8 @@ class CellSearch(Searcher):
     """A study as a searcher of Tune.
 
     Ray's own searcher for Optuna tries cells twice and reports a trial that was stopped early as if it
-    had finished. Here such a trial is pruned, and the sampler ranks it below finished ones.
+    had finished. Here such a trial, or one that diverged or collapsed, is pruned, and the sampler ranks
+    it below finished ones.
     """
 
     def __init__(self, study: Study, stopped: Container[str]) -> None:
@@ -181,7 +183,9 @@ class CellSearch(Searcher):
         trial, values = self._trials.pop(trial_id), self._values.pop(trial_id, {})
         if error or not values:
             self._study.study.tell(trial, state=TrialState.FAIL)
-        elif result and result.get("trial_key") in self._stopped:
+        elif result and (
+            result.get("trial_key") in self._stopped or math.isnan(result.get(BEST, 0.0))
+        ):
             self._study.study.tell(trial, state=TrialState.PRUNED)
         else:
             self._study.study.tell(trial, values[max(values)])

@@ -34,11 +34,10 @@ from dnasweep.runtime.training.schedulers import InOrder
 from dnasweep.stages.outcome import StageOutcome
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.storage import Storage
-from dnasweep.sweeps.event_log import POINT, Evaluated
+from dnasweep.sweeps.event_log import BEST, POINT, Evaluated
 from dnasweep.sweeps.executor import TrialEvent, train_reporting
 from dnasweep.tasks.metrics import direction
 
-BEST = "best"
 FINAL = "final"
 """Reported by a trial that is about to fail with an error that would occur again."""
 CREDENTIALS = "AWS_"
@@ -81,7 +80,7 @@ def run_trial(
         tune.report({"trial_key": spec.key, BEST: point.best, POINT: point.text})
 
     try:
-        train_reporting(
+        outcome = train_reporting(
             spec,
             partial(train, spec, job, text=cell.label),
             metric=metric,
@@ -97,6 +96,9 @@ def run_trial(
         if told is error:
             raise
         raise told from error
+    if not outcome.healthy:
+        # Whatever it had reached before it diverged or collapsed, its weights are of no use.
+        tune.report({"trial_key": spec.key, BEST: math.nan})
 
 
 class Limit(Callback):
