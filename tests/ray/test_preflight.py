@@ -14,7 +14,7 @@ import pytest
 import ray
 from dnasweep.errors import InputError
 from dnasweep.runtime.cluster.autoscaler import machine_kinds
-from dnasweep.runtime.cluster.placement import Demand, NodeGroup
+from dnasweep.runtime.cluster.placement import Demand, NodeCapacity, NodeGroup
 from dnasweep.runtime.cluster.session import living_nodes
 from dnasweep.runtime.preflight.checks import run_checks
 from dnasweep.runtime.preflight.health_check import check_health
@@ -79,7 +79,7 @@ def test_two_nodes(nodes: Pair, tmp_path: Path) -> None:
 
         assert machine_kinds() == ()
         _let_an_autoscaler_start(4)
-        assert machine_kinds() == (NodeGroup(("gpu", 1.0, 1.0, 0.0), 4),)  # type: ignore[arg-type]
+        assert machine_kinds() == (NodeGroup(NodeCapacity("gpu", 1.0, 1.0), 4),)
         _let_an_autoscaler_start(0)
 
         os.kill(nodes.raylet, signal.SIGSTOP)

@@ -225,7 +225,8 @@ def test_optuna_searches_the_same_space_and_goes_on(tmp_path: Path, small: list[
     journal = optuna.storages.JournalStorage(file)
     (name,) = optuna.get_all_study_names(journal)
     study = optuna.load_study(study_name=name, storage=journal)
-    assert len([t for t in study.trials if t.state.name == "COMPLETE"]) == 4
+    # A trial whose model collapses is pruned.
+    assert len([t for t in study.trials if t.state.name in ("COMPLETE", "PRUNED")]) == 4
 
 
 @pytest.mark.slow
