@@ -179,10 +179,12 @@ def test_a_run_says_the_time_that_its_dry_run_says(
 def test_pretraining_alone_plans_no_fine_tuning(tmp_path: Path) -> None:
     console = Console(file=io.StringIO(), width=300)
     sweep = dataclasses.replace(planned(tmp_path, "human"), console=console)
-    announce.announce_plan(sweep, fine_tunes=False)
+    asked = dataclasses.replace(sweep.options, dry_run=True)
+    announce.announce_plan(dataclasses.replace(sweep, options=asked), fine_tunes=False)
     said = console.file.getvalue()
     assert "plan the grid: 2 tokenizations (0 done before), 2 encoders (0 done before)\n" in said
     assert "for 2 pretrainings" in said
+    assert f"automatic GPU each, computing in {sweep.recipe.finetuning.precision}\n" in said
     assert "fine-tuning" not in said
 
 

@@ -99,7 +99,8 @@ def announce_plan(sweep: Sweep, *, fine_tunes: bool = True) -> None:
     sweep.console.print(
         f"[bold]resources[/] {options.worker_range} worker(s) per trial, "
         f"{'automatic' if options.cpus_per_worker is None else options.cpus_per_worker} CPU and "
-        f"{'automatic' if options.gpus_per_worker is None else options.gpus_per_worker} GPU each\n"
+        f"{'automatic' if options.gpus_per_worker is None else options.gpus_per_worker} GPU each, "
+        f"computing in {sweep.recipe.finetuning.precision}\n"
         "Nothing was started: leave out --dry-run to run it."
     )
 
