@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import dnasweep
@@ -25,6 +26,14 @@ def test_it_says_what_it_is(model: dnasweep.Model) -> None:
     assert model.classes == list(CLASSES)
     assert model.tokenizer.config.name == "kmer-3"
     assert model.threshold == 0.5
+
+
+def test_its_folder_is_what_commands_take(model: dnasweep.Model, tmp_path: Path) -> None:
+    copy = shutil.copytree(model.directory, tmp_path / "copy")
+    again = dnasweep.load_model(copy)
+    assert again.directory == copy
+    assert f", in {copy}>" in repr(dnasweep.Model(copy, name="best of train"))
+    assert repr(again).count(str(copy)) == 1
 
 
 def test_predictions_are_those_of_the_model(model: dnasweep.Model) -> None:

@@ -14,6 +14,7 @@ from rich.progress import Progress
 
 from dnasweep.api.execution import Workplace, console
 from dnasweep.api.options import make_options
+from dnasweep.api.predicting import predict_by_job, predictions
 from dnasweep.api.sequences import Sequences, read_given
 from dnasweep.errors import InputError
 from dnasweep.models.pretrained.config_file import read_settings
@@ -38,6 +39,14 @@ class Model:
         Name that the model was requested by. Default: the folder.
     scratch
         Temporary folder of a download, removed with this object.
+
+    Attributes
+    ----------
+    directory
+        Folder of the model's files, which every command accepts as `--model`. A copy of it is a copy of the
+        model; that of a download or of converted weights is deleted with this object.
+    name
+        Name that the model was requested by.
     """
 
     def __init__(
@@ -56,7 +65,9 @@ class Model:
     def __repr__(self) -> str:
         kind = self._kind.architecture
         classes = f", classes {', '.join(self.classes)}" if self.is_classifier else ""
-        return f"<dnasweep.Model {self.name!r}: {kind}, tokenizer {self.tokenizer.config.name}{classes}>"
+        where = "" if self.name == str(self.directory) else f", in {self.directory}"
+        tokenizer = self.tokenizer.config.name
+        return f"<dnasweep.Model {self.name!r}: {kind}, tokenizer {tokenizer}{classes}{where}>"
 
     @property
     def is_classifier(self) -> bool:
@@ -149,7 +160,8 @@ class Model:
         >>> model.predict(["ACGTTATAAAAGGC" * 20])  # doctest: +SKIP
         """
         if storage is not None or address is not None:
-            return self._predict_by_job(sequences, storage, address, progress, options)
+            with Workplace(storage, address, progress=progress) as place:
+                return predict_by_job(self.directory, sequences, place, options)
         predictor = self._predictor
         if options:
             predictor = self._other_predictor(options)
@@ -159,7 +171,7 @@ class Model:
         with Progress(console=said, transient=True) as bar:
             task = bar.add_task("predicting", total=len(table))
             found = predictor.probabilities(table, lambda done: bar.update(task, completed=done))
-        return _predictions(table, found, predictor)
+        return predictions(table, found, predictor.config)
 
     def _other_predictor(self, options: dict[str, Any]) -> Predictor:
         from dnasweep.genomics.predictions import Predictor
@@ -168,36 +180,6 @@ class Model:
         # Checked like options of the command line; only there are files required.
         asked = make_options(PredictOptions, {"model": self.name, "data": (), **options})
         return Predictor(self.directory, batch_size=asked.batch_size, precision=asked.precision)
-
-    def _predict_by_job(
-        self,
-        sequences: Sequences,
-        storage: str | Path | None,
-        address: str | None,
-        progress: bool,
-        options: dict[str, Any],
-    ) -> pd.DataFrame:
-        from dnasweep.api.files import files_of
-        from dnasweep.jobs.prediction_request import PredictOptions
-        from dnasweep.workflows.predictions import run_predictions
-
-        with (
-            Workplace(storage, address, progress=progress) as place,
-            tempfile.TemporaryDirectory(prefix="dnasweep-") as scratch,
-        ):
-            out = Path(scratch) / "predictions.parquet"
-            asked = make_options(
-                PredictOptions,
-                {
-                    **place.options,
-                    "model": str(self.directory),
-                    "data": files_of(sequences, Path(scratch)),
-                    "out": str(out),
-                    **options,
-                },
-            )
-            run_predictions(asked, place.console, executor=place.job_executor())
-            return _without_unknown_species(pd.read_parquet(out))
 
     def embed(
         self,
@@ -287,13 +269,3 @@ def load_model(name_or_dir: str | Path, *, tracking_uri: str | None = None) -> M
 def as_model(model: Model | str | Path) -> Model:
     """Return a model given as an object or by name."""
     return model if isinstance(model, Model) else load_model(model)
-
-
-def _predictions(table: pd.DataFrame, found: np.ndarray, predictor: Predictor) -> pd.DataFrame:
-    from dnasweep.genomics.predictions import prediction_table
-
-    return _without_unknown_species(prediction_table(table, found, predictor.config))
-
-
-def _without_unknown_species(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame if frame["species"].any() else frame.drop(columns="species")
