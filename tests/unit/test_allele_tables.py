@@ -134,6 +134,9 @@ def test_rows_of_another_assembly_than_the_genome_are_rejected(tmp_path: Path) -
     found = read(path, header, "1 5 A C hg19", "1 6 A C GRCh38.p13", assembly="GRCh38")
     assert columns(found) == [["1", 6, "A", "C"]]
     assert [fault.row for fault in found.rejects] == [2]
+    assert found.rejects[0].remedy.startswith(
+        "If assembly is wrong, leave this column out: REF is"
+    )
     with pytest.raises(InputError, match="Keep only the rows of the assembly of the genome"):
         read(path, header, "1 5 A C mm9", "1 6 A C mm10")
 
@@ -144,6 +147,14 @@ def test_commas_between_thousands_are_left_out_and_said(tmp_path: Path) -> None:
     assert columns(found) == [["1", 1234567, "A", "C"]]
     assert [fault.row for fault in found.rejects] == [3]
     assert found.notes == ["x.tsv: commas in positions separate thousands"]
+
+
+@pytest.mark.parametrize("name", ["GRCh37-lite", "hg19(GRCh37)", "NCBI Build 37", "hg 19", "37.1"])
+def test_spellings_of_an_assembly_are_one(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(f"chrom,pos,ref,alt,NCBI_Build\n1,5,A,C,{name}\n")
+    assert read_variants([path], assembly="GRCh37").rejects == []
+    assert [r.row for r in read_variants([path], assembly="GRCh38").rejects] == [2]
 
 
 def test_lengths_of_chromosomes_tell_the_assembly() -> None:

@@ -145,12 +145,16 @@ def table_rows(
             skipped[told] += 1
             continue
         num_read += 1
+        reason, remedy = _maf_fault(cell) if layout.name == _MAF.name else "", ""
         if is_other:
             reason = f"the row is of {told}, but the genome has the chromosomes of {assembly}"
-        else:
-            reason = _maf_fault(cell) if layout.name == _MAF.name else ""
+            if "assembly" in at:
+                remedy = (
+                    f"If {layout.columns['assembly']} is wrong, leave this column out: REF is compared with "
+                    "the genome all the same."
+                )
         if reason:
-            yield RejectedRow(str(path), row.row, reason, row.text)
+            yield RejectedRow(str(path), row.row, reason, row.text, remedy)
             continue
         chrom, written, ref, alt = (cell[c] for c in _NEEDED)
         pos = without_commas(written)

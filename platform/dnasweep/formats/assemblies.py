@@ -36,7 +36,8 @@ _LENGTHS = {
 }
 """Length of each chromosome in the assemblies of `_NAMES`."""
 _SPELLED = re.compile(
-    r"(?:grch|ncbi|hg|hs|b)?(?:(37|19)|(38))(?:\.p\d+|d5|d1|dh|[ _/].*)?", re.IGNORECASE
+    r"(?:(?:grch|ncbi|build|hg|hs|b)[ ._-]?)*(?:(37|19)|(38))(?:d5|d1|dh|[ ._/(-].*)?",
+    re.IGNORECASE,
 )
 
 
@@ -47,7 +48,7 @@ def assembly_named(text: str) -> str:
     --------
     >>> assembly_named("hg19"), assembly_named("GRCh38.p13"), assembly_named("38"), assembly_named("mm10")
     ('GRCh37', 'GRCh38', 'GRCh38', 'mm10')
-    >>> assembly_named("hs38DH"), assembly_named("GRCh38/hg38"), assembly_named("NCBI37")
+    >>> assembly_named("hs38DH"), assembly_named("GRCh38/hg38"), assembly_named("NCBI Build 37")
     ('GRCh38', 'GRCh38', 'GRCh37')
     """
     match = _SPELLED.fullmatch(text)
