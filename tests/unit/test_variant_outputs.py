@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pysam.bcftools
 import pytest
@@ -156,6 +157,23 @@ def test_other_batches_change_the_last_digits_alone(
     for column in ("delta_log2_odds", "delta_probability"):
         assert (ours[column] - theirs[column]).abs().max() < 1e-6
     assert ours["call"].equals(theirs["call"])
+
+
+def test_a_table_has_its_scores_beside_its_ids(inputs: Path, tmp_path: Path) -> None:
+    rows = [f"chr1,{i},=v{i},{BASES[i - 1]},{other(BASES[i - 1])}" for i in (30, 60, 90)]
+    (tmp_path / "mine.csv").write_text("\n".join(["chrom,pos,id,ref,alt", *rows]) + "\n")
+    (tmp_path / "x.tsv").write_text(
+        f"chrom\tpos\tref\talt\nchr1\t5\t{BASES[4]}\t{other(BASES[4])}\n"
+    )
+    given = tuple(str(tmp_path / name) for name in ("mine.csv", "x.tsv"))
+    folder = run(request(inputs, tmp_path / "runs", data=given, shard_size=2))
+    found = pd.read_csv(folder / "mine.scored.tsv", sep="\t")
+    assert found["row"].tolist() == [2, 3, 4]
+    assert found["id"].tolist() == ["'=v30", "'=v60", "'=v90"]
+    assert not {"file", "llr", "sites_gained"} & set(found)
+    whole = pq.read_table(folder / "variants.parquet").to_pandas()
+    np.testing.assert_array_equal(found["z"], whole["z"][:3])
+    assert pd.read_csv(folder / "x.scored.tsv", sep="\t")["pos"].tolist() == [5]
 
 
 def test_a_genome_that_is_named_otherwise_needs_the_word(inputs: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The files of a variant job: tables, annotated VCFs, heat maps."""
+"""The files of a variant job: tables, annotated VCFs and TSVs, heat maps."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dnasweep.formats.annotated_vcf import FIELDS, write_annotated
@@ -17,17 +18,24 @@ from dnasweep.formats.variant_files import is_vcf, short_names
 from dnasweep.genomics.variant_tables import schemas_of
 from dnasweep.jobs.shards.store import Shards, name
 from dnasweep.jobs.variant_request import VariantRequest
+from dnasweep.plain import write_csv
 from dnasweep.report.variant_ranking import ranking_of
 
 _NAME_LENGTH = 12
-SOMETIMES = ("sites.parquet", "variants.html", "*.scored.vcf.gz", "saturation-*.png")
+SOMETIMES = (
+    "sites.parquet",
+    "variants.html",
+    "*.scored.vcf.gz",
+    "*.scored.tsv",
+    "saturation-*.png",
+)
 """Files that only some jobs produce."""
 
 
 def digest_of_inputs(request: VariantRequest) -> str:
-    """Return a digest of the input files, which determine the output files in addition to the job."""
+    """Return a digest of the input files, and of the kinds of output files, in addition to the job."""
     digest = hashlib.sha256(
-        repr((request.options.saturate, sorted(request.names.items()))).encode()
+        repr((SOMETIMES, request.options.saturate, sorted(request.names.items()))).encode()
     )
     for path in request.options.data:
         with user_path(path).open("rb") as file:
@@ -37,7 +45,7 @@ def digest_of_inputs(request: VariantRequest) -> str:
 
 
 def write_results(folder: Path, request: VariantRequest, shards: Shards) -> None:
-    """Write the tables, and an annotated VCF for each VCF or a heat map for each region.
+    """Write the tables, and an annotated VCF for each VCF, a TSV for each table or a heat map for each region.
 
     Tables are written shard by shard, and VCFs line by line.
 
@@ -60,11 +68,14 @@ def write_results(folder: Path, request: VariantRequest, shards: Shards) -> None
                 writer.write_table(part)
     taken: set[str] = set()
     for path, file in short_names(request.options.data).items():
-        if is_vcf(Path(path)):
-            stem = Path(path).name.removesuffix(".gz").removesuffix(".bgz").removesuffix(".vcf")
-            while stem in taken:
-                stem += "_"
-            taken.add(stem)
+        stem, of_vcf = Path(path).name.removesuffix(".gz").removesuffix(".bgz"), is_vcf(Path(path))
+        stem = stem.removesuffix(".vcf") if of_vcf else Path(stem).stem
+        while stem in taken:
+            stem += "_"
+        taken.add(stem)
+        if not of_vcf:
+            _write_table(folder / f"{stem}.scored.tsv", job, shards, file)
+        else:
             write_annotated(
                 Path(path),
                 folder / f"{stem}.scored.vcf.gz",
@@ -86,6 +97,21 @@ def write_results(folder: Path, request: VariantRequest, shards: Shards) -> None
             ranking=ranking_of(request.settings),
         )
     _write_page(folder, request, (part.to_pandas() for part in _parts(job, shards, "variants")))
+
+
+def _write_table(path: Path, job: Path, shards: Shards, file: str) -> None:
+    """Write the scores of the variants of a table as TSV, without columns that are empty in all rows."""
+    used = {
+        name
+        for part in _parts(job, shards, "variants")
+        for name in part.column_names
+        if part[name].null_count < len(part)
+    }
+    for number, part in enumerate(_parts(job, shards, "variants")):
+        kept = [name for name in part.column_names if name in used and name != "file"]
+        rows = part.filter(pc.equal(part["file"], file)).select(kept)
+        frame = rows.to_pandas(integer_object_nulls=True)
+        write_csv(frame, path, sep="\t", mode="a" if number else "w", header=not number)
 
 
 def _write_page(folder: Path, request: VariantRequest, parts: Iterator[pd.DataFrame]) -> None:

@@ -3,7 +3,8 @@
 Both alleles are scored on both strands, in a centred window and in shifted ones. Computes the change of
 the class probability and of its log2 odds (ALT - REF), the log-likelihood ratio of a masked language
 model, z and p against shuffled flanks, calls of loss and gain, and binding sites gained and lost. Writes
-Parquet, the VCF with these fields, and the rejected variants with reasons; with --saturate, a heat map.
+Parquet, each VCF with these fields, the scores of other tables as TSV, and the rejected variants with
+reasons; with --saturate, a heat map.
 The same command resumes after an interruption.
 
     dnasweep score-variants --model models:/tokenizer-grid@best --genome hg38.fa --data x.vcf.gz
