@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
 import json
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,10 +24,11 @@ from dnasweep.sweeps.axes import SweepOptions
 from dnasweep.sweeps.checkpoints import prepare_checkpoints
 from dnasweep.sweeps.request import prepare_sweep
 from dnasweep.tokens.tokenizers import fit
+from dnasweep.workflows.announce import announce_plan
 from rich.console import Console
 from safetensors.torch import load_file
 from toys import TINY
-from transformers import BertForMaskedLM
+from transformers import BertForMaskedLM, BertForSequenceClassification
 
 ROOT = Path(__file__).resolve().parents[2]
 QUIET = Console(quiet=True)
@@ -175,6 +179,35 @@ def test_names_come_once_and_none_is_no_model(place, tmp_path):
     )
     assert [Path(one.name).name for one in found] == ["dnabert"]
     assert found[0].tokenizers == ("kmer-3-overlap", "kmer-3")
+
+
+def test_a_plan_names_what_cells_with_checkpoints_use(place, tmp_path):
+    def said(*names: object) -> list[str]:
+        sweep = prepare(place, tmp_path, checkpoints=[place / "dnabert", *names])
+        console = Console(file=io.StringIO(), width=200)
+        announce_plan(dataclasses.replace(sweep, console=console))
+        return [" ".join(line.split()) for line in console.file.getvalue().splitlines()]
+
+    alone = said()
+    assert "tokenizer kmer-3-overlap" in alone
+    assert not any(line.startswith("species set") for line in alone)
+    assert f"checkpoint {place / 'dnabert'}" in alone
+    both = said("none")
+    assert "tokenizer kmer-3-overlap kmer-6 bpe-512 wordpiece-512" in both
+    assert "species set none all" in both
+
+
+def test_a_head_for_another_task_is_said_to_be_replaced(place, tmp_path):
+    classifier = tmp_path / "classifier"
+    BertForSequenceClassification.from_pretrained(place / "dnabert").save_pretrained(classifier)
+    shutil.copy(place / "dnabert" / "vocab.txt", classifier)
+    said: list[str] = []
+    common = {"model": ModelConfig(), "tunings": [TuningConfig()], "say": said.append}
+    prepare_checkpoints(Storage(tmp_path / "runs"), [str(classifier)], **common)
+    assert said == [
+        f"{classifier}: the classification head (classifier) is not taken from the checkpoint; it starts "
+        "from random weights and is trained."
+    ]
 
 
 def test_a_job_ends_with_code_2_and_one_message(place, tmp_path):

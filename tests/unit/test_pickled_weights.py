@@ -110,7 +110,8 @@ def test_a_sweep_says_what_it_converted_and_what_is_new(source, tmp_path):
     assert len(found) == 1
     assert "its weights are pickled" in said[0]
     assert said[1].endswith(
-        "bert.pooler and classifier are initialised at random, since the checkpoint has none."
+        "the classification head (classifier) and the pooler (bert.pooler) are not in the checkpoint; they "
+        "start from random weights and are trained."
     )
     with pytest.raises(InputError, match="the weights are pickled"):
         prepare_checkpoints(Storage(tmp_path / "other"), [str(folder)], pickle=False, **common)

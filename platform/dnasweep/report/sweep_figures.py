@@ -128,7 +128,9 @@ def heat_map(comparison: Comparison, cells: Sequence[CellResult] = ()) -> Drawin
         corner = winner[1] - 0.5, winner[0] - 0.5
         outline: dict[str, Any] = {"facecolor": "none", "edgecolor": COLOURS[1], "linewidth": 3}
         axes.add_patch(Rectangle(corner, 1, 1, clip_on=False, **outline))
-        axes.set_xlabel("pretrained on")
+        axes.set_xlabel(
+            "pretrained on" if comparison.start == "species_set" else comparison.start_name
+        )
         axes.set_title(title)
 
     return on_axes(draw, (max(4.8, 2.6 + 1.45 * len(sets)), 1.4 + 0.72 * len(names)))

@@ -65,14 +65,16 @@ def sweep_page(
                 _by_output(comparison),
                 _by_species(comparison),
                 PageTable("twins", comparison.by_twins, say("by_twins")),
-                PageTable("unhealthy", comparison.unhealthy, say("not_healthy")),
+                PageTable(
+                    "unhealthy", _with_start(comparison, comparison.unhealthy), say("not_healthy")
+                ),
             ],
         ),
         Section(
             "figures",
             "Figures",
             [
-                PageFigure("Tokenizer by species set", say("heat_map"), heat_map),
+                PageFigure(f"Tokenizer by {comparison.start_name}", say("heat_map"), heat_map),
                 PageFigure("Learning curves", say("learning_curves"), curves),
                 PageFigure("Pretraining in bits per base", say("bits_per_base"), bits),
                 PageFigure("Cost of the trials", say("cost"), costs),
@@ -119,7 +121,13 @@ def _ranked(comparison: Comparison) -> PageTable:
         "chosen" if chosen else "" if outcome == "finished" else "sick"
         for chosen, outcome in zip(rows.get("selected", ()), rows.get("outcome", ()), strict=True)
     ]
-    return PageTable("ranked", rows.reindex(columns=shown), comparison.texts("ranked"), marks)
+    table = _with_start(comparison, rows.reindex(columns=shown))
+    return PageTable("ranked", table, comparison.texts("ranked"), marks)
+
+
+def _with_start(comparison: Comparison, table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table in which the column of starts is called what it names."""
+    return table.rename(columns={"species_set": comparison.start})
 
 
 def _selected(comparison: Comparison) -> PageTable:
@@ -143,6 +151,7 @@ def _selected(comparison: Comparison) -> PageTable:
     few = {first, f"{first}_sd", *(f"test_{name}" for name in ("auroc", "accuracy", "rmse"))}
     hidden = [name for name in tests if name not in few]
     caption = comparison.texts("selected")
+    table = _with_start(comparison, table)
     return PageTable("selected", table, caption, marks, numeric, hidden=hidden)
 
 
@@ -211,7 +220,7 @@ def comparison_tables(comparison: Comparison, *, max_rows: int = MAX_SHOWN) -> R
 def _ranked_in_short(comparison: Comparison, max_rows: int) -> RenderableType:
     rows, column = comparison.rows, f"validation_{comparison.metric}"
     title = f"All combinations, ranked by validation {metric_name(comparison.metric)}"
-    left = ["tokenizer", "species_set", *comparison.axes, "note"]
+    left = ["tokenizer", comparison.start, *comparison.axes, "note"]
     first = ["tokenizer", "species_set", "learning_rate", *comparison.axes]
     if rows.empty:
         return terminal_table(title, pd.DataFrame(columns=["rank", *first, column]), left=left)
@@ -230,15 +239,22 @@ def _ranked_in_short(comparison: Comparison, max_rows: int) -> RenderableType:
         note=notes,
     )
     frame.insert(0, "rank", ranks)
+    if comparison.start == "checkpoint" and _one_tokenizer_each(rows):
+        frame = frame.drop(columns="tokenizer")
     more = len(rows) - len(shown)
     return terminal_table(
         title,
-        frame,
+        _with_start(comparison, frame),
         marks=list(np.where(shown["selected"], "chosen", np.where(finished, "", "sick"))),
         left=left,
-        titles={"note": ""},
+        titles={"note": "", column: metric_name(comparison.metric)},
         caption=f"{more} more in the CSV and on the page" if more else "",
     )
+
+
+def _one_tokenizer_each(rows: pd.DataFrame) -> bool:
+    """Return whether each start has a single tokenizer, as checkpoints that bring their own."""
+    return bool(rows.groupby("species_set")["tokenizer"].nunique().max() == 1)
 
 
 def _selected_in_short(comparison: Comparison) -> RenderableType:
@@ -259,7 +275,7 @@ def _selected_in_short(comparison: Comparison) -> RenderableType:
         pd.DataFrame(records, columns=["cell", *columns, "over_baseline_text"]),
         marks=[*_losers(comparison), *["reference"] * len(comparison.baseline)],
         titles={
-            "cell": " / ".join(["tokenizer", "species set", *compared]),
+            "cell": " / ".join(["tokenizer", comparison.start_name, *compared]),
             "over_baseline_text": f"over baseline ({metric_name(metric)})",
         },
     )

@@ -105,10 +105,7 @@ def prepare_checkpoints(
                 check_masked(directory)
             size, tokenizers, new = _inspect(directory, model, tunings)
             if new:
-                start = (
-                    "is initialised at random" if len(new) == 1 else "are initialised at random"
-                )
-                say(f"{name}: {' and '.join(new)} {start}, since the checkpoint has none.")
+                say(f"{name}: {new}")
             key = keep_model(storage, directory) if keep else model_digest(directory)
             if lengths is not None:
                 for one in tokenizers:
@@ -147,10 +144,12 @@ def _find(
 
 def _inspect(
     directory: Path, model: ModelConfig, tunings: Sequence[TuningConfig]
-) -> tuple[ModelConfig, tuple[TokenizerConfig, ...], list[str]]:
-    """Return size, tokenizers and randomly initialised layers; build a classifier as a check."""
+) -> tuple[ModelConfig, tuple[TokenizerConfig, ...], str]:
+    """Return size, tokenizers and a sentence on new layers; build a classifier as a check."""
     # Imported here because a sweep without such checkpoints does not need torch.
     from dnasweep.models.pretrained.encoder import build_on_checkpoint, describe, new_parts
+    from dnasweep.models.pretrained.heads import is_of_classifier
+    from dnasweep.models.pretrained.weight_files import read_headers
     from dnasweep.models.training.trained_weights import lora_targets
 
     size = describe(directory)
@@ -174,7 +173,21 @@ def _inspect(
                 lora_targets(built, tuning)
             except InputError as error:
                 raise InputError(error.reason, file=directory, remedy=error.remedy) from None
-    return size, tokenizers, new_parts(built, directory)
+    has_head = any(map(is_of_classifier, read_headers(directory)))
+    return size, tokenizers, _new_layers(new_parts(built, directory), has_head=has_head)
+
+
+def _new_layers(new: Sequence[str], *, has_head: bool) -> str:
+    """Return a sentence on the layers that are not those of a checkpoint, "" if there are none."""
+    if not new:
+        return ""
+    poolers = [f"the pooler ({name})" for name in new if name.endswith("pooler")]
+    head = ", ".join(name for name in new if not name.endswith("pooler"))
+    layers = " and ".join([f"the classification head ({head})", *poolers])
+    where = "not taken from the checkpoint" if has_head else "not in the checkpoint"
+    if poolers:
+        return f"{layers} are {where}; they start from random weights and are trained."
+    return f"{layers} is {where}; it starts from random weights and is trained."
 
 
 def check_tokenizers(recipe: Recipe, cells: Sequence[Cell]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 import pandas as pd
 
@@ -111,6 +111,13 @@ class Comparison(Compared):
     twin in the training rows; empty if no test row has a twin."""
     shared_encoders: bool = False
     """Whether all seeds of a pretrained cell start from one encoder."""
+    start: Literal["species_set", "checkpoint", "start"] = "species_set"
+    """What the column `species_set` names: species sets, checkpoints (and `none`), or some of each."""
+
+    @property
+    def start_name(self) -> str:
+        """`start` in words."""
+        return self.start.replace("_", " ")
 
 
 @dataclass(frozen=True, kw_only=True)

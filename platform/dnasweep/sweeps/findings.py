@@ -105,6 +105,10 @@ def _winners(comparison: Comparison, axis: str, tested: list[Pair]) -> dict[str,
     if axis not in comparison.selected:
         return {}
     encoders = comparison.selected[comparison.selected["species_set"] != CNN]
+    if axis == "tokenizer" and comparison.start != "species_set":
+        # A checkpoint brings its own tokenizer: only starts with several tokenizers compare these.
+        num = encoders.groupby("species_set")["tokenizer"].transform("nunique")
+        encoders = encoders[num > 1]
     best = encoders.dropna(subset=[axis]).drop_duplicates(axis)
     if len(best) < 2:
         return {}
@@ -120,6 +124,9 @@ def _breadths(cells: Sequence[CellResult]) -> dict[str, int]:
     """Return how many species each species set pretrains on."""
     breadths = {}
     for cell in cells:
+        if cell.checkpoint is not None:
+            # It may be called like a species.
+            continue
         species = cell.species
         if species is None:
             try:

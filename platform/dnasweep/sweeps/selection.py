@@ -7,11 +7,13 @@ cells, so the test set is used once, after :func:`select` has chosen them.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Sequence
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from dnasweep.data.labels import ZERO_AND_ONE, Labels
+from dnasweep.stages.specs import CNN
 from dnasweep.sweeps.cell_results import (
     BaselineResult,
     CellResult,
@@ -128,9 +130,18 @@ def compare(
         by_twins=twin_scores(_in_order(chosen, selected), baselines, twins, name),
         unhealthy=unhealthy_table(cells, name),
         shared_encoders=shared_encoders,
+        start=_start(cells),
         labels=labels,
     )
     return comparison.with_findings(sweep_findings(comparison, cells))
+
+
+def _start(cells: Sequence[CellResult]) -> Literal["species_set", "checkpoint", "start"]:
+    """Return what cells start from: species sets, checkpoints, or some from either."""
+    if all(cell.checkpoint in (None, CNN) for cell in cells):
+        return "species_set"
+    pretrained = any(cell.checkpoint is None and cell.species_set != "none" for cell in cells)
+    return "start" if pretrained else "checkpoint"
 
 
 def _bare_name(metric: str) -> str:
