@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from dnasweep.report.sweep_figures import heat_map
 from dnasweep.report.sweep_page import comparison_tables
+from dnasweep.report.terminal import terminal_table
 from dnasweep.sweeps.cell_results import BaselineResult, CellResult
 from dnasweep.sweeps.comparison import Comparison
 from dnasweep.sweeps.pairs import pairwise_tests
@@ -369,6 +370,45 @@ def test_terminal_tables_fit_a_hundred_columns(compared: Comparison) -> None:
     assert "1 of 2 diverged" in text
     assert "21 more in the CSV" in text
     assert "k-mer logistic regression (baseline)" in text
+
+
+def test_names_stay_readable_in_a_narrow_terminal() -> None:
+    name = "InstaDeepAI/nucleotide-transformer-v2-50m"
+    scores = {f"test_score_{place}": ["0.123 ± 0.045"] for place in range(5)}
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(terminal_table("Models", pd.DataFrame({"model": [name], **scores})))
+    text = console.export_text()
+    assert max(map(len, text.splitlines())) <= 80
+    assert name[:16] in text
+    assert text.count("0.123 ±") == 5
+    assert "…" not in text
+
+
+def test_checkpoints_are_not_called_species_sets_and_compare_no_tokenizers() -> None:
+    names = {"kmer-6": "dnabert", "bpe-1024": "dnabert-2"}
+    cells = [
+        dataclasses.replace(
+            cell(tokenizer, "none", rate, 0), species_set=name, checkpoint=name, species=None
+        )
+        for tokenizer, name in names.items()
+        for rate in (3e-4, 1e-3)
+    ]
+    comparison = compare(cells, num_resamples=20)
+    assert comparison.start == "checkpoint"
+    assert not any("okenizers:" in sentence for sentence in comparison.findings)
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(comparison_tables(comparison))
+    text = console.export_text()
+    ranked, selected = text.split("Selected cells")
+    assert "species set" not in text
+    assert "tokenizer / checkpoint" in selected
+    assert "checkpoint" in ranked
+    assert "tokenizer" not in ranked
+    with_sets = [*cells, cell("kmer-6", "human", 1e-3, 0)]
+    assert compare(with_sets, num_resamples=20).start == "start"
+    assert (
+        compare([*cells, cell("kmer-6", "none", 1e-3, 0)], num_resamples=20).start == "checkpoint"
+    )
 
 
 def test_a_search_that_tried_single_seeds_says_so() -> None:

@@ -162,7 +162,7 @@ def test_a_run_says_the_time_that_its_dry_run_says(
     line = said_time(sweep)
     assert time.process_time() - began < 0.2
     assert line == said_time(sweep, dry_run=True)
-    assert line.startswith("time about ")
+    assert line.startswith("time about 60 s to start Ray, tokenize, evaluate and report, and ")
     assert line.endswith(
         "; roughly estimated from the arithmetic of each model and the speed of this machine"
     )
@@ -174,6 +174,18 @@ def test_a_run_says_the_time_that_its_dry_run_says(
     monkeypatch.delenv("RAY_ADDRESS")
     monkeypatch.setattr(announce, "has_gpu_driver", lambda: True)
     assert said_time(sweep) == unknown
+
+
+def test_the_time_counts_the_start_of_ray_and_of_each_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = planned(tmp_path)
+    monkeypatch.setattr(announce, "measure_speed", lambda spec, length: 1e12)
+    assert len(sweep.plan.classifiers) == 8
+    assert "and 4 s of one worker, divided by the number of workers: 4 s for 8" in said_time(sweep)
+    console = Console(file=io.StringIO(), width=300)
+    announce.announce_plan(dataclasses.replace(sweep, console=console), on_ray=False)
+    assert "time about 4 s of one worker" in console.file.getvalue()
 
 
 def test_pretraining_alone_plans_no_fine_tuning(tmp_path: Path) -> None:

@@ -16,6 +16,13 @@ MOST_READ = 20
 """Maximum number of earlier training runs of one model and tokenizer to read."""
 MOST_SEARCHED = 500
 """Maximum number of earlier training runs among which these are searched."""
+SWEEP_SECONDS = 60.0
+"""Seconds of a sweep on Ray besides training: starting Ray and its workers, tokenizing, evaluation on test
+and the report. On two cores 60 to 62 with some thousand rows and 8 to 17 training runs, and about 115 with
+twenty times as many rows."""
+STAGE_SECONDS = 0.5
+"""Seconds for starting a training run and storing its model, which are not in its device seconds: the
+difference between these sweeps."""
 Spec = EncoderSpec | ClassifierSpec
 Measure = Callable[[Spec], float | None]
 """Returns the bases per second of one device for a training run; None if it cannot be measured."""

@@ -15,10 +15,12 @@ from dnasweep.formats.rejects import REJECTS
 from dnasweep.progress import duration
 from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.plan import published
-from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
+from dnasweep.stages.recipe import Cell
+from dnasweep.stages.specs import CNN, ClassifierSpec, EncoderSpec, TokenizerSpec
 from dnasweep.stages.speed import measure_speed
+from dnasweep.sweeps.axes import Axes
 from dnasweep.sweeps.built_in import describe_defaults
-from dnasweep.sweeps.cost import Measure, estimate
+from dnasweep.sweeps.cost import STAGE_SECONDS, SWEEP_SECONDS, Measure, estimate
 from dnasweep.sweeps.preparation import Prepared
 from dnasweep.sweeps.request import Sweep
 
@@ -61,7 +63,7 @@ def announce_data(
             console.print(f"[dim]audit: {escape(finding.message)}[/]")
 
 
-def announce_plan(sweep: Sweep, *, fine_tunes: bool = True) -> None:
+def announce_plan(sweep: Sweep, *, fine_tunes: bool = True, on_ray: bool = True) -> None:
     """Print what will be built, what already exists, and the expected cost.
 
     Parameters
@@ -70,6 +72,8 @@ def announce_plan(sweep: Sweep, *, fine_tunes: bool = True) -> None:
         The sweep.
     fine_tunes
         Whether classifiers are trained, rather than encoders alone.
+    on_ray
+        Whether the sweep runs on Ray, rather than in this process.
     """
     options = sweep.options
     if held := describe_defaults(options):
@@ -78,7 +82,7 @@ def announce_plan(sweep: Sweep, *, fine_tunes: bool = True) -> None:
         source = sweep.pretraining.source
         sweep.console.print(f"[bold]pretraining[/] {escape(source)}", soft_wrap=True)
     grid = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
-    for axis, values in sweep.axes.items():
+    for axis, values in _values_of_cells(sweep).items():
         grid.add_row(
             f"[bold]{escape(axis.replace('_', ' '))}[/]", escape(" ".join(map(str, values)))
         )
@@ -93,7 +97,7 @@ def announce_plan(sweep: Sweep, *, fine_tunes: bool = True) -> None:
     how = f"Optuna, {options.num_samples} trials" if options.search == "optuna" else "the grid"
     how += ", poor trials stopped early" if options.asha else ""
     sweep.console.print(f"[bold]plan[/] {how}: {', '.join(parts)}")
-    _announce_time(sweep, fine_tunes)
+    _announce_time(sweep, fine_tunes, on_ray)
     if not options.dry_run:
         return
     sweep.console.print(
@@ -105,7 +109,35 @@ def announce_plan(sweep: Sweep, *, fine_tunes: bool = True) -> None:
     )
 
 
-def _announce_time(sweep: Sweep, fine_tunes: bool) -> None:
+def _values_of_cells(sweep: Sweep) -> Axes:
+    """Return the values by axis name that cells of the plan have.
+
+    A checkpoint brings its own tokenizer and size, and reads no species set unless its pretraining is
+    continued.
+    """
+    found: Axes = {}
+    for axis, values in sweep.axes.items():
+        cells = sweep.plan.cells
+        if axis == "tokenizer":
+            cells = tuple(cell for cell in cells if cell.checkpoint != CNN)
+        if axis == "species_set":
+            cells = tuple(cell for cell in cells if not _as_published(cell))
+        if axis == "checkpoint":
+            values = tuple(dict.fromkeys(cell.checkpoint or "none" for cell in cells))
+        elif axis in Cell.__dataclass_fields__:
+            had = dict.fromkeys(getattr(cell, axis) for cell in cells)
+            values = tuple(one for one in had if one is not None)
+        if values:
+            found[axis] = values
+    return found
+
+
+def _as_published(cell: Cell) -> bool:
+    """Return whether a canonical cell starts from a checkpoint that is not pretrained further."""
+    return cell.checkpoint is not None and cell.species_set == "none"
+
+
+def _announce_time(sweep: Sweep, fine_tunes: bool, on_ray: bool) -> None:
     """Print how long the missing training runs will take, and how this was estimated."""
     planned: list[EncoderSpec | ClassifierSpec] = [*sweep.plan.encoders]
     planned += sweep.plan.classifiers if fine_tunes else ()
@@ -128,17 +160,19 @@ def _announce_time(sweep: Sweep, fine_tunes: bool) -> None:
             )
             return
         number, bases = round(part * len(specs)), part * sum(s.training.bases for s in specs)
+        expected = part * cost.seconds + number * STAGE_SECONDS
         parts.append(
-            f"{duration(part * cost.seconds)} for {number} {word}ing{'s' * (number > 1)} "
+            f"{duration(expected)} for {number} {word}ing{'s' * (number > 1)} "
             f"({bases / 1e6:.1f} Mb)"
         )
-        seconds, earlier = seconds + part * cost.seconds, earlier + cost.earlier
+        seconds, earlier = seconds + expected, earlier + cost.earlier
     if parts:
         how = "roughly estimated from the arithmetic of each model and the speed of this machine"
         how = f"estimated from {earlier} earlier training runs in the storage" if earlier else how
+        fixed = f"{duration(SWEEP_SECONDS)} to start Ray, tokenize, evaluate and report, and "
         sweep.console.print(
-            f"[bold]time[/] about {duration(seconds)} of one worker, divided by the number of workers: "
-            f"{', '.join(parts)}; {how}"
+            f"[bold]time[/] about {fixed if on_ray else ''}{duration(seconds)} of one worker, divided by the "
+            f"number of workers: {', '.join(parts)}; {how}"
         )
 
 

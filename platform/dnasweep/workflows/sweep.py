@@ -128,7 +128,12 @@ def run_sweep(
     options = sweep.options
     uri = resolve_uri(options.tracking_uri, sweep.storage.root)
     announce_data(console, sweep.data)
-    announce_plan(sweep, fine_tunes=ending is not pretrain)
+    announce_plan(
+        sweep,
+        fine_tunes=ending is not pretrain,
+        # A dry run itself never uses Ray, but what it plans does.
+        on_ray=options.dry_run or executor is not InProcessExecutor,
+    )
     if options.dry_run:
         return None
     check_reachable(uri)
