@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -138,10 +139,11 @@ def _whole(column: Column, console: Console, options: ConsoleOptions) -> int:
 
 
 def _least(column: Column, console: Console, options: ConsoleOptions) -> int:
-    """Return the width of the longest word of a column, which a long word of its heading may exceed."""
-    words = [Measurement.get(console, options, cell).minimum for cell in column.cells]
+    """Return the width in which no word of a column is cut, and a cell such as `0.712 ± 0.012` has two lines."""
+    cells = [Measurement.get(console, options, cell) for cell in column.cells]
     heading = Measurement.get(console, options, column.header).minimum
-    return max(1, min(heading, HEADING), *words)
+    longest = (max(one.minimum, math.ceil(one.maximum / 2)) for one in cells)
+    return max(1, min(heading, HEADING), *longest)
 
 
 def _shared(room: int, wanted: Sequence[int]) -> list[int]:

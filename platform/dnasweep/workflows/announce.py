@@ -82,7 +82,7 @@ def announce_plan(sweep: Sweep, *, fine_tunes: bool = True, on_ray: bool = True)
         source = sweep.pretraining.source
         sweep.console.print(f"[bold]pretraining[/] {escape(source)}", soft_wrap=True)
     grid = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
-    for axis, values in _values_of_cells(sweep).items():
+    for axis, values in values_of_cells(sweep).items():
         grid.add_row(
             f"[bold]{escape(axis.replace('_', ' '))}[/]", escape(" ".join(map(str, values)))
         )
@@ -109,7 +109,7 @@ def announce_plan(sweep: Sweep, *, fine_tunes: bool = True, on_ray: bool = True)
     )
 
 
-def _values_of_cells(sweep: Sweep) -> Axes:
+def values_of_cells(sweep: Sweep) -> Axes:
     """Return the values by axis name that cells of the plan have.
 
     A checkpoint brings its own tokenizer and size, and reads no species set unless its pretraining is

@@ -12,6 +12,7 @@ from dnasweep.sweeps.cost import estimate
 from dnasweep.sweeps.suite_draw import MeasureSpeed
 from dnasweep.sweeps.suite_request import PlannedTask, SuiteRequest
 from dnasweep.tasks.wording import metric_name
+from dnasweep.workflows.announce import values_of_cells
 
 
 def announce_suite(
@@ -49,11 +50,10 @@ def announce_suite(
             titles={"num_train_rows": "train", "num_test_rows": "test"},
         )
     )
-    for axis, values in options.axes.items():
+    # The models are those of every task.
+    for axis, values in values_of_cells(request.planned[0].sweep).items():
         text = escape(" ".join(map(str, values)))
         console.print(f"[bold]{escape(axis.replace('_', ' '))}[/] {text}", soft_wrap=True)
-    if options.checkpoints:
-        console.print(f"[bold]checkpoints[/] {escape(' '.join(options.checkpoints))}")
     there = [published(request.storage, one.sweep.plan)["trials"] for one in request.planned]
     found, number = (sum(counts) for counts in zip(*there, strict=True))
     console.print(
