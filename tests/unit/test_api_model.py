@@ -12,6 +12,7 @@ import pytest
 import torch
 from api_toys import toy_labelled, toy_model
 from dnasweep.api.files import files_of
+from dnasweep.data.reading import read_rows
 from dnasweep.models.predict import predict_probabilities
 from explainer_toys import CLASSES, learnt
 
@@ -140,6 +141,14 @@ def test_labels_reach_a_job_as_they_were_given(tmp_path: Path) -> None:
     assert written["label"].tolist() == ["promoter", "", "enhancer"]
     (path,) = files_of((one for one in table["sequence"]), tmp_path)
     assert "label" not in pd.read_csv(path, sep="\t")
+
+
+def test_ids_and_classes_like_formulas_reach_a_job_as_they_were_given(tmp_path: Path) -> None:
+    ids, labels = ["@SRR1", "-35_box", "=x", "+1_start"], ["+ve", "-ve", "+ve", "-ve"]
+    table = pd.DataFrame({"id": ids, "sequence": toy_labelled(4)[0], "label": labels})
+    found = read_rows(files_of(table, tmp_path))
+    assert found.table["id"].tolist() == ids
+    assert [found.labels.names[label] for label in found.table["label"]] == labels
 
 
 def test_an_option_of_the_command_is_checked(model: dnasweep.Model) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from dnasweep.api.sequences import GIVEN, Sequences, label_texts, paths_of, read_given
-from dnasweep.plain import write_csv
 
 
 def files_of(sequences: Sequences, folder: Path) -> tuple[str, ...]:
@@ -45,7 +44,8 @@ def write_table(table: pd.DataFrame, folder: Path, name: str) -> str:
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.tsv"
-    write_csv(table, path, sep="\t")
+    # Not `write_csv`: it would change ids and classes such as @SRR1 or +ve, and no spreadsheet reads this file.
+    table.to_csv(path, sep="\t", index=False, errors="backslashreplace")
     return str(path)
 
 
