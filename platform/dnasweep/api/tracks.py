@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from dnasweep.errors import InputError
@@ -161,7 +162,9 @@ class Tracks:
                 for name, path in self.bigwigs.items()
             }
             first = next(iter(found.values()))
-            columns = {"chrom": chrom, "start": first.starts, "end": first.ends}
+            # Intervals at the ends of the region extend beyond it in the file.
+            begins, ends = np.maximum(first.starts, start), np.minimum(first.ends, end)
+            columns = {"chrom": chrom, "start": begins, "end": ends}
             parts.append(pd.DataFrame(columns | {name: one.values for name, one in found.items()}))
         return pd.concat(parts, ignore_index=True)
 
