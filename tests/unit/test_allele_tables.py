@@ -123,6 +123,16 @@ def test_a_column_of_whole_variants_is_read(tmp_path: Path) -> None:
     assert "the row is of GRCh37" in found.rejects[0].reason
 
 
+def test_variants_that_may_count_from_zero_are_rejected(tmp_path: Path) -> None:
+    cells = "NC_000001.11:12344:A:G", "NC_000001.11-12345-A-G"
+    found = read(tmp_path / "x.tsv", "variant_id", *cells)
+    assert columns(found) == [["NC_000001.11", 12345, "A", "G"]]
+    (fault,) = found.rejects
+    assert fault.row == 2
+    assert "may be SPDI, whose positions count from 0" in fault.reason
+    assert "pos counts from 1" in fault.remedy
+
+
 def test_two_columns_of_one_meaning_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"two columns for ref.*Keep one of ref, reference\."):
         read(tmp_path / "x.tsv", "chrom pos ref alt reference", "1 5 A C A")

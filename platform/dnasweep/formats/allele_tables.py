@@ -33,6 +33,8 @@ _VARIANT = re.compile(
     r"(?:[-_:](?P<assembly>b37|b38|hg19|hg38|GRCh37|GRCh38))?",
     re.IGNORECASE,
 )
+_SPDI = re.compile(r"[A-Z]{2}_\d+\.\d+:", re.IGNORECASE)
+"""Beginning of a variant in the notation of NCBI, whose positions count from 0."""
 _MISSING = ("", ".", "-", "na", "n/a")
 _SEP = re.compile(r'"?sep=.{1,2}"?$', re.IGNORECASE)
 
@@ -126,6 +128,13 @@ def table_rows(
             if (match := _VARIANT.fullmatch(cell["variant"])) is None:
                 reason = f"{cell['variant'][:40]!r} is not a variant such as chr1_1000_A_C"
                 yield RejectedRow(str(path), row.row, reason, row.text)
+                continue
+            if _SPDI.match(cell["variant"]):
+                reason = (
+                    f"{cell['variant'][:40]!r} may be SPDI, whose positions count from 0, or not"
+                )
+                remedy = "Give columns chrom, pos, ref and alt; pos counts from 1."
+                yield RejectedRow(str(path), row.row, reason, row.text, remedy)
                 continue
             told_beside = cell.get("assembly", "")
             cell |= match.groupdict(default="")
