@@ -114,6 +114,13 @@ def test_a_row_a_token_and_a_row_a_sequence(shard, toy: ToyLanguage) -> None:
         assert sequences["probability"][row] == pytest.approx(1 / (1 + np.exp(-one.prediction)))
 
 
+def test_a_comparison_of_two_classes_has_no_probability(shard, toy: ToyLanguage) -> None:
+    rows, _, found = shard
+    settings = {**SETTINGS, "against": "enhancer"}
+    made = to_tables(rows, found, vocabulary=toy.tokenizer.tokens, settings=settings)
+    assert np.isnan(made["sequences"]["probability"].to_numpy()).all()
+
+
 def test_the_schema_is_a_promise() -> None:
     # Other people's scripts read these tables: a change is a new schema version.
     assert {n: [f"{f.name} {f.type}" for f in s] for n, s in SCHEMAS.items()} == {

@@ -37,7 +37,7 @@ class SequenceAttribution(NamedTuple):
     base_value: float
     """The output with every token left out; nan for methods whose values need not add up."""
     probability: float
-    """Probability of the explained class."""
+    """Probability of the explained class; nan if `against` names another class."""
 
     @property
     def values(self) -> NDArray[np.float64]:

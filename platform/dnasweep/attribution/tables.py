@@ -59,7 +59,7 @@ SEQUENCES = pa.schema(
         pa.field("gap", pa.float64(), nullable=False),
         pa.field("num_evals", pa.int32(), nullable=False),
         pa.field("mean_standard_error", pa.float64(), nullable=False),
-        # Probability of the explained class; nan if the output is a logit, which does not determine it.
+        # Probability of the explained class; nan if a logit or a comparison with one class is explained.
         pa.field("probability", pa.float64(), nullable=False),
         # Whether the model calls the sequence the explained class: by its own threshold, which may
         # differ from 1/2, and from both strands if it averages them.
@@ -171,7 +171,7 @@ def to_tables(
         "phi": joined("phi", "float64"),
         "standard_error": joined("standard_error", "float64"),
     }
-    kind = settings["value"]
+    kind = "logit" if settings.get("against") else settings["value"]
     sequences = {
         "sequence_id": ids,
         "row": rows["row"],

@@ -32,7 +32,7 @@ GENOME = 1
 """A genome's bases, copied into the storage for jobs to read (`genomics.genome_store`)."""
 SHARDS = 1
 """How every sharded job divides its rows into parts (`jobs.shards.work_list`)."""
-ATTRIBUTIONS = 7
+ATTRIBUTIONS = 8
 """Attributions, in addition to `SHARDS` (`jobs.attribution_request`)."""
 ATTRIBUTION_TABLE = "2"
 """Columns of an attribution table; also written into the file, and checked when it is read
