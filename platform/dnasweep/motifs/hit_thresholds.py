@@ -14,8 +14,7 @@ Floats = NDArray[np.float64]
 Rows = tuple[tuple[float, ...], ...]
 
 STEPS_PER_BIT = 1000
-"""Resolution of the convolved distribution of scores. Hits are then at most about 1 % more frequent than
-requested; with 100 steps it was up to 12 %."""
+"""Resolution of the convolved distribution of scores."""
 _MAX_LISTED = 10
 
 
@@ -57,8 +56,9 @@ def convolved_threshold(scores: Floats, p_value: float) -> float:
     """Return the lowest score that k-mers of random DNA reach with at most this probability.
 
     For motifs of any width, the distribution of scores under equal base frequencies is convolved
-    column by column, in steps of 1 / `STEPS_PER_BIT`. Scores are rounded down, so up to about 1 % more
-    k-mers may reach the threshold. The threshold is infinite if even the best k-mer is not rare enough.
+    column by column, in steps of 1 / `STEPS_PER_BIT`. Each score is rounded down, so k-mers reach a threshold
+    from up to one step per column below it, and are counted: in matrices of few sites, many k-mers have equal
+    scores that are rounded differently. The threshold is infinite if even the best k-mer is not rare enough.
 
     Parameters
     ----------
@@ -80,7 +80,8 @@ def convolved_threshold(scores: Floats, p_value: float) -> float:
             longer[step : step + len(chance)] += chance / 4
         chance = longer
     tail = chance[::-1].cumsum()[::-1]
-    rare = np.flatnonzero(tail <= p_value * (1 + 1e-9))
+    reaching = np.concatenate([np.ones(len(steps)), tail])[: len(tail)]
+    rare = np.flatnonzero(reaching <= p_value * (1 + 1e-9))
     if not len(rare) or not chance[rare[0] :].any():
         return float("inf")
     first = int(rare[0] + np.argmax(chance[rare[0] :] > 0))

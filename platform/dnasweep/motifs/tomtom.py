@@ -39,8 +39,9 @@ def match(
     -------
     matches
         One row per motif and match, best first, with the columns `COLUMNS`. p is Tomtom's for the
-        best alignment, q is adjusted over all known motifs (Benjamini-Hochberg); offset is the start of
-        the known motif, overlap the number of shared bases, strand the strand of the known motif.
+        best alignment, q is adjusted over all known motifs (Benjamini-Hochberg); strand is the strand of the
+        known motif, offset the place of its first base on this strand, counted from the first base of the
+        motif, and overlap the number of shared bases.
     """
     if not names:
         return pd.DataFrame(columns=list(COLUMNS))
@@ -61,6 +62,7 @@ def match(
         p = np.clip(p_values[i], 0, 1)
         q = benjamini_hochberg(p)
         for j in np.lexsort((np.arange(len(known)), p))[:most]:
-            alignment = int(offsets[i, j]), int(overlaps[i, j]), "-" if strands[i, j] else "+"
+            # The library counts the first base of the motif from that of the known one.
+            alignment = -int(offsets[i, j]), int(overlaps[i, j]), "-" if strands[i, j] else "+"
             rows.append((name, known[j].id, known[j].name, float(p[j]), float(q[j]), *alignment))
     return pd.DataFrame(rows, columns=list(COLUMNS))
