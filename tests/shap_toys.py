@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+import shutil
 from pathlib import Path
 
 import torch
@@ -30,6 +32,14 @@ def write_model(folder: Path, *, spec: str = "kmer-3", max_tokens: int = MAX_TOK
         for parameter in model.parameters():
             parameter.mul_(4)
     return export(model, language.tokenizer, folder)
+
+
+def averaging(model: str, folder: Path) -> str:
+    """Return a copy of a model that predicts from the mean of both strands."""
+    both = shutil.copytree(model, folder / "both")
+    config = json.loads((both / "config.json").read_text()) | {"average_reverse_complement": True}
+    (both / "config.json").write_text(json.dumps(config))
+    return str(both)
 
 
 def write_sequences(path: Path, num: int, *, seed: int = 5) -> list[str]:

@@ -24,7 +24,7 @@ from dnasweep.synthetic.greedy import Search, design
 from dnasweep.tracking.client import NO_TRACKING
 from dnasweep.workflows.designs import run_designs
 from rich.console import Console
-from shap_toys import write_model, write_sequences
+from shap_toys import averaging, write_model, write_sequences
 
 NOTHING = np.zeros(8, bool)
 
@@ -53,6 +53,17 @@ def run(options: DesignOptions) -> str:
     said = io.StringIO()
     run_designs(options, Console(file=said, width=400), executor=InProcess())
     return said.getvalue()
+
+
+def test_a_model_that_calls_by_both_strands_is_read_on_one(
+    options: DesignOptions, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    prepare_designs(options, say=said.append)
+    assert not any("strand" in line for line in said)
+    both = averaging(options.model, tmp_path)
+    prepare_designs(dataclasses.replace(options, model=both), say=said.append)
+    assert "only the output for the given strand is used" in said[-1]
 
 
 def likeness(texts: Sequence[str]) -> np.ndarray:

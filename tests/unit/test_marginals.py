@@ -33,7 +33,7 @@ from dnasweep.synthetic.motif_names import find_motif
 from dnasweep.tracking.client import NO_TRACKING
 from dnasweep.workflows.marginals import run_marginals
 from rich.console import Console
-from shap_toys import write_model
+from shap_toys import averaging, write_model
 from toys import toy_sequences
 
 FIRST, SECOND = "CCGGAAGT", "AGATAAGG"
@@ -86,6 +86,17 @@ def run(options: MarginalOptions) -> str:
     said = io.StringIO()
     run_marginals(options, Console(file=said, width=400), executor=InProcess())
     return said.getvalue()
+
+
+def test_a_model_that_calls_by_both_strands_is_read_on_one(
+    options: MarginalOptions, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    prepare_marginals(options, say=said.append)
+    assert not any("strand" in line for line in said)
+    both = averaging(options.model, tmp_path)
+    prepare_marginals(dataclasses.replace(options, model=both), say=said.append)
+    assert "only the output for the given strand is used" in said[-1]
 
 
 def test_spacing_is_the_bases_between() -> None:

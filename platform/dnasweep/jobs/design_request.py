@@ -87,7 +87,7 @@ def prepare_designs(
         For any mistake that can be detected before the first sequence is edited.
     """
     from dnasweep.attribution.checks import count_tokens
-    from dnasweep.synthetic.row_models import check_row_model, reads
+    from dnasweep.synthetic.row_models import ONE_STRAND, check_row_model, reads
 
     reading = options.read_rows()
     for line in reading.notes:
@@ -108,6 +108,8 @@ def prepare_designs(
                 remedy="Cut the sequences with --crop.",
             )
         digest = model_key(storage, directory, options)
+    if facts.averaged:
+        say(ONE_STRAND)
     settings = {
         "model": digest,
         "target": facts.target,

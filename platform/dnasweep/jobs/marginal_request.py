@@ -115,7 +115,7 @@ def prepare_marginals(
     """
     from dnasweep.synthetic.backgrounds import instances_of
     from dnasweep.synthetic.motif_names import find_motif
-    from dnasweep.synthetic.row_models import check_row_model, reads
+    from dnasweep.synthetic.row_models import ONE_STRAND, check_row_model, reads
 
     known: list[Motif] = [] if options.motifs is None else read_motifs(options.motifs)
     words = [options.motif] if options.other is None else [options.motif, options.other]
@@ -127,6 +127,8 @@ def prepare_marginals(
         facts = check_row_model(directory, target=options.target, shortest=len(sequences[0]))
         _check_tokens(facts, sequences)
         digest = model_key(storage, directory, options)
+    if facts.averaged:
+        say(ONE_STRAND)
     drawn = options.instances == "drawn"
     # The second motif has different draws, even if it is the same motif.
     texts = [

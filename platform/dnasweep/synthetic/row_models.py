@@ -7,6 +7,9 @@ from pathlib import Path
 from dnasweep.attribution.checks import ModelFacts, check_model
 from dnasweep.errors import InputError
 
+ONE_STRAND = "the model predicts from the mean of both strands, but only the output for the given strand is used"
+"""Message about a model that averages both strands."""
+
 
 def check_row_model(directory: Path, *, target: str | None, shortest: int) -> ModelFacts:
     """Check a model before it is loaded, and return what a job needs to know about it.
