@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,7 @@ from dnasweep.jobs.attribution_request import (
     AttributionRequest,
     prepare_attribution,
 )
-from shap_toys import write_model, write_sequences
+from shap_toys import averaging, write_model, write_sequences
 
 NUM = 12
 
@@ -169,6 +167,20 @@ def test_what_cannot_be_done_is_said_before_it_is_begun(
         prepare(options, **changes)
 
 
+def test_the_start_in_cut_sequences_is_not_inferred_from_their_length(
+    options: AttributionOptions, tmp_path: Path
+) -> None:
+    assert "tss_index" not in prepare(options).settings
+    assert prepare(options, crop=31).settings["tss_index"] == -1
+    genome, starts = tmp_path / "g.fa", tmp_path / "starts.bed"
+    genome.write_text(">chr1\n" + "ACGTTGCA" * 40 + "\n")
+    cut = {"data": (str(starts),), "genome": str(genome), "first_base": -20, "last_base": 29}
+    starts.write_text("chr1\t100\t101\ta\t0\t+\nchr1\t200\t201\tb\t0\t-\n")
+    assert prepare(options, **cut).settings["tss_index"] == 20
+    starts.write_text("chr1\t100\t140\ta\t0\t+\nchr1\t200\t201\tb\t0\t-\n")
+    assert prepare(options, **cut).settings["tss_index"] == -1, "not all are cut around a start"
+
+
 def test_a_dry_run_keeps_no_model(options: AttributionOptions) -> None:
     request = prepare(options, dry_run=True)
     assert request.storage.find("models", request.settings["model"]) is None
@@ -176,12 +188,9 @@ def test_a_dry_run_keeps_no_model(options: AttributionOptions) -> None:
 
 
 def test_a_model_that_calls_by_both_strands_is_known_as_such(
-    options: AttributionOptions, model: Path, tmp_path: Path
+    options: AttributionOptions, tmp_path: Path
 ) -> None:
     assert not prepare(options).averaged
-    both = shutil.copytree(model, tmp_path / "both")
-    config = json.loads((both / "config.json").read_text()) | {"average_reverse_complement": True}
-    (both / "config.json").write_text(json.dumps(config))
-    found = prepare(options, model=str(both))
+    found = prepare(options, model=averaging(options.model, tmp_path))
     assert found.averaged
     assert found.key != prepare(options).key

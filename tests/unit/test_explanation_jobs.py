@@ -138,6 +138,7 @@ def test_elements_are_read_and_refused(tmp_path: Path) -> None:
         ({"num_sequences": 0}, "num_sequences is 0"),
         ({"reference": "deletion"}, "integrated_gradients cannot remove tokens entirely"),
         ({"data": (), "elements": "x.csv"}, "without the sequences that it belongs to"),
+        ({"crop": 30, "elements": "x.csv"}, "places in whole sequences, but crop cuts these"),
         ({"target": "enhancer"}, "no class 'enhancer'"),
         ({"tss_index": 400}, "tss_index is 400"),
     ],

@@ -157,6 +157,19 @@ def test_hits_are_as_rare_as_requested() -> None:
     assert max(shares) < 1.03e-3
 
 
+def test_hits_of_few_sites_are_no_more_frequent_than_requested() -> None:
+    # Equal scores of many k-mers, which are sums of differently rounded ones.
+    counts = (
+        np.array([[3, 1, 0, 0], [1, 3, 0, 0], [0, 0, 1, 3], [0, 2, 2, 0], [1, 1, 2, 0]]) + 0.25
+    )
+    scores = np.log2(4 * counts / counts.sum(1, keepdims=True))
+    listed = kmer_scores(tuple(map(tuple, scores)))
+    possible = [(listed >= one - 1e-9).mean() for one in np.unique(listed.round(9))]
+    for p_value in (0.2, 0.1, 0.05, 0.02, 0.01, 0.005):
+        share = (listed >= convolved_threshold(scores, p_value)).mean()
+        assert share == max(one for one in possible if one <= p_value)
+
+
 def test_a_matrix_counts_either_strand_and_its_core_is_what_tells() -> None:
     codes = np.stack([encode_flat([s]).codes for s in ("GGTATAAAAGCC", "CCGCTTTTATAG")])
     # The second has TATAAAAG on the other strand, at bases 3 to 10.
@@ -301,7 +314,8 @@ def test_attributions_that_do_not_serve_are_refused(job: StoredAttributions) -> 
     unknown = job.sequences.assign(label=np.int8(-1))
     refused("have no label", job._replace(sequences=unknown))
     refused("stands in the attributions twice", job, job)
-    refused("differ in target", job, job._replace(settings=job.settings | {"target": "other"}))
+    for name in ("target", "against", "reference", "tss_index"):
+        refused(f"differ in {name}", job, job._replace(settings=job.settings | {name: "other"}))
     few = job.sequences[job.sequences["label"] == 0]
     few = pd.concat([few, job.sequences[job.sequences["label"] == 1].head(12)])
     tokens = job.tokens[job.tokens["sequence_id"].isin(few["sequence_id"])]
@@ -364,10 +378,17 @@ def test_tomtom_knows_a_motif_on_either_strand() -> None:
     ]
     chance = rng.dirichlet(np.full(4, 0.3), size=9)
     own = known[7].probabilities
-    found = match(["same", "turned", "chance"], [own, own[::-1, ::-1], chance], known, most=2)
+    inner = own[2:-1, :]
+    queries = {
+        "same": own, "turned": own[::-1, ::-1], "chance": chance,
+        "inner": inner, "inner turned": inner[::-1, ::-1],
+    }  # fmt: skip
+    found = match(list(queries), list(queries.values()), known, most=2)
     best = found.drop_duplicates("motif").set_index("motif")
     assert best.loc["same", "match"] == best.loc["turned", "match"] == "M7"
     assert (best.loc["same", "strand"], best.loc["turned", "strand"]) == ("+", "-")
+    assert best["offset"][["same", "turned", "inner", "inner turned"]].tolist() == [0, 0, -2, -1]
+    assert best["overlap"][["same", "inner"]].tolist() == [len(own), len(inner)]
     assert best.loc["same", "q"] < 1e-4
     assert best.loc["chance", "q"] > 0.05
     assert (found["q"] >= found["p"]).all()

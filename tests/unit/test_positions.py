@@ -11,7 +11,7 @@ import pytest
 from attribution_toys import ToyAttributions, planted_tables, shuffled, toy_tables
 from dnasweep.attribution import positions
 from dnasweep.attribution.attribution import Attribution
-from dnasweep.attribution.positions import per_base, tss_positions
+from dnasweep.attribution.positions import per_base, starts_of, tss_positions
 from dnasweep.attribution.summaries import profile
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import encode
@@ -99,6 +99,16 @@ def test_tss_by_length_of_window() -> None:
         tss_positions(np.array([500, 90]), tss_index=500)
     with pytest.raises(InputError, match="-1"):
         tss_positions(np.array([500]), tss_index=-1)
+
+
+def test_the_start_in_cut_sequences_is_that_of_the_job() -> None:
+    tables = toy_tables([("a", TEN * 30, [(0, 300, 6.0)])])
+    assert starts_of(tables).at.tolist() == per_base(tables).tss.at.tolist() == [249]
+    for told, at in ((-1, -1), (120, 120)):
+        told_tables = tables._replace(settings={**tables.settings, "tss_index": told})
+        assert starts_of(told_tables).at.tolist() == [at]
+        assert per_base(told_tables).tss.at.tolist() == [at]
+        assert starts_of(told_tables, 7).at.tolist() == [7], "what the user says counts"
 
 
 @pytest.mark.parametrize(

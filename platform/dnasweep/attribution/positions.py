@@ -18,6 +18,9 @@ from dnasweep.formats.bases import UNKNOWN, Codes, encode_flat
 
 Floats = NDArray[np.float64]
 _UNALIGNED = "positions count from the first base"
+TSS_INDEX_KEY, UNTOLD = "tss_index", -1
+"""Setting of a job whose sequences were cut in a way that their length does not tell the transcription start: the
+index of base +1, or `UNTOLD`."""
 
 _CHUNK = 1 << 22
 """Maximum number of bases in memory at once, to bound the memory for overlapping tokens."""
@@ -86,6 +89,29 @@ def tss_positions(lengths: NDArray[np.int64], tss_index: int | None = None) -> T
     if missing := int((index < 0).sum()):
         statement += f"; {missing:,} sequences of other lengths are left out"
     return TssPositions(index, statement)
+
+
+def starts_of(tables: AttributionTables, tss_index: int | None = None) -> TssPositions:
+    """Return the transcription starts in the sequences of a job.
+
+    Parameters
+    ----------
+    tables
+        Tables that a job wrote.
+    tss_index
+        See :func:`tss_positions`. Default: the setting of the job, if it has one.
+
+    Raises
+    ------
+    InputError
+        When the index lies outside of every sequence.
+    """
+    lengths = np.array(tables.sequences["sequence"].str.len(), np.int64)
+    if tss_index is None:
+        tss_index = getattr(tables, "settings", {}).get(TSS_INDEX_KEY)
+        if tss_index == UNTOLD:
+            return TssPositions(np.full(len(lengths), -1), "transcription start not known")
+    return tss_positions(lengths, tss_index)
 
 
 class AttributionTables(Protocol):
@@ -176,7 +202,7 @@ def per_base(
     tables
         Tables that a job wrote; its `bases` are used if there are any.
     tss_index
-        See :func:`tss_positions`.
+        See :func:`starts_of`.
     combine
         If tokens overlap, a base gets the `mean` or the `sum` of the shares of the tokens that cover it.
         Without overlap these are equal; with overlap only the sums add up to the same total as the
@@ -194,7 +220,7 @@ def per_base(
     flat = encode_flat(sequences["sequence"].tolist())
     lengths = np.diff(flat.offsets)
     tss = (
-        tss_positions(lengths, tss_index)
+        starts_of(tables, tss_index)
         if aligned
         else TssPositions(np.full(len(lengths), -1), _UNALIGNED)
     )

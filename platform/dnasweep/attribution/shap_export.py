@@ -176,14 +176,16 @@ def _chosen(tables: AttributionTables, ids: Sequence[str] | None) -> StoredAttri
             "these values have no base value to start from, as Shapley values have",
             remedy="Explain the sequences with an estimator of Shapley values.",
         )
+    settings = getattr(tables, "settings", {})
     if ids is None:
-        return StoredAttributions(tables.tokens, tables.sequences.reset_index(drop=True), {})
+        every = tables.sequences.reset_index(drop=True)
+        return StoredAttributions(tables.tokens, every, settings)
     by_id = tables.sequences.set_index("sequence_id", drop=False)
     if missing := [name for name in ids if name not in by_id.index]:
         raise InputError(f"sequence {missing[0]!r} is not in the table of sequences")
     chosen = by_id.loc[list(dict.fromkeys(ids))].reset_index(drop=True)
     tokens = tables.tokens[tables.tokens["sequence_id"].isin(chosen["sequence_id"])]
-    return StoredAttributions(tokens, chosen, {})
+    return StoredAttributions(tokens, chosen, settings)
 
 
 def _library() -> Any:

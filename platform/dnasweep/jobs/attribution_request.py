@@ -8,10 +8,11 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from tyro.constructors import PrimitiveConstructorSpec
 
 from dnasweep.attribution.budgets import check_budget
-from dnasweep.attribution.positions import tss_positions
+from dnasweep.attribution.positions import TSS_INDEX_KEY, UNTOLD, tss_positions
 from dnasweep.attribution.settings import (
     ESTIMATOR_NAMES,
     ESTIMATORS_WITHOUT_REFERENCE,
@@ -169,8 +170,9 @@ def prepare_attribution(
         fit = ~np.isin(np.arange(len(table)), [one.position for one in unfit])
         table, counts = table[fit].reset_index(drop=True), counts[fit]
     check_budget(config, int(counts.max()) - NUM_SPECIAL)
+    lengths = np.asarray(table["sequence"].str.len(), np.int64)
     if options.tss_index is not None:
-        tss_positions(np.asarray(table["sequence"].str.len(), np.int64), options.tss_index)
+        tss_positions(lengths, options.tss_index)
     resolved = resolve(options.precision, gpus=options.gpus_per_actor, address=options.address)
     # On GPUs keep `auto`: whether bf16 is exact enough depends on the model.
     arithmetic = options.precision if resolved == "bf16" else resolved
@@ -187,6 +189,7 @@ def prepare_attribution(
         **({"unit": model.task.explained_unit} if model.task.explained_unit else {}),
         # Only for rows without a class; requests of the others were written without it.
         **({} if model.task.has_classes else {"task": model.task.name}),
+        **_start(options, lengths),
     }
     return AttributionRequest(
         options=options,
@@ -213,6 +216,16 @@ def config_of(options: AttributionOptions) -> ExplainConfig:
         raise
     except ValueError as error:
         raise InputError(str(error)) from error
+
+
+def _start(options: AttributionOptions, lengths: NDArray[np.int64]) -> dict[str, int]:
+    """Return the setting of the transcription start if the length of the sequences does not tell it."""
+    usual = SequenceOptions.first_base, SequenceOptions.last_base
+    first, last = options.first_base, options.last_base
+    if options.crop is None and (options.genome is None or (first, last) == usual):
+        return {}
+    around = options.crop is None and (lengths == last - first + 1).all()
+    return {TSS_INDEX_KEY: -first if around else UNTOLD}
 
 
 def _rejected(

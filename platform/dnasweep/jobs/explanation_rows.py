@@ -47,6 +47,12 @@ def choose_rows(options: ComparisonOptions, classes: Sequence[str] = ()) -> Chos
     InputError
         For files that cannot be used.
     """
+    if options.elements is not None and options.crop is not None:
+        raise InputError(
+            "elements have places in whole sequences, but crop cuts these",
+            file=options.elements,
+            remedy="Leave out --crop, or give cropped sequences, and the places in these.",
+        )
     if options.data:
         reading = options.read_rows(classes)
         known = None if options.elements is None else read_elements(options.elements)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dnasweep.attribution.positions import BaseAttributions, per_base
+from dnasweep.attribution.positions import TSS_INDEX_KEY, BaseAttributions, per_base
 from dnasweep.attribution.tables import EFFECTS, StoredAttributions
 from dnasweep.config.ranges import MANY, Between, Checked, NotNone, Range, Seed
 from dnasweep.data.clustering import cluster_rows, similar_pairs
@@ -24,7 +24,10 @@ MIN_SEQUENCES = 10
 """Minimum number of sequences of either class in either set."""
 Method = Literal["enrichment", "modisco"]
 Contrast = Literal["labels", "output"]
-_SAME = ("model", "target", "value", "estimator", "attention_layers", "classes")
+_SAME = (
+    *("model", "target", "against", "value", "estimator", "attention_layers", "reference"),
+    *("classes", TSS_INDEX_KEY),
+)
 
 
 @dataclass(frozen=True, kw_only=True)

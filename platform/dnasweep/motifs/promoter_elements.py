@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from dnasweep.attribution.positions import AttributionTables, rows_of_tokens, tss_positions
+from dnasweep.attribution.positions import AttributionTables, rows_of_tokens, starts_of
 from dnasweep.data.planted_elements import ELEMENTS
 from dnasweep.motifs.element_hits import ElementSite
 from dnasweep.motifs.scanner import ScoringMatrix, from_consensus, from_counts
@@ -100,8 +100,7 @@ def naive_tata(tables: AttributionTables, *, tss_index: int | None = None) -> pd
         and negative_in_place (of these, those whose TATA starts at -35 to -24).
     """
     rows = rows_of_tokens(tables)
-    lengths = np.array(tables.sequences["sequence"].str.len(), np.int64)
-    tss = tss_positions(lengths, tss_index).at[rows]
+    tss = starts_of(tables, tss_index).at[rows]
     codes, texts = pd.factorize(tables.tokens["token"])
     ends = tables.tokens["end"].to_numpy(np.int64) - tss
     found, in_place = np.zeros(len(codes), bool), np.zeros(len(codes), bool)

@@ -73,8 +73,8 @@ def options_of(
     """
     shared = {field.name for field in dataclasses.fields(AttributionOptions)}
     shared &= {field.name for field in dataclasses.fields(ComparisonOptions)}
-    # The sequences have already been read, cropped and selected.
-    shared -= {"species", "format", "crop"}
+    # The sequences have already been read and selected.
+    shared -= {"species", "format"}
     given = {name: getattr(options, name) for name in shared}
     given |= {"model": model, "data": options.data or (BUILT_IN,), "dry_run": False}
     if target is not None:
