@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from api_toys import MOTIF_AT, WINDOW, toy_genome, toy_labelled, toy_model
+from dnasweep.api.tracks import Tracks
+from dnasweep.plain import write_csv
 from toys import MOTIF
 
 
@@ -45,6 +47,13 @@ def test_a_scan_finds_the_motif(folder: Path, model: dnasweep.Model, tmp_path: P
         tracks.to_frame("chr2:1-100")
     with pytest.raises(dnasweep.InputError, match="no annotations to compare"):
         _ = tracks.agreement
+
+
+def test_tracks_have_the_names_of_their_outputs(tmp_path: Path) -> None:
+    files = [tmp_path / "tracks.tsv", tmp_path / "-log10p.bw", tmp_path / "NA.bw"]
+    table = pd.DataFrame({"track": ["-log10p", "NA"], "file": ["-log10p.bw", "NA.bw"]})
+    write_csv(table, files[0], sep="\t")
+    assert Tracks(files, {}).bigwigs == {"-log10p": files[1], "NA": files[2]}
 
 
 def test_peaks_are_compared_with_annotations(

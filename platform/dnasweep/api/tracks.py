@@ -68,9 +68,10 @@ class Tracks:
         """The bigWig files by the names of their tracks, such as `donor.plus`, or `probability` for a class."""
         if self._of_class:
             return {"probability": self.files[_PROBABILITY]}
-        table = pd.read_csv(self.files["tracks.tsv"], sep="\t")
+        table = pd.read_csv(self.files["tracks.tsv"], sep="\t", keep_default_na=False)
+        # The table has an apostrophe before names such as -log10p, for spreadsheets.
         return {
-            str(name): self.files[file]
+            str(name).removeprefix("'"): self.files[file.removeprefix("'")]
             for name, file in zip(table["track"], table["file"], strict=True)
         }
 
