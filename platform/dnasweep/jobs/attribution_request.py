@@ -104,7 +104,8 @@ class AttributionOptions(SequenceOptions):
     report: bool = True
     """Write the report of what the model looks at."""
     tss_index: Whole | None = None
-    """0-based index of the first transcribed base, for the report. Default: inferred from the length."""
+    """0-based index of the first transcribed base, for the report. Default: inferred from the length, unless
+    --crop is given."""
 
 
 @dataclass(frozen=True, kw_only=True)

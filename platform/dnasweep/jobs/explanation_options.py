@@ -63,7 +63,8 @@ class ComparisonOptions(SequenceOptions):
     num_sequences: Count = 100
     """Number of sequences to explain, drawn from the data with equal numbers per label if possible."""
     tss_index: Whole | None = None
-    """0-based index of the first transcribed base. Default: inferred from the length of the sequences."""
+    """0-based index of the first transcribed base. Default: inferred from the length of the sequences, unless
+    --crop is given."""
     methods: tuple[Method, ...] = tuple(SETTINGS)
     """Methods to compare. Default: all that can explain what the models predict."""
     target: str | None = None
