@@ -171,7 +171,7 @@ def to_tables(
         "phi": joined("phi", "float64"),
         "standard_error": joined("standard_error", "float64"),
     }
-    kind = "logit" if settings.get("against") else settings["value"]
+    kind: Any = "logit" if settings.get("against") else settings["value"]
     sequences = {
         "sequence_id": ids,
         "row": rows["row"],
