@@ -182,19 +182,20 @@ def test_names_come_once_and_none_is_no_model(place, tmp_path):
 
 
 def test_a_plan_names_what_cells_with_checkpoints_use(place, tmp_path):
-    def said(*names: object) -> list[str]:
+    def said(*names: object) -> str:
         sweep = prepare(place, tmp_path, checkpoints=[place / "dnabert", *names])
-        console = Console(file=io.StringIO(), width=200)
+        # Narrow, so that the path is written on several lines.
+        console = Console(file=io.StringIO(), width=60)
         announce_plan(dataclasses.replace(sweep, console=console))
-        return [" ".join(line.split()) for line in console.file.getvalue().splitlines()]
+        return "".join(console.file.getvalue().split())
 
     alone = said()
-    assert "tokenizer kmer-3-overlap" in alone
-    assert not any(line.startswith("species set") for line in alone)
-    assert f"checkpoint {place / 'dnabert'}" in alone
+    assert "tokenizerkmer-3-overlaptuningfull" in alone
+    assert f"checkpoint{place / 'dnabert'}plan" in alone
+    assert "speciesset" not in alone
     both = said("none")
-    assert "tokenizer kmer-3-overlap kmer-6 bpe-512 wordpiece-512" in both
-    assert "species set none all" in both
+    assert "tokenizerkmer-3-overlapkmer-6bpe-512wordpiece-512speciessetnonealltuning" in both
+    assert f"checkpoint{place / 'dnabert'}noneplan" in both
 
 
 def test_a_head_for_another_task_is_said_to_be_replaced(place, tmp_path):

@@ -82,6 +82,8 @@ def announce_plan(sweep: Sweep, *, fine_tunes: bool = True, on_ray: bool = True)
         source = sweep.pretraining.source
         sweep.console.print(f"[bold]pretraining[/] {escape(source)}", soft_wrap=True)
     grid = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
     for axis, values in values_of_cells(sweep).items():
         grid.add_row(
             f"[bold]{escape(axis.replace('_', ' '))}[/]", escape(" ".join(map(str, values)))
