@@ -388,7 +388,10 @@ def test_checkpoints_are_not_called_species_sets_and_compare_no_tokenizers() -> 
     names = {"kmer-6": "dnabert", "bpe-1024": "dnabert-2"}
     cells = [
         dataclasses.replace(
-            cell(tokenizer, "none", rate, 0), species_set=name, checkpoint=name, species=None
+            cell(tokenizer, "none", rate, 0, trial_key=f"{name}-{rate}"),
+            species_set=name,
+            checkpoint=name,
+            species=None,
         )
         for tokenizer, name in names.items()
         for rate in (3e-4, 1e-3)
