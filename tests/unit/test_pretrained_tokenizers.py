@@ -13,7 +13,7 @@ from dnasweep.errors import InputError
 from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.recognition import candidate_configs, read_pretrained
 from dnasweep.tokens.tokenizers import CONFIG_FILE, fit
-from tokenizers import Tokenizer, models, pre_tokenizers
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from toys import toy_sequences
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
@@ -179,3 +179,34 @@ def test_a_file_whose_tokens_do_not_show_every_base_is_refused(tmp_path):
     file["pre_tokenizer"], file["post_processor"] = None, None
     (tmp_path / "tokenizer.json").write_text(json.dumps(file))
     refused(tmp_path, "does not begin and end with its special tokens")
+
+
+def test_where_code_of_a_model_begins_kmers_is_not_guessed(tmp_path):
+    # K-mers of one model of ProkBERT begin at every base, and those of another at every second one.
+    own = {"auto_map": {"AutoTokenizer": ["prokbert_tokenizer.ProkBERTTokenizer", None]}}
+    kmers = write(tmp_path / "kmers", dnabert_kmers(), **own)
+    refused(
+        kmers, r"custom code for the tokenizer \(auto_map\).* cuts DNA into kmer-3-overlap, remove"
+    )
+    (kmers / "tokenizer_config.json").write_text("{}")
+    assert load_tokenizer(kmers).config.name == "kmer-3-overlap"
+    letters = write(tmp_path / "letters", [*DNABERT_SPECIAL, *"ACGT"], **own)
+    assert load_tokenizer(letters).config.name == "char"
+
+
+def test_a_file_that_makes_one_unknown_token_of_a_long_sequence_is_refused(tmp_path):
+    words = [*DNABERT_SPECIAL, *"ACGT", *(f"##{base}" for base in "ACGT"), "##TTA"]
+    file = Tokenizer(
+        models.WordPiece({word: i for i, word in enumerate(words)}, unk_token="[UNK]")
+    )
+    file.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    file.save(str(tmp_path / "tokenizer.json"))
+    refused(
+        tmp_path,
+        r"of 'ACGTTGCAAGGCTTAACCGA'\.\.\. \(297 letters\) it makes tokens that are unknown",
+    )
+    file.model.max_input_chars_per_word = 1 << 20
+    file.save(str(tmp_path / "tokenizer.json"))
+    assert load_tokenizer(tmp_path).encode(["A" * 300]).ids.size == 302

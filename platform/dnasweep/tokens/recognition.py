@@ -20,6 +20,7 @@ from dnasweep.errors import InputError
 from dnasweep.tokens.pretrained import PretrainedTokenizer
 from dnasweep.tokens.tokenizer_kinds import enumerated_tokenizer, with_row_ends
 from dnasweep.tokens.vocabulary import Vocabulary, read_vocabulary
+from dnasweep.tokens.vocabulary_files import SETTINGS_FILE, token_settings
 
 _PROBES = (
     "ACGTTGCAAGGCTTAACCGATCGGATATCCTAG",
@@ -28,6 +29,8 @@ _PROBES = (
     "GATNNNNNNNNNNNNNNACA",
     "ACG",
     "",
+    # A WordPiece may read words of more than a hundred letters as one unknown token.
+    "ACGTTGCAAGGCTTAACCGATCGGATATCCTAG" * 9,
 )
 _LETTERS = frozenset("ACGTN" + "BDHKMRSVWY" + "-" + "\n")
 """Letters in DNA tokens: bases, ambiguity codes, gaps, and the line ends in GENA-LM's vocabulary.
@@ -53,6 +56,7 @@ def candidate_configs(directory: Path) -> tuple[TokenizerConfig, ...]:
         return (_by_file(vocabulary).config,)
     ways = _ways(vocabulary, k)
     if vocabulary.file is None:
+        _check_no_own_code(vocabulary, ways)
         return ways
     greedy = (TokenizerConfig(kind="greedy", k=k),) if _has_bases(vocabulary) and k > 1 else ()
     for config in dict.fromkeys((*ways, *greedy)):
@@ -65,7 +69,20 @@ def candidate_configs(directory: Path) -> tuple[TokenizerConfig, ...]:
             vocabulary,
             f"tokenizer.json makes other rows of DNA than {' or '.join(one.name for one in ways)}",
         )
+    _check_no_own_code(vocabulary, ways)
     return ways
+
+
+def _check_no_own_code(vocabulary: Vocabulary, ways: tuple[TokenizerConfig, ...]) -> None:
+    """Refuse k-mers that code of the model cuts, such as those of ProkBERT, which begin at every second base."""
+    if len(ways) > 1 and token_settings(vocabulary.directory).get("auto_map"):
+        raise InputError(
+            f"{SETTINGS_FILE} names custom code for the tokenizer (auto_map); such code is never run, "
+            "and the vocabulary does not show at which bases it begins k-mers",
+            file=vocabulary.directory,
+            remedy=f"Only if you know that it cuts DNA into {ways[0].name}, remove auto_map from "
+            f"{SETTINGS_FILE}.",
+        )
 
 
 def _ways(vocabulary: Vocabulary, k: int) -> tuple[TokenizerConfig, ...]:
@@ -165,7 +182,8 @@ def _by_file(vocabulary: Vocabulary) -> PretrainedTokenizer:
         _refuse(vocabulary, "it has neither an unknown token nor one for N")
     for probe in _PROBES:
         if problem := _problem(found, probe, vocabulary.file):
-            _refuse(vocabulary, f"of {probe!r} it makes {problem}")
+            shown = f"{probe[:20]!r}... ({len(probe)} letters)" if len(probe) > 40 else repr(probe)
+            _refuse(vocabulary, f"of {shown} it makes {problem}")
     return found
 
 
