@@ -136,6 +136,17 @@ def test_a_classifier_whose_config_names_no_class_is_told_by_its_weights(
     np.testing.assert_allclose(ours, expected, atol=1e-6)
 
 
+def test_a_causal_classifier_needs_no_padding_token(tmp_path: Path) -> None:
+    plain = nameless(PLAIN["llama"], tmp_path / "model", pad_token_id=None)
+    found = dnasweep.load_model(tmp_path / "model")
+    sequences = ["ACGTACGTAAGT", "TTTTTTTTGGGA", "GATTACAGATTA"]
+    ids = torch.from_numpy(found.tokenizer.encode(sequences).ids.astype(int)).view(3, -1)
+    with torch.no_grad():
+        expected = torch.cat([plain(row[None]).logits for row in ids]).softmax(-1).numpy()
+    ours = found.predict(sequences, progress=False).filter(like="probability").to_numpy()
+    np.testing.assert_allclose(ours, expected, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     "kind",
     [

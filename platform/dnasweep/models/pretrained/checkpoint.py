@@ -32,7 +32,7 @@ from dnasweep.models.pretrained.weight_files import is_counter, read_headers, re
 from dnasweep.models.pretrained.weight_match import refuse_misfit
 from dnasweep.tasks.last_layer import compute_exactly, output_layers
 from dnasweep.tasks.registry import BASES_PER_TOKEN, task_of_model
-from dnasweep.tokens.loading import load_tokenizer
+from dnasweep.tokens.loading import has_tokenizer, load_tokenizer
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
 
@@ -150,6 +150,9 @@ def _load(directory: Path, wanted: Head, dropout: float | None = None) -> PreTra
         unexpected=[name for name in loaded.unexpected if not is_counter(name)],
     )
     check_own_vocabulary(directory)
+    if wanted == "classifier" and settings.pad_token_id is None and has_tokenizer(directory):
+        # transformers' causal classifiers run only one row at a time without it.
+        loaded.model.config.pad_token_id = load_tokenizer(directory).pad_id
     check_runs(loaded.model, directory)
     return loaded.model.eval()
 
