@@ -250,10 +250,15 @@ def test_a_vocabulary_larger_than_the_model_or_of_another_padding_is_refused(fol
         build_on_checkpoint(larger, describe(larger), tokenizer=load_tokenizer(larger), **common)
     kmers = dnabert_kmers()
     swapped = save(FAMILIES["bert"](), tmp_path / "b", [kmers[1], kmers[0], *kmers[2:]])
-    with pytest.raises(InputError, match="padding token is 0, the tokenizer 1"):
+    with pytest.raises(InputError, match="padding token is 0, the tokenizer 1") as caught:
         build_on_checkpoint(
             swapped, describe(swapped), tokenizer=load_tokenizer(swapped), **common
         )
+    # What the remedy says where a trainer has left BERT's default.
+    assert '"pad_token_id": 1 in config.json' in str(caught.value.remedy)
+    settings = json.loads((swapped / "config.json").read_text()) | {"pad_token_id": 1}
+    (swapped / "config.json").write_text(json.dumps(settings))
+    build_on_checkpoint(swapped, describe(swapped), tokenizer=load_tokenizer(swapped), **common)
     with pytest.raises(InputError, match="70 tokens, but the model reads at most 64"):
         build_on_checkpoint(
             folder,

@@ -9,7 +9,7 @@ from typing import Any
 from dnasweep.errors import InputError
 from dnasweep.models.families.family import Family
 from dnasweep.models.families.registry import family_of
-from dnasweep.models.pretrained.config_file import read_settings
+from dnasweep.models.pretrained.config_file import CONFIG_FILE, read_settings
 from dnasweep.tokens.loading import has_tokenizer, load_tokenizer
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
@@ -49,7 +49,7 @@ def check_vocabulary(settings: Any, tokenizer: DnaTokenizer, directory: Path) ->
     size, embeddings = tokenizer.vocab_size, int(settings.vocab_size)
     # Embeddings are often padded to a multiple that suits the hardware.
     padded = {-(-size // multiple) * multiple for multiple in (1, 8, 16, 32, 64, 128)}
-    reason = None
+    reason, remedy = None, "Give the model with the vocabulary it was trained with."
     if size > embeddings:
         reason = f"the tokenizer has ids up to {size - 1} and the model has {embeddings} token embeddings"
     elif embeddings not in padded:
@@ -59,14 +59,15 @@ def check_vocabulary(settings: Any, tokenizer: DnaTokenizer, directory: Path) ->
             f"config.json says the padding token is {settings.pad_token_id}, the tokenizer "
             f"{tokenizer.pad_id}"
         )
+        if settings.pad_token_id == 0 and getattr(settings, "model_type", None) == "bert":
+            remedy += (
+                f' If it is this one, write "pad_token_id": {tokenizer.pad_id} in {CONFIG_FILE}: a BERT '
+                "does not read it, and trainers leave 0 there."
+            )
     if reason is None and family is not None:
         reason = _other_row_ends(family, tokenizer) or _other_complements(settings, tokenizer)
     if reason is not None:
-        raise InputError(
-            reason,
-            file=directory,
-            remedy="Give the model with the vocabulary it was trained with.",
-        )
+        raise InputError(reason, file=directory, remedy=remedy)
 
 
 def _other_row_ends(family: Family, tokenizer: DnaTokenizer) -> str | None:
