@@ -136,6 +136,16 @@ def test_a_classifier_whose_config_names_no_class_is_told_by_its_weights(
     np.testing.assert_allclose(ours, expected, atol=1e-6)
 
 
+def test_of_the_folder_of_a_trainer_the_last_checkpoints_are_named(tmp_path: Path) -> None:
+    for step in (500, 1000, 1500, 2000):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        (tmp_path / f"checkpoint-{step}" / "config.json").write_text("{}")
+    with pytest.raises(InputError, match=r"no config\.json") as error:
+        kind_of(tmp_path)
+    shown = "checkpoint-1000, checkpoint-1500, checkpoint-2000"
+    assert error.value.remedy == f"Give one of the models in it: {shown}."
+
+
 def test_a_causal_classifier_needs_no_padding_token(tmp_path: Path) -> None:
     plain = nameless(PLAIN["llama"], tmp_path / "model", pad_token_id=None)
     found = dnasweep.load_model(tmp_path / "model")

@@ -150,7 +150,8 @@ def _load(directory: Path, wanted: Head, dropout: float | None = None) -> PreTra
         unexpected=[name for name in loaded.unexpected if not is_counter(name)],
     )
     check_own_vocabulary(directory)
-    if wanted == "classifier" and settings.pad_token_id is None and has_tokenizer(directory):
+    needed = wanted == "classifier" and getattr(settings, "pad_token_id", 0) is None
+    if needed and has_tokenizer(directory):
         # transformers' causal classifiers run only one row at a time without it.
         loaded.model.config.pad_token_id = load_tokenizer(directory).pad_id
     check_runs(loaded.model, directory)

@@ -48,10 +48,15 @@ def read_settings(directory: Path) -> dict[str, Any]:
         raise InputError("there is no such model directory", file=directory)
     refuse_adapter(directory)
     if not (directory / CONFIG_FILE).is_file():
+        # The folder of a Trainer has one for each checkpoint: checkpoint-500, checkpoint-1000...
+        inside = [path.parent.name for path in directory.glob(f"*/{CONFIG_FILE}")]
+        inside.sort(key=lambda name: (len(name), name))
         raise InputError(
             f"the directory is not a model checkpoint: it has no {CONFIG_FILE}",
             file=directory,
-            remedy="Give a directory written by save_pretrained.",
+            remedy=f"Give one of the models in it: {', '.join(inside[-3:])}."
+            if inside
+            else "Give a directory written by save_pretrained.",
         )
     found = read_json(directory / CONFIG_FILE)
     _check_own(found, directory)
