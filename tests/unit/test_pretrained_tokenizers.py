@@ -195,7 +195,7 @@ def test_where_code_of_a_model_begins_kmers_is_not_guessed(tmp_path):
 
 
 def test_a_file_that_makes_one_unknown_token_of_a_long_sequence_is_refused(tmp_path):
-    words = [*DNABERT_SPECIAL, *"ACGT", "ACG", *(f"##{base}" for base in "ACGT")]
+    words = [*DNABERT_SPECIAL, *"ACGT", "ACG", "TATA", "CAAT", *(f"##{base}" for base in "ACGT")]
     file = Tokenizer(
         models.WordPiece({word: i for i, word in enumerate(words)}, unk_token="[UNK]")
     )

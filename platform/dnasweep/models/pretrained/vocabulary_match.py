@@ -49,7 +49,8 @@ def check_vocabulary(settings: Any, tokenizer: DnaTokenizer, directory: Path) ->
     size, embeddings = tokenizer.vocab_size, int(settings.vocab_size)
     # Embeddings are often padded to a multiple that suits the hardware.
     padded = {-(-size // multiple) * multiple for multiple in (1, 8, 16, 32, 64, 128)}
-    reason, remedy = None, "Give the model with the vocabulary it was trained with."
+    reason = None
+    remedy = "Give the model with the vocabulary it was trained with."
     if size > embeddings:
         reason = f"the tokenizer has ids up to {size - 1} and the model has {embeddings} token embeddings"
     elif embeddings not in padded:
