@@ -194,6 +194,12 @@ def test_where_code_of_a_model_begins_kmers_is_not_guessed(tmp_path):
     assert load_tokenizer(letters).config.name == "char"
 
 
+def test_kmers_with_n_are_not_read_as_unknown(tmp_path):
+    kmers = ["".join(letters) for letters in itertools.product("ACGTN", repeat=3)]
+    folder = write(tmp_path / "kmers", [*DNABERT_SPECIAL, *kmers])
+    refused(folder, "not all k-mers of A, C, G and T of one length")
+
+
 def test_a_file_that_makes_one_unknown_token_of_a_long_sequence_is_refused(tmp_path):
     words = [*DNABERT_SPECIAL, *"ACGT", "ACG", "TATA", "CAAT", *(f"##{base}" for base in "ACGT")]
     file = Tokenizer(

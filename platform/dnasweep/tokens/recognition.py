@@ -143,8 +143,13 @@ def _check_letters(vocabulary: Vocabulary) -> None:
 
 
 def _kmer_length(tokens: Mapping[str, int]) -> int | None:
-    """Return k if the tokens are exactly all k-mers, else None."""
+    """Return k if the tokens are exactly all k-mers, else None.
+
+    Letters of their own may be there too, such as N, but no k-mers with them, which would be read as unknown.
+    """
     plain = {token for token in tokens if set(token) <= set("ACGT")}
+    if any(len(token) > 1 for token in tokens.keys() - plain):
+        return None
     longest = max(map(len, plain), default=0)
     lengths = {len(token) for token in plain}
     whole = sum(len(token) == longest for token in plain) == 4**longest
@@ -169,8 +174,8 @@ def _by_file(vocabulary: Vocabulary) -> PretrainedTokenizer:
     if vocabulary.file is None:
         _refuse(
             vocabulary,
-            "its tokens are not all k-mers of one length, and vocab.txt does not say how DNA is cut "
-            "into them",
+            "its tokens are not all k-mers of A, C, G and T of one length, and vocab.txt does not say how "
+            "DNA is cut into them",
         )
     kind = _KINDS.get(type(vocabulary.file.model))
     if kind is None:
