@@ -5,6 +5,10 @@ their complements (:mod:`dnasweep.attribution.odd_process`), and its Shapley val
 there are very many pairs, the process is fitted to a part of them; its residuals on all other pairs are
 explained by least squares as in KernelSHAP (Witter, Liu & Musco 2025). With more and more draws, values
 therefore converge to the Shapley values even if the process does not fit.
+
+Up to three evaluations per token, coalitions are evaluated without their complements, and the process is one
+over all interactions (:mod:`dnasweep.attribution.coalition_process`). On five trained models this divided
+the squared error by 1.3 to 2.5 at 100 evaluations (`benchmarks/shap_fidelity.py`).
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnasweep.attribution.block import Block, Estimates, Generators
+from dnasweep.attribution.coalition_process import fit_coalition_process
 from dnasweep.attribution.coalitions import (
     EXACT_EVALS,
     EXACT_EVALS_TO_STOP,
@@ -22,7 +27,12 @@ from dnasweep.attribution.coalitions import (
     exact_shapley,
 )
 from dnasweep.attribution.odd_process import fit_odd_process
-from dnasweep.attribution.paired_draws import draw_pairs, kernel_weights, weights_beside
+from dnasweep.attribution.paired_draws import (
+    draw_pairs,
+    kernel_weights,
+    num_pairs_of,
+    weights_beside,
+)
 from dnasweep.attribution.settings import ExplainConfig
 
 Floats = NDArray[np.float64]
@@ -31,6 +41,8 @@ EVALS_PER_TOKEN = 5
 MIN_EVALS = 250
 """Minimum number of evaluations per sequence."""
 MAX_EVALS = 200_000
+SINGLE_EVALS_PER_TOKEN = 3
+"""Up to this many evaluations per token, coalitions are evaluated without their complements."""
 MAX_PAIRS = 1000
 """Maximum number of pairs in the fit of the process; its cost grows with the cube of this number."""
 MIN_PAIRS = 10
@@ -134,6 +146,10 @@ def adjusted_kernel(block: Block, config: ExplainConfig, generators: Generators)
         return exact_shapley(block)
     usual = max(MIN_EVALS, EVALS_PER_TOKEN * tokens)
     limit = config.max_evals or (usual if config.standard_error is None else MAX_EVALS)
+    if limit <= SINGLE_EVALS_PER_TOKEN * tokens and limit - 2 <= min(
+        MAX_PAIRS, num_pairs_of(tokens)
+    ):
+        return _from_few(block, limit, generators)
     # A pair costs two evaluations: the last of an odd number cannot be spent.
     limit -= limit % 2
     budget = limit if config.standard_error is None else min(limit, usual)
@@ -152,6 +168,30 @@ def adjusted_kernel(block: Block, config: ExplainConfig, generators: Generators)
             draws[i] = drawn
             estimates[i] = adjusted_values(drawn)
     return _as_estimates(draws, estimates)
+
+
+def _from_few(block: Block, budget: int, generators: Generators) -> Estimates:
+    """Return estimates from coalitions without their complements."""
+    tokens, number = block.num_tokens, block.num_sequences
+    ends = np.array([np.zeros(tokens, bool), np.ones(tokens, bool)])
+    drawn = [draw_pairs(tokens, budget - 2, generators[i]) for i in range(number)]
+    for coalitions in drawn:
+        # Of each pair only one is evaluated, the larger one half of the time.
+        coalitions[1::2] ^= True
+    masks = [np.concatenate([ends, coalitions]) for coalitions in drawn]
+    outputs = block.values_of_each(np.arange(number), masks)
+    found = [
+        fit_coalition_process(coalitions, own[2:], own[:2]).shapley()
+        for coalitions, own in zip(drawn, outputs, strict=True)
+    ]
+    error = np.stack([error for _, error in found])
+    return Estimates(
+        np.stack([phi for phi, _ in found]),
+        standard_error=error if budget - 2 >= 2 * MIN_PAIRS else np.full_like(error, np.nan),
+        prediction=np.array([own[1] for own in outputs]),
+        base_value=np.array([own[0] for own in outputs]),
+        num_evals=np.full(number, budget),
+    )
 
 
 def _draw(

@@ -61,7 +61,7 @@ class OddProcess(NamedTuple):
     def differences(self, coalitions: NDArray[np.bool_]) -> Floats:
         """Return the expected half-differences between coalitions and their complements, (pairs,)."""
         found = np.empty(len(coalitions))
-        for rows in _parts(len(coalitions)):
+        for rows in row_parts(len(coalitions)):
             others = np.where(coalitions[rows], 1.0, -1.0)
             covariance = _covariance(others, self.signs, self.relevance, self.shares)
             found[rows] = covariance @ self.answer
@@ -76,11 +76,11 @@ class OddProcess(NamedTuple):
         """
         tokens = len(self.relevance)
         single, triple, quintuple, noise = self.shares
-        pairs, quadruples = _sums_without_each(self.signs * self.relevance)
+        pairs, quadruples = sums_without_each(self.signs * self.relevance)
         covariance = 2 * self.signs * self.relevance
         covariance *= single + triple / 3 * pairs + quintuple / 5 * quadruples
         phi = covariance.T @ self.answer
-        pairs, quadruples = _sums_without_each(self.relevance[None])
+        pairs, quadruples = sums_without_each(self.relevance[None])
         prior = 4 * self.relevance * (single + triple / 9 * pairs + quintuple / 25 * quadruples)[0]
         gain = self.inverse @ covariance
         variance = prior - (gain * covariance).sum(0)
@@ -148,7 +148,7 @@ class _Data(NamedTuple):
     noise: Floats
 
 
-def _polynomials(signs: Floats, others: Floats, relevance: Floats) -> tuple[Floats, ...]:
+def elementary_sums(signs: Floats, others: Floats, relevance: Floats) -> tuple[Floats, ...]:
     """Return the elementary symmetric polynomials of orders 1 to 5, each (rows, others).
 
     Their variables are, per token, the product of the signs of two coalitions and the relevance.
@@ -166,13 +166,13 @@ def _polynomials(signs: Floats, others: Floats, relevance: Floats) -> tuple[Floa
 def _covariance(signs: Floats, others: Floats, relevance: Floats, shares: Floats) -> Floats:
     """Return the covariance of pairs, (rows, others)."""
     found = np.empty((len(signs), len(others)))
-    for rows in _parts(len(signs)):
-        one, _, three, _, five = _polynomials(signs[rows], others, relevance)
+    for rows in row_parts(len(signs)):
+        one, _, three, _, five = elementary_sums(signs[rows], others, relevance)
         found[rows] = shares[0] * one + shares[1] * three + shares[2] * five
     return found
 
 
-def _parts(number: int) -> list[slice]:
+def row_parts(number: int) -> list[slice]:
     """Return slices of rows that are computed together: few enough to stay in a core's cache."""
     return [slice(i, i + ROWS_AT_ONCE) for i in range(0, number, ROWS_AT_ONCE)]
 
@@ -211,8 +211,8 @@ def _loss(found: Floats, start: Floats, data: _Data) -> tuple[float, Floats]:
 
     by_share = np.zeros(3)
     plain, second, fourth = (np.zeros(tokens) for _ in range(3))
-    for rows in _parts(len(signs)):
-        one, two, three, four, five = _polynomials(signs[rows], signs, relevance)
+    for rows in row_parts(len(signs)):
+        one, two, three, four, five = elementary_sums(signs[rows], signs, relevance)
         part, own = slope[rows], signs[rows]
         by_share += [np.vdot(part, order) for order in (one, three, five)]
         plain += ((part @ signs) * own).sum(0)
@@ -228,7 +228,7 @@ def _loss(found: Floats, start: Floats, data: _Data) -> tuple[float, Floats]:
     return float(loss + precision @ away**2 / 2), slopes + precision * away
 
 
-def _sums_without_each(products: Floats) -> tuple[Floats, Floats]:
+def sums_without_each(products: Floats) -> tuple[Floats, Floats]:
     """Return, for each token, the elementary symmetric polynomials of orders 2 and 4 over all others.
 
     Parameters

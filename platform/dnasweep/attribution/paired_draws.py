@@ -59,6 +59,17 @@ def draw_pairs(
     return pairs[rng.permutation(len(pairs))]
 
 
+def num_pairs_of(num_tokens: int) -> int:
+    """Return how many pairs of coalitions there are without the empty and the full one.
+
+    Examples
+    --------
+    >>> num_pairs_of(3)
+    3
+    """
+    return 2 ** (num_tokens - 1) - 1
+
+
 def kernel_weights(pairs: Masks) -> Floats:
     """Return the least-squares weights that give Shapley values, (pairs,); their mean is 1.
 
