@@ -18,8 +18,8 @@ MOST_SEARCHED = 500
 """Maximum number of earlier training runs among which these are searched."""
 SWEEP_SECONDS = 60.0
 """Seconds of a sweep on Ray besides training: starting Ray and its workers, tokenizing, evaluation on test
-and the report. On two cores 60 to 62 with some thousand rows and 8 to 17 training runs, and about 115 with
-twenty times as many rows."""
+and the report. On two cores 60 to 62 with some thousand rows and 8 to 17 training runs, and about 115 in a
+sweep with many more rows."""
 STAGE_SECONDS = 0.5
 """Seconds for starting a training run and storing its model, which are not in its device seconds: the
 difference between these sweeps."""
