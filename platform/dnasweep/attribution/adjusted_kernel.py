@@ -8,7 +8,7 @@ therefore converge to the Shapley values even if the process does not fit.
 
 Up to three evaluations per token, coalitions are evaluated without their complements, and the process is one
 over all interactions (:mod:`dnasweep.attribution.coalition_process`). On five trained models this divided
-the squared error by 1.3 to 2.5 at 100 evaluations (`benchmarks/shap_fidelity.py`).
+the squared error by 1.1 to 2.5 at 100 evaluations (`benchmarks/shap_fidelity.py`).
 """
 
 from __future__ import annotations
