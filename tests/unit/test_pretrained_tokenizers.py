@@ -200,6 +200,18 @@ def test_kmers_with_n_are_not_read_as_unknown(tmp_path):
     refused(folder, "not all k-mers of A, C, G and T of one length")
 
 
+def test_an_n_after_the_last_kmer_is_that_of_the_vocabulary(tmp_path):
+    words = [*dnabert_kmers(), *"ATCGN"]
+    tokenizer = load_tokenizer(write(tmp_path / "model", words))
+    sequences = ["ACGAN", "ACGN", "NACGTN", "ACGTA", "AN", "N", ""]
+    rows = rows_of(tokenizer.encode(sequences))
+    assert words[rows[1][-2]] == "N"
+    # As in transformers, and in windows of a genome.
+    assert rows == [tokenizer.tokenizer.encode(s).ids for s in sequences]
+    ids, _ = tokenizer.encode_windows("TACGNA", np.array([1]), 4)
+    assert ids.tolist() == rows[1]
+
+
 def test_a_file_that_makes_one_unknown_token_of_a_long_sequence_is_refused(tmp_path):
     words = [*DNABERT_SPECIAL, *"ACGT", "ACG", "TATA", "CAAT", *(f"##{base}" for base in "ACGT")]
     file = Tokenizer(

@@ -7,8 +7,9 @@ the model's own `tokenizer.json`. :mod:`dnasweep.tokens.recognition` finds out w
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -75,6 +76,29 @@ class PretrainedTokenizer(DnaTokenizer):
     def renumber(self, ids: NDArray[np.int32]) -> NDArray[np.int32]:
         """Return the model's ids for those of our own enumeration of k-mers."""
         return self._model_ids[ids]
+
+    @cached_property
+    def _single_n(self) -> int:
+        """Id of a token for an N after the last k-mer; -1 without one, or without those for bases."""
+        letters = self.config.kind == "kmer" and set("ACGTN") <= set(self.tokens)
+        return self.tokens.index("N") if letters else -1
+
+    def encode(self, sequences: Sequence[str]) -> Corpus:
+        """Divide sequences into tokens; see :meth:`DnaTokenizer.encode`."""
+        encoded = super().encode(sequences)
+        if self._single_n < 0:
+            return encoded
+        single = (encoded.ids == self.unk_id) & (encoded.ends - encoded.starts == 1)
+        return dataclasses.replace(encoded, ids=np.where(single, self._single_n, encoded.ids))
+
+    def encode_windows(
+        self, text: str, starts: NDArray[np.int64], width: int
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Divide windows of one text into tokens; see :meth:`DnaTokenizer.encode_windows`."""
+        if self._single_n < 0:
+            return super().encode_windows(text, starts, width)
+        encoded = self.encode([text[start : start + width] for start in starts.tolist()])
+        return encoded.ids, encoded.offsets
 
     def _encode_trained(self, sequences: list[str]) -> Corpus:
         """Cut sequences by the model's own `tokenizer.json`."""
