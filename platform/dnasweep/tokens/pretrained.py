@@ -94,7 +94,7 @@ class PretrainedTokenizer(DnaTokenizer):
     def encode_windows(
         self, text: str, starts: NDArray[np.int64], width: int
     ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """Divide windows of one text into tokens; see :meth:`DnaTokenizer.encode_windows`."""
+        """Divide windows of one text into tokens; the parameters are those of :meth:`DnaTokenizer.encode_windows`."""
         if self._single_n < 0:
             return super().encode_windows(text, starts, width)
         encoded = self.encode([text[start : start + width] for start in starts.tolist()])
