@@ -223,3 +223,27 @@ def test_column_options_are_refused_where_no_file_has_columns(tmp_path: Path) ->
     path.write_text(">a\nACGTACGT\n")
     with pytest.raises(InputError, match="no file has columns"):
         read_sequences(positives=path, columns=ColumnNames(label=("y",)))
+
+
+def test_rows_of_several_tasks_are_a_question(tmp_path: Path) -> None:
+    path = table(tmp_path / "x.csv", "sequence,label,task", "{dna},{label},t{label}")
+    with pytest.raises(InputError, match="column task names several tasks.*: t0, t1") as caught:
+        read(path)
+    assert "Keep the rows of one task" in (caught.value.remedy or "")
+    path = table(tmp_path / "x.csv", "sequence,label,task", "{dna},{label},enhancers")
+    assert read(path)[1] == [0, 1] * 6
+
+
+def test_variants_are_not_read_as_places(tmp_path: Path) -> None:
+    path = tmp_path / "x.bed"
+    path.write_text("chromosome\tstart\tend\tref\talt\tlabel\nchr1\t9\t10\tA\tC\t1\n")
+    genome = tmp_path / "genome.fa"
+    genome.write_text(f">chr1\n{DNA[0]}\n")
+    with pytest.raises(InputError, match="lists variants, as its columns ref and alt show"):
+        read_sequences(path, genome=genome, window=(-2, 2))
+
+
+def test_an_end_before_the_start_says_how_to_write_it(tmp_path: Path) -> None:
+    path = table(tmp_path / "x.csv", "sequence,label,chrom,start,end", "{dna},{label},chr1,9,9")
+    with pytest.raises(InputError, match="base 100 alone is 99 to 100"):
+        read(path)

@@ -145,3 +145,16 @@ def test_labels_within_files_win_over_their_names(tmp_path: Path) -> None:
             text = "".join(f"{s},{i % 2}\n" for i, s in enumerate(DNA))
             (tmp_path / "f" / split / f"{name}.csv").write_text(f"sequence,label\n{text}")
     assert read_sequences(tmp_path / "f")["label"].tolist() == [0, 1] * 24
+
+
+@pytest.mark.parametrize("name", ["{label}_{split}", "{split}_{label}_sequences"])
+def test_files_named_after_class_and_split(tmp_path: Path, name: str) -> None:
+    for label in ("pos", "neg"):
+        for split in ("train", "test"):
+            path = tmp_path / f"{name.format(label=label, split=split)}.fa"
+            path.write_text("".join(f">{label}{split}{i}\n{s}\n" for i, s in enumerate(DNA)))
+    table = read_sequences(tmp_path)
+    counts = table.groupby(["split", "label"]).size()
+    assert counts.to_dict() == dict.fromkeys(
+        [("test", 0), ("test", 1), ("train", 0), ("train", 1)], 12
+    )

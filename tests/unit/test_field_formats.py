@@ -95,6 +95,15 @@ def test_packed_files_are_known_by_content(tmp_path: Path, packing: str, name: s
     assert "corrupt or cut short" in refused(packed, **options)
 
 
+def test_columns_without_a_text_are_not_read(tmp_path: Path) -> None:
+    odd = pa.array([(1, 2, 3)] * len(ROWS), pa.month_day_nano_interval())
+    table = pa.Table.from_pandas(ROWS, preserve_index=False).append_column("odd", odd)
+    pyarrow.feather.write_feather(table, tmp_path / "x.feather")
+    found = read_rows(tmp_path / "x.feather")
+    assert found.table["sequence"].tolist() == DNA
+    assert any("not read: odd" in note for note in found.notes)
+
+
 def test_missing_cells_are_missing(tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
     path.write_text(

@@ -136,6 +136,7 @@ def test_strands_of_0_and_1_are_a_question(tmp_path: Path, name: str, forward: i
 
 
 WORDS = {"fwd": "rev", "sense": "antisense", "1.0": "-1.0", "+": "\u2212", "plus": "minus"}
+WORDS |= {"F": "R", "D": "R", "W": "C"}
 
 
 @pytest.mark.parametrize("forward", WORDS)

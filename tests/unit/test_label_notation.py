@@ -40,6 +40,10 @@ def outputs(reading: Reading) -> list[list[float]]:
         (["['a', 'b']", "['b']", "[]"], "multilabel", ("a", "b")),
         (["(0.5, 1.25)", "(2, -1)"], "regression", ("1", "2")),
         (["[1]", "[0]"], "binary", ("negative", "positive")),
+        (["0 1 1", "1 0 0", "1 1 0"], "multilabel", ("1", "2", "3")),
+        (["0.5 -1.25", "2 1e-3"], "regression", ("1", "2")),
+        (["0;", "1;"], "binary", ("negative", "positive")),
+        (["a;b;", "a;", "b;"], "multilabel", ("a", "b")),
     ],
 )
 def test_lists_are_several_labels_and_no_words(cells, task, names) -> None:
@@ -64,6 +68,7 @@ def test_rows_with_one_1_are_classes_by_its_place() -> None:
         (["10%", "20 %", "2.5%"], "percent sign, such as 10%"),
         (["0,5", "1,25"], "decimal comma, such as 0,5"),
         (["1,234", "12,345"], "decimal comma"),
+        (["1 234", "12 345"], "thousands separators"),
         (["011", "100", "110"], "rows of 0 and 1, such as 011"),
     ],
 )
@@ -195,3 +200,10 @@ def test_files_with_other_columns_of_labels_are_refused(tmp_path: Path) -> None:
     second = write(tmp_path / "test.csv", {"label": [0, 1] * 8})
     with pytest.raises(InputError, match=r"test.csv: has other columns of labels than train.csv"):
         read_rows([first, second])
+
+
+@pytest.mark.parametrize("missing", [".", "?"])
+def test_signs_of_missing_values_are_no_class(tmp_path: Path, missing: str) -> None:
+    path = write(tmp_path / "x.csv", {"label": ["promoter", "enhancer", missing] * 16})
+    with pytest.raises(InputError, match="row 4: the label is missing"):
+        read_rows(path)

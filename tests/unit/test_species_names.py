@@ -146,3 +146,8 @@ def test_two_species_of_one_name_are_refused(tmp_path: Path) -> None:
     path = table_of(tmp_path / "x.csv", ["C. sativa", "rice"])
     with pytest.raises(InputError, match="could be Camelina sativa or Cannabis sativa"):
         read_rows(path)
+
+
+def test_a_common_name_behind_the_scientific_one_is_not_part_of_it(tmp_path: Path) -> None:
+    path = table_of(tmp_path / "x.csv", ["Homo sapiens (human)", "Zea mays (maize)"])
+    assert set(read_rows(path).table["species"]) == {"human", "zea_mays"}

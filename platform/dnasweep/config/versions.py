@@ -12,7 +12,7 @@ from __future__ import annotations
 STORAGE = 1
 """How artefacts are found and locked; versions with different numbers cannot share a storage
 (`storage.layout`)."""
-DATASET = 10
+DATASET = 11
 """Data sets: reading, simulation, negatives, splits and audit (`data.dataset_config`)."""
 STAGES = 3
 """Tokenizers, corpora, encoders, trials and k-mer baselines (`stages.specs`)."""

@@ -106,7 +106,9 @@ class Catalogue:
         InputError
             For a name shared by several species.
         """
-        keys = self._names.get(plain(name), set())
+        # NCBI writes the common name behind the scientific one: Homo sapiens (human).
+        alone = re.sub(r"\s\([^()]*\)\s*$", "", name)
+        keys = self._names.get(plain(name), set()) or self._names.get(plain(alone), set())
         if len(keys) > 1:
             known = sorted(self.species[key].latin for key in keys)
             raise InputError(

@@ -23,6 +23,7 @@ from dnasweep.formats.headers import canonical_name
 _TELLING = re.compile(
     r"weight|label|class|target|score|group|is_|in_|^y$|fold|split|set$|strat|seq|dna"
 )
+_TASKS = ("task", "task_name")
 _SHOWN = 10
 
 
@@ -132,6 +133,13 @@ def choose_columns(
             del others[loci.column]
             frame = frame.assign(**loci.places.drop(columns=list(taken & {"strand"})))
             notes.append(f"{file.name}: the places are the column {finder.shown(loci.column)}")
+    tasks = next((i for i, name in others.items() if name in _TASKS), None)
+    if label_wanted and tasks is not None and len(found := sorted(values[tasks] - {""})) > 1:
+        raise finder.error(
+            f"the column {finder.shown(tasks)} names several tasks, whose labels differ in meaning: "
+            f"{', '.join(found[:3])}{', ...' if len(found) > 3 else ''}",
+            "Keep the rows of one task, or rename the column if it means something else.",
+        )
     folds = folds_among(others, values) if split_matters and split is None else []
     unread = sorted({*others, *cells.nested} - set(meaning))
     notes += _unread(*([finder.shown(i) for i in found] for found in (unread, folds)), file=file)

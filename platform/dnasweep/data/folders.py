@@ -7,7 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from dnasweep.data.names import LABEL_NAMES, SPLIT_NAMES, UNCERTAIN_SPLIT_NAMES, words_of
+from dnasweep.data.names import (
+    LABEL_NAMES,
+    SPLIT_NAMES,
+    UNCERTAIN_SPLIT_NAMES,
+    label_in_name,
+    words_of,
+)
 from dnasweep.data.published_folders import (
     class_sources,
     data_files,
@@ -65,7 +71,7 @@ def read_folder(folder: Path, *, split_matters: bool) -> Sources:
     few_shot = [] if any(s.split == "train" for s in by_split) else _few_shot_sets(entries)
     found = parts or few_shot + by_split or class_sources(folder, entries)
     found = sorted(found, key=lambda source: (*SPLITS, "").index(source.split)) or [
-        Source(f) for f in files if stem(f).lower() in LABEL_NAMES
+        Source(f) for f in files if label_in_name(f) is not None
     ]
     if not found:
         raise _nothing_in(folder, entries)

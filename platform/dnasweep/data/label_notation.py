@@ -7,6 +7,7 @@ import re
 
 import pandas as pd
 
+from dnasweep.data.label_cells import NUMBER
 from dnasweep.errors import InputError
 from dnasweep.formats.records import intervals_text, is_interval
 
@@ -23,14 +24,16 @@ _HYPHENS = "[\u2010\u2011]"
 # A point or a signed exponent is required, since 4E10 may be the name of a class.
 _WHOLE_POWER = r"([+-]?\d)(?:\.(\d*?)0*[eE]\+?|[eE]\+)(\d{1,2})"
 _FRACTION = r"\d+ ?/ ?(?:[4-9]|[1-9]\d+)"
+_APART = rf"{NUMBER}(?:\s+{NUMBER})+"
+_MOST = 0.9
 _THOUSANDS = r"[+-]?\d{1,3}(?:[ '\u2019\u00a0\u202f]\d{3})+(?:\.\d+)?"
 
 
 def plain_cells(text: pd.Series) -> pd.Series:
     """Return cells of labels with lists written as `0;1;1` and typographic minus signs as -.
 
-    Invisible characters are removed, and whole numbers in scientific notation, as written by
-    `numpy.savetxt`, are written as plain digits.
+    Invisible characters and a ; at the end are removed, and whole numbers in scientific notation, as written by
+    `numpy.savetxt`, are written as plain digits. Numbers separated by spaces are lists if nearly all cells are.
 
     Parameters
     ----------
@@ -54,6 +57,10 @@ def plain_cells(text: pd.Series) -> pd.Series:
     listed = text.str.fullmatch(_LIST)
     if listed.any():
         text = text.mask(listed, text[listed].map(_parts).reindex(text.index))
+    text = text.str.removesuffix(PART).str.rstrip()
+    apart = text.str.fullmatch(_APART) & ~text.str.fullmatch(_THOUSANDS)
+    if apart.any() and apart.sum() >= _MOST * (text != "").sum():
+        text = text.mask(apart, text.str.split().str.join(PART))
     minus = text.str.match(f"[{_MINUS}][0-9.]")
     return text.mask(minus, "-" + text.str[1:]) if minus.any() else text
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 _OF_SPREADSHEETS = ("#n/a", "#na", "#null!", "#ref!", "#value!", "#div/0!", "#name?", "#num!")
-MISSING = frozenset(["", "nan", "na", "n/a", "null", "<na>", *_OF_SPREADSHEETS])
+MISSING = frozenset(["", ".", "?", "nan", "na", "n/a", "null", "<na>", *_OF_SPREADSHEETS])
 """Cells without a label, in lower case, including errors of spreadsheet formulas."""
 MAYBE_MISSING = "none"
 """A word that is a missing value among numbers, but a class among words."""

@@ -35,6 +35,9 @@ _SHORT = {
     **dict.fromkeys(("te", "ts", "tst"), "test"),
 }
 _WORDS = {**SPLIT_NAMES, **_SHORT}
+_ABOUT_ALL = frozenset(
+    ["set", "data", "sample", "samples", "seq", "seqs", "sequence", "sequences"]
+)
 _EPDNEW = re.compile(r"(?<![A-Za-z])([A-Z][a-z])(?:NC)?_EPDnew")
 _COMPOUND = re.compile(r"(.+?)(?:set|data|split|file)s?")
 
@@ -77,6 +80,22 @@ def short_split_in_name(file: Path) -> str:
 def _only_split(file: Path, names: dict[str, str]) -> str:
     found = {names[word] for word in words_of(stem(file)) if word in names}
     return found.pop() if len(found) == 1 else ""
+
+
+def label_in_name(file: Path) -> int | None:
+    """Return the label of a file named after a class, and perhaps a split; None for any other name.
+
+    Examples
+    --------
+    >>> label_in_name(Path("train_pos.fa")), label_in_name(Path("negatives.csv"))
+    (1, 0)
+    >>> label_in_name(Path("gram_positive.fa")) is None
+    True
+    """
+    words = words_of(stem(file))
+    found = {LABEL_NAMES[word] for word in words if word in LABEL_NAMES}
+    only = words <= LABEL_NAMES.keys() | SPLIT_NAMES.keys() | _ABOUT_ALL
+    return found.pop() if only and len(found) == 1 else None
 
 
 def shortest_names(files: Sequence[Path]) -> list[str]:

@@ -124,6 +124,13 @@ def parse(source: Source, how: How) -> Parsed:
                 f"{path.name}: start counts from 1, {counted}, and is converted to count from 0"
             )
         if "sequence" not in frame:
+            if {"ref", "alt"} <= set(map(canonical_name, header)):
+                raise InputError(
+                    "lists variants, as its columns ref and alt show, of which only the place would be read",
+                    file=path,
+                    row=cells.header_row or None,
+                    remedy="Remove these columns if you mean the places; score_variants reads variants.",
+                )
             if kind == "bed":
                 frame = frame.rename(columns={} if "id" in frame else {"name": "id"})
                 frame = frame.assign(
@@ -147,8 +154,9 @@ def parse(source: Source, how: How) -> Parsed:
                 else "sequences have no name and are"
             )
             understood.append(f"{nameless:,} {what} numbered")
-        if how.require_labels and label is None and not (lists_promoters or source.class_name):
-            titles = read_title_labels(pd.Series(titles_of(data), index=frame.index, dtype="str"))
+        if how.require_labels and not (lists_promoters or source.class_name):
+            texts = pd.Series(titles_of(data), index=frame.index, dtype="str")
+            titles = read_title_labels(texts, given=label is not None)
             frame = frame.assign(**titles.columns)
             understood += [titles.note] * bool(titles.note)
     elif kind == "genbank":

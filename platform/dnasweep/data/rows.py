@@ -17,7 +17,7 @@ from dnasweep.data.species_names import read_names
 from dnasweep.data.table import IUPAC, make_table
 from dnasweep.errors import InputError
 from dnasweep.formats.bed import DOUBTFUL_STRANDS, STRANDS, doubtful_strands
-from dnasweep.formats.intervals import MAX_POSITION, refuse_powers
+from dnasweep.formats.intervals import MAX_POSITION, SMALLER_FIRST, refuse_powers
 from dnasweep.formats.rejects import RejectedRow, RowChecks
 from dnasweep.formats.sequences import join_kmers
 
@@ -262,7 +262,7 @@ def _interval(raw: pd.DataFrame, checks: RowChecks) -> dict[str, pd.Series]:
         checks.add(wrong, f"the {column} is not a whole number of at least 0", _ONLY_DIGITS)
         numbers[column] = number.where(usable).astype("Int64")
     backward = (numbers["end"] <= numbers["start"]).fillna(False).astype(bool)
-    checks.add(backward, "the end is not after the start")
+    checks.add(backward, "the end is not after the start", SMALLER_FIRST)
     return numbers
 
 

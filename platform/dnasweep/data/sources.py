@@ -9,8 +9,8 @@ from dnasweep.data.folders import read_folder
 from dnasweep.data.hub import local_path
 from dnasweep.data.names import (
     HELD_OUT_NAMES,
-    LABEL_NAMES,
     SPLIT_NAMES,
+    label_in_name,
     short_split_in_name,
     shortest_names,
     species_in_name,
@@ -39,7 +39,7 @@ def find_sources(
     """Return the files given by all paths.
 
     From a folder, files named train, dev (validation, valid, val) and test are read, in any case and
-    format; or files named positive and negative; or such files in folders named after splits (as in
+    format; or files named positive and negative, also with a split (`train_pos.fa`); or such files in folders named after splits (as in
     genomic_benchmarks); or the train files of folders named after their number of rows per class, with a
     test file beside them (few-shot sets, as published by GeneMask). A folder may also have been saved by
     `datasets`, be a clone of a data set of the hub, or contain folders named after splits with a file or
@@ -90,7 +90,7 @@ def find_sources(
             )
         label = source.label
         if label is None:
-            label = LABEL_NAMES.get(stem(source.path).lower())
+            label = label_in_name(source.path)
         files.append(source._replace(name=name, label=label, split=split, species=named_species))
     return Sources(files, notes)
 

@@ -20,6 +20,9 @@ _NAMED = (
     r"(\"[^\"]*\"|'[^']*'|[^\s|;,\]][^|;,\]]*?)(?=$|[|;,\]]|\s+\[|\s+\w+\s*[=:]|\s*$)"
 )
 
+_WORD = r"\|\s*(positive|negative)\s*(?:\||$)"
+_MOST = 0.9
+
 
 class TitleLabels(NamedTuple):
     """Labels and splits read from the titles of a file."""
@@ -30,18 +33,22 @@ class TitleLabels(NamedTuple):
     """Message on how the titles were interpreted."""
 
 
-def read_title_labels(titles: pd.Series) -> TitleLabels:
+def read_title_labels(titles: pd.Series, *, given: bool = False) -> TitleLabels:
     """Return labels that all titles of a file give in the same notation, and splits beside them.
 
     A label is named (`label=1`, `class:enhancer`; label takes precedence over class, and class over target),
     or is the second and last part, after |, as in tasks of the Nucleotide Transformer, or the second of three
-    parts, before the split, as in iLearn. Without a name, labels must be the numbers 0, 1, ... without gaps,
-    or yes and no, since other files have chromosomes, strands or genes there.
+    parts, before the split, as in iLearn, or a part positive or negative, as in VISTA. Without a name, labels
+    must be the numbers 0, 1, ... without gaps, numbers with decimals, as in AgroNT's tasks, or yes and no,
+    since other files have chromosomes, strands or genes there.
 
     Parameters
     ----------
     titles
         Titles without >.
+    given
+        Whether the rows have a label already. Labels in the titles then must be 0 and 1, or yes and no, and
+        be clearly labels.
 
     Examples
     --------
@@ -53,18 +60,25 @@ def read_title_labels(titles: pd.Series) -> TitleLabels:
     """
     for name in _NAMES if len(titles) else ():
         found = titles.str.extract(_NAMED.format(name=name))[0]
-        if found.notna().all():
+        if found.notna().all() and not (given and not _are_two(found)):
             note = f"the labels are those of {name} in the titles"
             return TitleLabels({"label": _plain_words(found)}, note)
+    words = titles.str.lower().str.extract(_WORD)[0]
+    if words.notna().all() and words.nunique() == 2:
+        return TitleLabels({"label": words}, "the labels are positive and negative in the titles")
     parts = titles.str.split(n=1).str[0].str.split("|", regex=False)
     lengths = set(map(len, parts))
-    if lengths == {2} and _are_classes(parts.str[1]):
-        return TitleLabels({"label": parts.str[1]}, "the labels are after | in the titles")
-    if lengths == {3} and _are_classes(parts.str[1]):
+    if lengths == {3} and (_are_classes(parts.str[1]) or set(parts.str[1]) <= {"0", "1"}):
         splits = parts.str[2]
         if all(split_meant(split.lower()) for split in splits.unique()):
             note = "the labels and the splits are after | in the titles"
             return TitleLabels({"label": parts.str[1], "split": plain_splits(splits)}, note)
+    if (
+        lengths == {2}
+        and not given
+        and (_are_classes(parts.str[1]) or _are_decimals(parts.str[1]))
+    ):
+        return TitleLabels({"label": parts.str[1]}, "the labels are after | in the titles")
     return TitleLabels({})
 
 
@@ -79,9 +93,21 @@ def _plain_words(labels: pd.Series) -> pd.Series:
     return first if described and first.nunique() > 1 else plain
 
 
+def _are_two(labels: pd.Series) -> bool:
+    values = sorted(_plain_words(labels).str.lower().unique())
+    return set(values) <= {"0", "1"} or is_yes_or_no(values)
+
+
+def _are_decimals(cells: pd.Series) -> bool:
+    """Return whether cells are numbers, and nearly all of them have decimals."""
+    numbers = cells.str.fullmatch(NUMBER).all()
+    return bool(numbers and cells.str.contains(".", regex=False).mean() >= _MOST)
+
+
 def _are_classes(cells: pd.Series) -> bool:
     values = sorted(cells.str.lower().unique())
     if all(re.fullmatch(r"\d{1,3}", value) for value in values):
         numbers = sorted(map(int, values))
         return 1 < len(numbers) <= MAX_CLASSES and numbers == list(range(len(numbers)))
-    return is_yes_or_no(values)
+    # Signs are strands.
+    return is_yes_or_no(values) and "+" not in values

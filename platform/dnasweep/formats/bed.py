@@ -19,6 +19,9 @@ STRANDS = {
     **dict.fromkeys(("+", "1", "+1", "1.0", "plus", "forward", "fwd", "sense"), "+"),
     **dict.fromkeys(("-", "-1", "-1.0", "minus", "reverse", "rev", "antisense"), "-"),
     **dict.fromkeys(("\u2212", "\u2013"), "-"),
+    # F and R of primers, D and R of RSAT, W and C of the yeast genome, C of RepeatMasker.
+    **dict.fromkeys(("f", "d", "w"), "+"),
+    **dict.fromkeys(("r", "c"), "-"),
     **dict.fromkeys(("", ".", "*", "0", "0.0"), ""),
 }
 """Notations of a strand, in lower case, with their meaning; an empty cell means that no strand is given."""

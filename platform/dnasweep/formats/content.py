@@ -25,9 +25,13 @@ _COLUMNAR: dict[bytes, Literal["parquet", "arrow"]] = {
 }
 _BINARY = {
     b"%PDF": "a PDF",
+    b"{\\rtf": "a document (RTF)",
+    b"\x93NUMPY": "a NumPy array",
+    b"RDX": "an R workspace",
     b"\x89HDF": "an HDF5 file",
     b"\xd0\xcf\x11\xe0": "a spreadsheet",
 }
+_WINDOWS = "dnasweep-windows-1252"
 _TAR = (slice(257, 262), b"ustar")
 _LFS = b"version https://git-lfs"
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f\v")) + b"\x7f"
@@ -144,7 +148,7 @@ def read_content(path: Path, *, holds: str = "sequences") -> bytes:
             file=path,
             remedy=READABLE,
         )
-    return data
+    return _as_utf8(data)
 
 
 def columnar_kind(data: bytes) -> Literal["parquet", "arrow"] | None:
@@ -163,6 +167,25 @@ def _wide_coding(data: bytes) -> str:
     if high == len(head) // 2 and not low:
         return "utf-16-le"
     return "utf-16-be" if low == len(head) // 2 and not high else ""
+
+
+def _as_utf8(data: bytes) -> bytes:
+    """Return text as UTF-8, with bytes that are not UTF-8 read as Windows-1252, so that words stay different."""
+    if data.isascii():
+        return data
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return data.decode(errors=_WINDOWS).encode()
+    return data
+
+
+def _from_windows(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    return error.object[error.start : error.end].decode("cp1252", errors="replace"), error.end
+
+
+codecs.register_error(_WINDOWS, _from_windows)
 
 
 def _is_text(data: bytes) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Container
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from dnasweep.errors import InputError
@@ -70,17 +71,21 @@ def read_table(
         header.data, separator=header.separator, num_columns=len(header.names) or 2, file=file
     )
     frame = frame[frame["row"] > header.row].reset_index(drop=True)
+    cells, notes = frame.drop(columns="row"), header.notes
+    comment = cells[0].str.startswith("#") & (cells.iloc[:, 1:] == "").all(axis=1)
+    comment &= len(cells.columns) > 1
+    if comment.any():
+        below = np.logical_and.accumulate(comment.to_numpy(bool)[::-1])[::-1]
+        notes += ("the comments below the table are not read",) * bool(below.any())
+        frame, cells, comment = frame[~below], cells[~below], comment[~below]
     checks = RowChecks(frame.index)
-    cells = frame.drop(columns="row")
     if header.names:
         again = (cells == list(header.names)).all(axis=1)
         checks.add(again, "the row repeats the header")
-    comment = cells[0].str.startswith("#") & (cells.iloc[:, 1:] == "").all(axis=1)
-    if len(cells.columns) > 1:
-        checks.add(comment, "the line is a comment, which is allowed only above the header")
+    checks.add(comment, "the line is a comment, which is allowed only above or below the table")
     rejected = [*rejected, *checks.rejected(file, frame["row"], cells)]
     return Cells(
-        header.names, frame[checks.good].reset_index(drop=True), rejected, header.row, header.notes
+        header.names, frame[checks.good].reset_index(drop=True), rejected, header.row, notes
     )
 
 
@@ -157,5 +162,31 @@ def read_cells(
         )
         for row, (expected, seen) in sorted(overlong.items())
     ]
+    if quoted and len(separator) == 1:
+        _refuse_swallowed_rows(frame, separator, num_columns, file)
     blank = (frame.drop(columns="row") == "").all(axis=1)
     return frame[~blank].reset_index(drop=True), rejected
+
+
+def _refuse_swallowed_rows(
+    frame: pd.DataFrame, separator: str, num_columns: int, file: Path
+) -> None:
+    """Refuse a cell that contains further rows, up to the quotation mark of another row.
+
+    Such a cell has as many separators before its first line break as complete its row, and after its last one
+    as precede it in a row; those of a quoted text of several lines rarely do.
+    """
+    for column in range(num_columns if num_columns > 1 else 0):
+        text = frame[column].fillna("")
+        several = text[text.str.contains("\n", regex=False)].str.split("\n")
+        for index, lines in several.items():
+            counts = [line.count(separator) for line in lines]
+            whole = [num_columns - 1] * (len(counts) - 2)
+            if counts == [num_columns - 1 - column, *whole, column]:
+                raise InputError(
+                    f"a quotation mark is not closed in its row, so that the cell contains {len(whole) + 1:,} "
+                    "of the rows below",
+                    file=file,
+                    row=int(frame["row"][index]),
+                    remedy="Remove the quotation mark, and that in the last of these rows.",
+                )

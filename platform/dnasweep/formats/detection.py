@@ -33,6 +33,7 @@ _KNOWN = frozenset([*PACKED_ENDINGS, *(e for endings in ENDINGS.values() for e i
 _WITHOUT_SEQUENCES = {
     b"##fileformat=VCF": "a VCF of variants",
     b"MEME version": "a file of motifs",
+    b"<": "a web page or XML",
     b"@": "FASTQ or SAM",
 }
 _ROW = {

@@ -26,6 +26,11 @@ from dnasweep.formats.rejects import RejectedRow, RowChecks, check_rejects, pars
 MAX_POSITION = 10**12
 """Upper limit of a position in bases; no chromosome is longer."""
 
+SMALLER_FIRST = (
+    "Write the smaller position first, whatever the strand; start counts from 0, so that base 100 alone is "
+    "99 to 100."
+)
+"""Remedy for intervals whose end is not after their start."""
 _COLUMNS = ["row", "id", "chrom", "start", "end", "strand"]
 _FPS = re.compile(
     r"^FP {3}(?P<id>.+?)\s*:[^:;]*?\s[A-Z]+:(?P<chrom>\S+)\s+\d(?P<strand>[+-])\s*(?P<tss>\d+);"
@@ -110,7 +115,7 @@ def widen_starts(
     )
     checks.add(start < 0, "the position is before the start of the chromosome")
     checks.add(end > MAX_POSITION, "the position is larger than any chromosome")
-    checks.add(end <= start, "the end is not greater than the start")
+    checks.add(end <= start, "the end is not greater than the start", SMALLER_FIRST)
     checks.add(doubtful, *DOUBTFUL_STRANDS)
     checks.add(
         ~strand.isin(["+", "-", ""]),

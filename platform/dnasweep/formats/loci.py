@@ -29,7 +29,9 @@ def read_locus(title: str, length: int) -> tuple[str, str, str, str]:
         if end - start + 1 == length:
             start -= 1
         if end - start == length and start >= 0:
-            return match["chrom"], str(start), str(end), _strand_of(title, match)
+            # NCBI writes accessions behind other names, VISTA the chromosome behind the species.
+            chrom = match["chrom"].rstrip("|").rpartition("|")[2]
+            return chrom, str(start), str(end), _strand_of(title, match)
     return "", "", "", ""
 
 

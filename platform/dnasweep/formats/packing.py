@@ -43,6 +43,7 @@ _CHECKS = {
 
 
 _ZIP = b"PK\x03\x04"
+_TORCH = {"data.pkl"}
 _SHOWN = 3
 _TIMES = 2
 """Layers of compression that are removed: servers may compress files that are already compressed."""
@@ -96,6 +97,16 @@ def _unzip(data: bytes, file: Path) -> bytes:
         names = [one.filename for one in held]
         if any(name.startswith("xl/") or name == "content.xml" for name in names):
             raise InputError("is a spreadsheet", file=file, remedy="Save its sheet as CSV.")
+        if (
+            names
+            and all(name.endswith(".npy") for name in names)
+            or _TORCH & {name.rpartition("/")[2] for name in names}
+        ):
+            raise InputError(
+                "contains arrays of numbers, not text",
+                file=file,
+                remedy="Write the sequences as text, such as CSV with the columns sequence and label.",
+            )
         if len(held) != 1:
             listed = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
             raise InputError(

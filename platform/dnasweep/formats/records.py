@@ -145,7 +145,7 @@ def read_columnar(data: bytes, *, file: Path) -> Cells:
             continue
         try:
             text = column.cast(pa.string()).fill_null("").to_pandas().astype("str")
-        except pa.ArrowInvalid:  # bytes that are not text
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):  # not text, nor values with a text
             nested.add(i)
             continue
         cells[i] = text.mask(text == "nan", "") if pa.types.is_floating(kind) else text
