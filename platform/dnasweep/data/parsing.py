@@ -129,7 +129,7 @@ def parse(source: Source, how: How) -> Parsed:
                     "lists variants, as its columns ref and alt show, of which only the place would be read",
                     file=path,
                     row=cells.header_row or None,
-                    remedy="Remove these columns if you mean the places; score_variants reads variants.",
+                    remedy="Score them with dnasweep score-variants, or remove these columns if you mean the places.",
                 )
             if kind == "bed":
                 frame = frame.rename(columns={} if "id" in frame else {"name": "id"})

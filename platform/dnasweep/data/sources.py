@@ -39,11 +39,11 @@ def find_sources(
     """Return the files given by all paths.
 
     From a folder, files named train, dev (validation, valid, val) and test are read, in any case and
-    format; or files named positive and negative, also with a split (`train_pos.fa`); or such files in folders named after splits (as in
-    genomic_benchmarks); or the train files of folders named after their number of rows per class, with a
-    test file beside them (few-shot sets, as published by GeneMask). A folder may also have been saved by
-    `datasets`, be a clone of a data set of the hub, or contain folders named after splits with a file or
-    folder for each class, named after the class.
+    format; or files named positive and negative, perhaps with a split (`train_pos.fa`); or such files in
+    folders named after splits (as in genomic_benchmarks); or the train files of folders named after their
+    number of rows per class, with a test file beside them (few-shot sets, as published by GeneMask). A
+    folder may also have been saved by `datasets`, be a clone of a data set of the hub, or contain folders
+    named after splits with a file or folder for each class, named after the class.
 
     Files given one by one belong to the split in their names (`my_train.csv`, `x.dev.tsv`) or in the names
     of their folders, if at least two splits occur. A file named after a species (`celegans.fa`) or an

@@ -6,6 +6,7 @@ import codecs
 import contextlib
 import gzip
 import hashlib
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +32,6 @@ _BINARY = {
     b"\x89HDF": "an HDF5 file",
     b"\xd0\xcf\x11\xe0": "a spreadsheet",
 }
-_WINDOWS = "dnasweep-windows-1252"
 _TAR = (slice(257, 262), b"ustar")
 _LFS = b"version https://git-lfs"
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f\v")) + b"\x7f"
@@ -171,21 +171,17 @@ def _wide_coding(data: bytes) -> str:
 
 def _as_utf8(data: bytes) -> bytes:
     """Return text as UTF-8, with bytes that are not UTF-8 read as Windows-1252, so that words stay different."""
-    if data.isascii():
-        return data
     try:
         data.decode()
     except UnicodeDecodeError:
-        return data.decode(errors=_WINDOWS).encode()
+        text = data.decode(errors="surrogateescape")
+        return re.sub("[\udc80-\udcff]", _of_windows, text).encode()
     return data
 
 
-def _from_windows(error: UnicodeError) -> tuple[str, int]:
-    assert isinstance(error, UnicodeDecodeError)
-    return error.object[error.start : error.end].decode("cp1252", errors="replace"), error.end
-
-
-codecs.register_error(_WINDOWS, _from_windows)
+def _of_windows(match: re.Match[str]) -> str:
+    byte = match[0].encode(errors="surrogateescape")
+    return byte.decode("cp1252", errors="replace")
 
 
 def _is_text(data: bytes) -> bool:

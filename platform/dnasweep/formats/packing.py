@@ -43,7 +43,6 @@ _CHECKS = {
 
 
 _ZIP = b"PK\x03\x04"
-_TORCH = {"data.pkl"}
 _SHOWN = 3
 _TIMES = 2
 """Layers of compression that are removed: servers may compress files that are already compressed."""
@@ -97,11 +96,8 @@ def _unzip(data: bytes, file: Path) -> bytes:
         names = [one.filename for one in held]
         if any(name.startswith("xl/") or name == "content.xml" for name in names):
             raise InputError("is a spreadsheet", file=file, remedy="Save its sheet as CSV.")
-        if (
-            names
-            and all(name.endswith(".npy") for name in names)
-            or _TORCH & {name.rpartition("/")[2] for name in names}
-        ):
+        are_arrays = bool(names) and all(name.endswith(".npy") for name in names)
+        if are_arrays or any(name.endswith("/data.pkl") for name in names):
             raise InputError(
                 "contains arrays of numbers, not text",
                 file=file,
