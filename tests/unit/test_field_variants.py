@@ -250,7 +250,7 @@ def test_a_stray_quotation_mark_swallows_no_rows(tmp_path: Path, column: int, si
         rows[one][column] = '"' + rows[one][column]
     path.write_text("".join(sign.join(row) + "\n" for row in [header, *rows]))
     with pytest.raises(
-        InputError, match="row 7: a quotation mark .* 4 of the rows below"
+        InputError, match=r"row 7: a quotation mark .* 4 of the rows below"
     ) as caught:
         read_rows(path)
     assert "Remove the quotation mark" in (caught.value.remedy or "")
