@@ -227,7 +227,7 @@ def test_column_options_are_refused_where_no_file_has_columns(tmp_path: Path) ->
 
 def test_rows_of_several_tasks_are_a_question(tmp_path: Path) -> None:
     path = table(tmp_path / "x.csv", "sequence,label,task", "{dna},{label},t{label}")
-    with pytest.raises(InputError, match="column task names several tasks.*: t0, t1") as caught:
+    with pytest.raises(InputError, match=r"column task names several tasks.*: t0, t1") as caught:
         read(path)
     assert "Keep the rows of one task" in (caught.value.remedy or "")
     path = table(tmp_path / "x.csv", "sequence,label,task", "{dna},{label},enhancers")

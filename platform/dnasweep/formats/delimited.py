@@ -178,8 +178,9 @@ def _refuse_swallowed_rows(
     """
     for column in range(num_columns if num_columns > 1 else 0):
         text = frame[column].fillna("")
-        several = text[text.str.contains("\n", regex=False)].str.split("\n")
-        for index, lines in several.items():
+        several = text.str.contains("\n", regex=False)
+        cells = zip(frame["row"][several], text[several].str.split("\n"), strict=True)
+        for row, lines in cells:
             counts = [line.count(separator) for line in lines]
             whole = [num_columns - 1] * (len(counts) - 2)
             if counts == [num_columns - 1 - column, *whole, column]:
@@ -187,6 +188,6 @@ def _refuse_swallowed_rows(
                     f"a quotation mark is not closed in its row, so that the cell contains {len(whole) + 1:,} "
                     "of the rows below",
                     file=file,
-                    row=int(frame["row"][index]),
+                    row=int(row),
                     remedy="Remove the quotation mark, and that in the last of these rows.",
                 )
