@@ -146,6 +146,7 @@ HARMLESS = frozenset(
     where said what unit title pool shards.shard_size missing gap counts data.key self._total
     settings['model'] settings['tokenizer'] request.settings['model'] path.suffix[1:]
     title request.settings['tokenizer'] options.cpus_per_worker options.gpus_per_worker found
+    sweep.recipe.finetuning.precision
     """.split()
 )
 """What stands in messages and comes from no file, or has been escaped where it was made."""

@@ -321,7 +321,12 @@ def test_the_doctor_says_a_line_a_check_and_leaves_with_its_code(
     written = json.loads((tmp_path / "checks.json").read_text())
     assert written["ready"] is fit
     assert [check["name"] for check in written["checks"]][:3] == ["nodes", "versions", "storage"]
-    assert written["survey"]["nodes"][1] == {"name": "gpu-1", "cpus": 4, "gpus": 1, "drivers": 0}
+    assert written["survey"]["nodes"][1] == {
+        "name": "gpu-1",
+        "cpus": 4,
+        "gpus": 1,
+        "drivers": 0,
+    } | {"emulates_bf16": False}
     if not fit:
         assert reason in next(line for line in checks if line.startswith("fail"))
 

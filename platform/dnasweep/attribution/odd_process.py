@@ -152,6 +152,13 @@ def elementary_sums(signs: Floats, others: Floats, relevance: Floats) -> tuple[F
     """Return the elementary symmetric polynomials of orders 1 to 5, each (rows, others).
 
     Their variables are, per token, the product of the signs of two coalitions and the relevance.
+
+    Parameters
+    ----------
+    signs, others
+        +1 for tokens kept and -1 for others, shapes (rows, tokens) and (others, tokens).
+    relevance
+        Relevance of each token, (tokens,).
     """
     one, third, fifth = ((signs * relevance**k) @ others.T for k in (1, 3, 5))
     # Products of signs are +1 or -1, so even powers are the same for all pairs.

@@ -50,15 +50,8 @@ def read_catalogue(species_table: str | None = None, tree: str | None = None) ->
     return catalogue
 
 
-def _text(path: Path, holds: str) -> str:
-    try:
-        return read_bytes(path, holds=holds).decode()
-    except UnicodeDecodeError as error:
-        raise InputError("is not UTF-8 text", file=path, remedy="Save it as UTF-8.") from error
-
-
 def _with_table(catalogue: Catalogue, path: Path) -> Catalogue:
-    text = _text(path, "species")
+    text = read_bytes(path, holds="species").decode()
     header = text.partition("\n")[0]
     separator = max("\t,;", key=header.count)
     rows = list(csv.DictReader(io.StringIO(text), delimiter=separator, restkey=_REST))
@@ -127,7 +120,7 @@ def _with_tree(catalogue: Catalogue, path: Path) -> Catalogue:
     # Imported here because it is slow and rarely needed.
     from Bio import Phylo
 
-    text = _text(path, "a tree")
+    text = read_bytes(path, holds="a tree").decode()
     kind = "nexus" if text.lstrip().upper().startswith("#NEXUS") else "newick"
     try:
         tree = Phylo.read(io.StringIO(text), kind)

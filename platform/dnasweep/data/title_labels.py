@@ -66,7 +66,7 @@ def read_title_labels(titles: pd.Series, *, given: bool = False) -> TitleLabels:
     words = titles.str.lower().str.extract(_WORD)[0]
     if words.notna().all() and words.nunique() == 2:
         return TitleLabels({"label": words}, "the labels are positive and negative in the titles")
-    parts = titles.str.split(n=1).str[0].str.split("|", regex=False)
+    parts = titles.str.split(n=1).str[0].fillna("").astype(str).str.split("|", regex=False)
     lengths = set(map(len, parts))
     if lengths == {3} and (_are_classes(parts.str[1]) or set(parts.str[1]) <= {"0", "1"}):
         splits = parts.str[2]
@@ -88,8 +88,8 @@ def _plain_words(labels: pd.Series) -> pd.Series:
     Labels of several words that recur as a whole, such as `tissue A`, are kept.
     """
     plain = labels.str.strip().str.strip("\"'").str.strip()
-    first = plain.str.split(n=1).str[0]
-    described = first.str.fullmatch(NUMBER).fillna(False).all() or 2 * plain.nunique() > len(plain)
+    first = plain.str.split(n=1).str[0].fillna("").astype(str)
+    described = first.str.fullmatch(NUMBER).all() or 2 * plain.nunique() > len(plain)
     return first if described and first.nunique() > 1 else plain
 
 

@@ -172,10 +172,11 @@ def _announce_time(sweep: Sweep, fine_tunes: bool, on_ray: bool) -> None:
         how = "roughly estimated from the arithmetic of each model and the speed of this machine"
         how = f"estimated from {earlier} earlier training runs in the storage" if earlier else how
         fixed = f"{duration(SWEEP_SECONDS)} to start Ray, tokenize, evaluate and report, and "
-        sweep.console.print(
-            f"[bold]time[/] about {fixed if on_ray else ''}{duration(seconds)} of one worker, divided by the "
-            f"number of workers: {', '.join(parts)}; {how}"
+        text = (
+            f"about {fixed if on_ray else ''}{duration(seconds)} of one worker, divided by the number of "
+            f"workers: {', '.join(parts)}; {how}"
         )
+        sweep.console.print(f"[bold]time[/] {text}")
 
 
 def _measure_here(sweep: Sweep) -> Measure | None:
