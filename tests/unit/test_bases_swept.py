@@ -142,5 +142,9 @@ def test_a_sweep_of_bases_ends_in_a_model_that_predicts_them(data: Path, folder:
         values = cells if ending == "parquet" else cells.map(json.loads)
         for one, other in zip(values, expected["probability_donor"], strict=True):
             np.testing.assert_allclose(one, other, atol=2e-5)
-    with pytest.raises(dnasweep.InputError, match="calls a class for every base"):
-        dnasweep.explain(model, rows["sequence"].tolist()[:2], target="donor", progress=False)
+    explained = dnasweep.explain(
+        model, rows["sequence"].tolist()[:2], target="donor", max_evals=60, progress=False
+    )
+    assert explained.settings["target"] == "donor"
+    for one in explained:
+        assert one.values.sum() == pytest.approx(one.prediction - one.base_value, abs=1e-6)
