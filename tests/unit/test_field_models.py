@@ -37,23 +37,18 @@ from dnasweep.models.families.selective_scan import associative_scan
 from dnasweep.models.pretrained.model_class import prepare
 from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.tokenizers import fit
+from family_sizes import LETTERS, SIZE
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertForMaskedLM
 
-SIZE = {
-    "vocab_size": 24,
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "intermediate_size": 48,
-}
-LETTERS = {"d_model": 16, "n_layer": 2}
 COMPLEMENTS = {"7": 10, "8": 9, "9": 8, "10": 7}
 MODELS = {
-    "dnabert2": lambda: DnaBert2ForSequenceClassification(DnaBert2Config(**SIZE)),
-    "gena": lambda: GenaForSequenceClassification(GenaConfig(**SIZE, pad_token_id=3)),
+    "dnabert2": lambda: DnaBert2ForSequenceClassification(
+        DnaBert2Config(**SIZE | {"pad_token_id": 0})
+    ),
+    "gena": lambda: GenaForSequenceClassification(GenaConfig(**SIZE)),
     "nucleotide transformer": lambda: NucleotideTransformerForSequenceClassification(
-        NucleotideTransformerConfig(**SIZE, pad_token_id=3, position_embedding_type="rotary")
+        NucleotideTransformerConfig(**SIZE, position_embedding_type="rotary")
     ),
     "hyenadna": lambda: HyenaDnaForSequenceClassification(
         HyenaDnaConfig(**LETTERS, d_inner=32, filter_order=8, pad_token_id=3)
@@ -121,7 +116,7 @@ def test_every_weight_that_is_used_learns(name):
 
 
 def test_gena_that_normalises_behind_is_bert():
-    settings = {**SIZE, "pad_token_id": 3}
+    settings = dict(SIZE)
     bert = BertForMaskedLM(BertConfig(**settings)).eval()
     gena = GenaForMaskedLM(GenaConfig(**settings, pre_layer_norm=False)).eval()
     gena.load_state_dict(bert.state_dict())
@@ -246,7 +241,7 @@ def test_settings_and_weights_have_to_be_of_one_family(family, tmp_path):
 
 def _smaller(family) -> dict:
     letters = family.name in ("HyenaDNA", "Caduceus")
-    return dict(LETTERS) if letters else {**SIZE, "pad_token_id": 3}
+    return dict(LETTERS if letters else SIZE)
 
 
 def test_greedy_kmers_begin_anew_after_a_letter_that_is_no_base():

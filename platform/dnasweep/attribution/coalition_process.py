@@ -126,7 +126,7 @@ def _covariance(signs: Floats, relevance: Floats, shares: Floats) -> Floats:
     """Return the covariance of all rows with the noise, which the ends do not have."""
     found = np.empty((len(signs), len(signs)))
     for rows in row_parts(len(signs)):
-        one, two, three, four, _ = elementary_sums(signs[rows], signs, relevance)
+        one, two, three, four = elementary_sums(signs[rows], signs, relevance, orders=4)
         found[rows] = (
             shares[0] + shares[1] * one + shares[2] * two + shares[3] * three + shares[4] * four
         )
@@ -153,8 +153,8 @@ def _loss(found: Floats, start: Floats, data: _Data) -> tuple[float, Floats]:
     by_share = np.zeros(NOISE)
     own = np.zeros((4, tokens))
     for rows in row_parts(len(signs)):
-        sums = elementary_sums(signs[rows], signs, relevance)
-        orders = [np.ones_like(sums[0]), *sums[:4]]
+        sums = elementary_sums(signs[rows], signs, relevance, orders=4)
+        orders = [np.ones_like(sums[0]), *sums]
         by_share += [np.vdot(slope[rows], one) for one in orders]
         for order in range(4):
             own[order] += (((slope[rows] * orders[order]) @ signs) * signs[rows]).sum(0)

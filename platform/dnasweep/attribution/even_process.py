@@ -21,7 +21,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from dnasweep.attribution.odd_process import DOUBT, JITTER, LOOSE, ROUNDING, TIGHT, inverted
+from dnasweep.attribution.odd_process import (
+    DOUBT,
+    JITTER,
+    LOOSE,
+    ROUNDING,
+    TIGHT,
+    elementary_sums,
+    inverted,
+)
 
 Floats = NDArray[np.float64]
 
@@ -134,21 +142,9 @@ def fit_even_process(coalitions: NDArray[np.bool_], sums: Floats, ends: float) -
         options={"maxiter": STEPS},
     ).x
     relevance, shares = np.exp(found[:tokens]), np.exp(found[tokens:])
-    orders = _polynomials(signs, relevance)
+    orders = elementary_sums(signs, signs, relevance, orders=4)
     inverse, _ = inverted(_covariance(orders, shares))
     return EvenProcess(signs, relevance, shares, scale, inverse, inverse @ values)
-
-
-def _polynomials(signs: Floats, relevance: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return the elementary symmetric polynomials of orders 1 to 4 for all pairs of rows, (rows, rows)."""
-    one = (signs * relevance) @ signs.T
-    third = (signs * relevance**3) @ signs.T
-    # Products of signs are +1 or -1, so even powers are the same for all pairs.
-    square, fourth = (relevance**2).sum(), (relevance**4).sum()
-    two = (one**2 - square) / 2
-    three = (two * one - one * square + third) / 3
-    four = (three * one - two * square + one * third - fourth) / 4
-    return one, two, three, four
 
 
 def _covariance(orders: tuple[Floats, ...], shares: Floats) -> Floats:
@@ -166,7 +162,7 @@ def _loss(found: Floats, start: Floats, signs: Floats, values: Floats) -> tuple[
     """Return the negative logarithm of the posterior density of relevances and shares, and its gradient."""
     tokens = signs.shape[1]
     relevance, shares = np.exp(found[:tokens]), np.exp(found[tokens:])
-    orders = _polynomials(signs, relevance)
+    orders = elementary_sums(signs, signs, relevance, orders=4)
     try:
         slope, half = inverted(_covariance(orders, shares))
     except np.linalg.LinAlgError:

@@ -12,7 +12,7 @@ are never enumerated.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -148,8 +148,10 @@ class _Data(NamedTuple):
     noise: Floats
 
 
-def elementary_sums(signs: Floats, others: Floats, relevance: Floats) -> tuple[Floats, ...]:
-    """Return the elementary symmetric polynomials of orders 1 to 5, each (rows, others).
+def elementary_sums(
+    signs: Floats, others: Floats, relevance: Floats, *, orders: Literal[4, 5] = 5
+) -> tuple[Floats, ...]:
+    """Return the elementary symmetric polynomials of orders 1 to 4 or 5, each (rows, others).
 
     Their variables are, per token, the product of the signs of two coalitions and the relevance.
 
@@ -159,13 +161,18 @@ def elementary_sums(signs: Floats, others: Floats, relevance: Floats) -> tuple[F
         +1 for tokens kept and -1 for others, shapes (rows, tokens) and (others, tokens).
     relevance
         Relevance of each token, (tokens,).
+    orders
+        The highest order.
     """
-    one, third, fifth = ((signs * relevance**k) @ others.T for k in (1, 3, 5))
+    one, third = ((signs * relevance**k) @ others.T for k in (1, 3))
     # Products of signs are +1 or -1, so even powers are the same for all pairs.
     square, fourth = (relevance**2).sum(), (relevance**4).sum()
     two = (one**2 - square) / 2
     three = (two * one - one * square + third) / 3
     four = (three * one - two * square + one * third - fourth) / 4
+    if orders == 4:
+        return one, two, three, four
+    fifth = (signs * relevance**5) @ others.T
     five = (four * one - three * square + two * third - one * fourth + fifth) / 5
     return one, two, three, four, five
 
