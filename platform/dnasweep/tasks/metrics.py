@@ -96,11 +96,13 @@ def check_metric(name: str, known: Sequence[str]) -> None:
         Names that exist.
     """
     if name not in known:
+        # Before the labels are read, it is not known which of all metrics they have.
+        which = "one that fits your labels:" if known is SELECTION_METRICS else "one of"
         raise InputError(
-            f"there is no metric {name!r} for these labels"
+            f"there is no metric {name!r} for {'these' if name in SELECTION_METRICS else 'any'} labels"
             if name in METRICS
             else f"classifiers have no metric {name!r}",
-            remedy=f"Use one of {', '.join(known)}.",
+            remedy=f"Use {which} {', '.join(known)}.",
         )
 
 
