@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+import inspect
+import tempfile
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -10,17 +13,21 @@ from typing import Any
 import pandas as pd
 
 from dnasweep.api.execution import console
+from dnasweep.api.files import data_of
 from dnasweep.api.options import make_options
 from dnasweep.data.column_names import ColumnOptions
 from dnasweep.data.reading import read_rows
+from dnasweep.errors import InputError
 from dnasweep.formats.rejects import write_rejects
 
 COLUMN_OPTIONS = {field.name for field in fields(ColumnOptions)}
 """Options that name columns."""
+_FILES = ("paths", "positives", "negatives")
+_OTHERS = inspect.signature(read_rows).parameters.keys() - {"columns", *_FILES}
 
 
 def read_data(
-    paths: str | Path | Sequence[str | Path] = (),
+    paths: str | Path | Sequence[str | Path] | pd.DataFrame = (),
     *,
     rejects: str | Path | None = None,
     progress: bool = True,
@@ -31,14 +38,14 @@ def read_data(
     Parameters
     ----------
     paths
-        Files and folders; see :func:`dnasweep.data.reading.read_rows`.
+        Files and folders, or a table; see :func:`dnasweep.data.reading.read_rows`.
     rejects
         TSV file that bad rows are written to (file, row, reason, text), with `skip_bad_rows=True`.
     progress
         Whether to print to standard error how each file was interpreted.
     options
-        `positives` and `negatives` (files of one class), `species`, `label`, `genome`, `window`,
-        `format`, `require_labels`, `skip_bad_rows`, `task`, `positive_label`, and `sequence_column`,
+        `positives` and `negatives` (files of one class), `species`, `genome`, `window`, `format`,
+        `require_labels`, `skip_bad_rows`, `task`, `positive_label`, and `sequence_column`,
         `label_column`, `split_column`, `id_column` and `species_column` for columns that are not
         recognised by name;
         see :func:`dnasweep.data.reading.read_rows`.
@@ -52,10 +59,24 @@ def read_data(
     Raises
     ------
     InputError
-        For the first row that cannot be used, naming file, row and remedy.
+        For the first row that cannot be used, naming file, row and remedy; and for an unknown option.
     """
     named = {name: options.pop(name) for name in COLUMN_OPTIONS & options.keys()}
-    reading = read_rows(paths, columns=make_options(ColumnOptions, named).columns, **options)
+    columns = make_options(ColumnOptions, named).columns
+    given = {"paths": paths, **{name: options.pop(name) for name in _FILES if name in options}}
+    if unknown := [name for name in options if name not in _OTHERS]:
+        known = sorted({*COLUMN_OPTIONS, *_FILES[1:], *_OTHERS})
+        near = difflib.get_close_matches(unknown[0], known, n=1, cutoff=0.5)
+        raise InputError(
+            f"there is no option {unknown[0]!r}",
+            remedy=f"Did you mean {near[0]!r}?" if near else f"Use {', '.join(known)}.",
+        )
+    with tempfile.TemporaryDirectory(prefix="dnasweep-") as scratch:
+        files: dict[str, Any] = {
+            name: data_of(one, Path(scratch), name="data" if name == "paths" else name)
+            for name, one in given.items()
+        }
+        reading = read_rows(columns=columns, **files, **options)
     for note in reading.notes:
         console(progress).print(note)
     if reading.rejected and rejects is not None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from dnasweep.api.foreign_objects import as_pandas, check_paths
 from dnasweep.api.sequences import GIVEN, Sequences, label_texts, paths_of, read_given
 
 
@@ -21,6 +21,7 @@ def files_of(sequences: Sequences, folder: Path) -> tuple[str, ...]:
     folder
         Folder to write to.
     """
+    sequences = as_pandas(sequences)
     if (paths := paths_of(sequences)) is not None:
         return tuple(map(str, paths))
     table = read_given(sequences).table[["id", "sequence", "species"]]
@@ -60,11 +61,15 @@ def data_of(data: Any, folder: Path, *, name: str = "data") -> tuple[str, ...]:
         Folder that a table is written to.
     name
         Name of the table's file, without its extension.
+
+    Raises
+    ------
+    InputError
+        For anything else, such as a list of sequences.
     """
+    data = as_pandas(data)
     if data is None:
         return ()
     if isinstance(data, pd.DataFrame):
         return (write_table(data, folder, name),)
-    if isinstance(data, Sequence) and not isinstance(data, str):
-        return tuple(map(str, data))
-    return (str(data),)
+    return tuple(check_paths(data))

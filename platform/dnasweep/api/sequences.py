@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
+from dnasweep.api.foreign_objects import as_pandas, as_text, is_one_sequence
 from dnasweep.data.columns import choose_columns
 from dnasweep.data.label_reading import read_labels
 from dnasweep.data.reading import Reading, read_rows
@@ -25,9 +26,10 @@ from dnasweep.formats.rejects import check_rejects
 Sequences: TypeAlias = (
     "str | Path | Sequence[str] | Sequence[Path] | Mapping[str, str] | pd.Series | pd.DataFrame"
 )
-"""DNA: one string of bases, a list of strings, a dictionary of strings by id, a pandas column, a table whose sequence column is called
-`sequence` or recognised as in a file (likewise `id`, `label`, `species`), or one or several paths of
-files (FASTA, CSV, TSV...)."""
+"""DNA: one string of bases, a list of strings, a dictionary of strings by id, a pandas column, a table whose
+sequence column is called `sequence` or recognised as in a file (likewise `id`, `label`, `species`), or one
+or several paths of files (FASTA, CSV, TSV...). Records of Biopython, pysam and pyfaidx are read like strings,
+with their ids; tables and columns of pyarrow, polars and datasets like those of pandas."""
 
 _BASES = re.compile(f"[{IUPAC}U]+", re.IGNORECASE)
 GIVEN = "sequences"
@@ -63,6 +65,7 @@ def read_given(
     InputError
         For a file that cannot be used, and for the first sequence that is not DNA, counted from 1.
     """
+    sequences = as_pandas(sequences)
     if (paths := paths_of(sequences)) is not None:
         reading = read_rows(
             paths, species=species, require_labels=False, min_bases=crop or 1, classes=classes
@@ -131,6 +134,11 @@ def _frame(sequences: Any, say: Callable[[str], object]) -> pd.DataFrame:
     """Return the text columns of rows that :func:`~dnasweep.data.rows.check_rows` reads."""
     if isinstance(sequences, pd.DataFrame):
         known = "sequence" in sequences
+        names = list(sequences.columns)
+        if twice := [name for name in COLUMNS if names.count(name) > 1]:
+            raise InputError(
+                f"the table has more than one column {twice[0]}", remedy="Rename one of them."
+            )
         frame = sequences[[n for n in COLUMNS if n in sequences]] if known else sequences
         frame = frame.drop(columns=["split", "shots"], errors="ignore")
     else:
@@ -169,13 +177,15 @@ def _by_columns(frame: pd.DataFrame, say: Callable[[str], object]) -> pd.DataFra
 
 
 def _column(sequences: Any) -> pd.Series:
+    one = is_one_sequence(sequences)
     try:
-        return pd.Series([sequences] if isinstance(sequences, str) else sequences, dtype=object)
+        column = pd.Series([sequences] if one else sequences, dtype=object)
     except (TypeError, ValueError) as error:
         raise InputError(
             f"the sequences are of type {type(sequences).__name__}: {error}",
             remedy="Give a list of strings, a pandas column, a table, or the path of a file.",
         ) from error
+    return as_text(column, GIVEN)
 
 
 def _ids_of(index: pd.Index) -> list[str]:
