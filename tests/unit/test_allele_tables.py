@@ -172,3 +172,52 @@ def test_lengths_of_chromosomes_tell_the_assembly() -> None:
     assert assembly_of({"NC_000001.11": 248956422, "chrX": 156040895}) == "GRCh38"
     assert assembly_of({"chr1": 249250621, "chr2": 242193529}) == ""
     assert assembly_of({}) == ""
+
+
+ROWS = ("chr1 5 A G", "chr1 9 C T")
+
+
+@pytest.mark.parametrize("sign", ["\t", ",", ";", " ", "   "])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_cells_and_lines_may_be_separated_in_any_usual_way(
+    tmp_path: Path, sign: str, end: str
+) -> None:
+    path = tmp_path / "v.txt"
+    text = end.join(["chrom pos ref alt", *ROWS, ""]).replace(" ", sign)
+    path.write_bytes(text.encode())
+    table = read_variants([path]).table
+    assert table["pos"].tolist() == [5, 9]
+    assert table["alt"].tolist() == ["G", "T"]
+
+
+def test_positions_with_decimals_of_zero_and_alleles_with_spaces(tmp_path: Path) -> None:
+    path = tmp_path / "v.tsv"
+    path.write_text("chrom\tpos\tref\talt\nchr1\t5.0\tA\tC, G\nchr1\t6.5\tA\tC\nchr1\t7\tA\tC/G\n")
+    found = read_variants([path])
+    assert found.table[["pos", "alt"]].to_numpy().tolist() == [[5, "C"], [5, "G"]]
+    assert "'6.5' is not a whole number" in found.rejects[0].reason
+    assert found.rejects[1].remedy == "Separate alternative alleles by commas."
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "remedy"),
+    [
+        ("chr1\t5\tA\tC\n", "there is no header: row 1 is already a variant", "Add a first line"),
+        ("1\trs1\t0\t5\tA\tC\n", "there is no header", "pos counts from 1"),
+        ("rsid\nrs1\n", "names of variants are not looked up: found rsid", "Convert them to VCF"),
+        ("rs1\nrs2\n", "names of variants are not looked up", "assembly of the genome"),
+        ("HGVSg\nchr1:g.5A>C\n", "variants in HGVS are not read", "Ensembl's VEP"),
+        ("NC_000001.11:g.5A>C\n", "variants in HGVS are not read", "Ensembl's VEP"),
+        ("chrom\tstart\tend\tref\talt\n", "no column for pos: found chrom, start", "add 1 to it"),
+        ('[{"chrom": "chr1"}]', "is JSON", "columns chrom, pos, ref and alt"),
+        ("CHR\tBP\tA1\tA2\n", "no column for pos: found chr, bp, a1, a2", "a header such as"),
+    ],
+)
+def test_what_is_no_table_of_variants_says_what_it_is(
+    tmp_path: Path, text: str, reason: str, remedy: str
+) -> None:
+    path = tmp_path / "v.tsv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=reason) as refused:
+        read_variants([path])
+    assert remedy in (refused.value.remedy or "")

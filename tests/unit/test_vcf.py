@@ -73,7 +73,7 @@ def test_a_table_names_its_columns_as_it_likes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("chr1\t5\tx\tA\tC\n", "no column for"),
+        ("chr1\t5\tx\tA\tC\n", "there is no header"),
         ("##fileformat=VCFv4.2\nchr1\t5\tx\tA\tC\n", "before the line #CHROM"),
         ("##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\n", "no variant"),
     ],

@@ -5,29 +5,17 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from dnasweep.errors import InputError
+from dnasweep.formats.allele_layouts import MAF, NAMES, NEEDED, layout_of
 from dnasweep.formats.assemblies import assembly_named
 from dnasweep.formats.coordinate_origin import without_commas
 from dnasweep.formats.rejects import RejectedRow
 from dnasweep.formats.vcf import Row, readable
 
-NAMES: dict[str, tuple[str, ...]] = {
-    "chrom": ("chrom", "chr", "chromosome"),
-    "pos": ("pos", "position"),
-    "ref": ("ref", "reference", "ref_allele", "reference_allele"),
-    "alt": ("alt", "alternate", "alternative", "alt_allele", "alternate_allele"),
-    "id": ("id", "rsid", "rsids", "name"),
-    "assembly": ("assembly", "genome_assembly", "ncbi_build", "genome_build"),
-}
-"""Accepted header names of a TSV or CSV for each column, in upper or lower case; `id` and `assembly` are
-optional, and the first of their names that occurs is used."""
-_NEEDED = ("chrom", "pos", "ref", "alt")
-_VARIANT_NAMES = ("variant_id", "variantid", "variant")
-"""Header names of a column with whole variants, as gnomAD, GTEx, Hail and Open Targets write them."""
 _VARIANT = re.compile(
     r"(?P<chrom>[\w.]+?)(?P<sign>[-_:])(?P<pos>\d+)(?P=sign)(?P<ref>[ACGT]+)(?:(?P=sign)|>)(?P<alt>[ACGT]+)"
     r"(?:[-_:](?P<assembly>b37|b38|hg19|hg38|GRCh37|GRCh38))?",
@@ -36,60 +24,14 @@ _VARIANT = re.compile(
 _SPDI = re.compile(r"[A-Z]{2}_\d+\.\d+:", re.IGNORECASE)
 """Beginning of a variant in the notation of NCBI, whose positions count from 0."""
 _MISSING = ("", ".", "-", "na", "n/a")
+_DECIMALS = re.compile(r"(?<=\d)\.0+$")
 _SEP = re.compile(r'"?sep=.{1,2}"?$', re.IGNORECASE)
-
-
-class _Layout(NamedTuple):
-    """A layout of tables."""
-
-    name: str
-    columns: dict[str, str]
-    """Header name of each column, in lower case."""
-    assembly: str = ""
-    """Assembly of all positions."""
-    repeats: bool = False
-    """Whether a variant has a row for each of several assemblies."""
-
-
-_MAF = _Layout(
-    "MAF",
-    {
-        "chrom": "chromosome",
-        "pos": "start_position",
-        "end": "end_position",
-        "ref": "reference_allele",
-        "alt": "tumor_seq_allele2",
-        "strand": "strand",
-        "assembly": "ncbi_build",
-        "id": "dbsnp_rs",
-    },
-)
-_CLINVAR = _Layout(
-    "ClinVar's variant_summary",
-    {
-        "chrom": "chromosome",
-        "pos": "positionvcf",
-        "ref": "referenceallelevcf",
-        "alt": "alternateallelevcf",
-        "assembly": "assembly",
-        "id": "name",
-    },
-    repeats=True,
-)
-_ALLELES = {"ref": "ref", "alt": "alt"}
-_DBNSFP, _DBNSFP_37 = (
-    _Layout("dbNSFP", {"chrom": chrom, "pos": pos, **_ALLELES}, assembly)
-    for chrom, pos, assembly in (
-        ("chr", "pos(1-based)", "GRCh38"),
-        ("hg19_chr", "hg19_pos(1-based)", "GRCh37"),
-    )
-)
 
 
 def table_rows(
     lines: Iterable[str], path: Path, *, assembly: str, notes: list[str]
 ) -> Iterator[Row | RejectedRow]:
-    """Yield the rows of a table with a header, separated by tabs, commas or semicolons.
+    """Yield the rows of a table with a header, separated by tabs, commas, semicolons or spaces.
 
     Comments (#) and Excel's `sep=;` may precede the header.
 
@@ -115,7 +57,7 @@ def table_rows(
     if header is None:
         raise InputError("the file is empty", file=path, remedy="Give a file with variants.")
     names = [name.lower().removeprefix("#").strip() for name in header.cells or [header.text]]
-    layout = _layout_of(names, assembly, path, header.row)
+    layout = layout_of(names, assembly, path, header.row)
     at = {column: names.index(name) for column, name in layout.columns.items()}
     skipped, num_read, first, has_commas = Counter[str](), 0, "", False
     for row in rows:
@@ -154,7 +96,7 @@ def table_rows(
             skipped[told] += 1
             continue
         num_read += 1
-        reason, remedy = _maf_fault(cell) if layout.name == _MAF.name else "", ""
+        reason, remedy = _maf_fault(cell) if layout.name == MAF.name else "", ""
         if is_other:
             reason = f"the row is of {told}, but the genome has the chromosomes of {assembly}"
             if "assembly" in at:
@@ -165,10 +107,11 @@ def table_rows(
         if reason:
             yield RejectedRow(str(path), row.row, reason, row.text, remedy)
             continue
-        chrom, written, ref, alt = (cell[c] for c in _NEEDED)
-        pos = without_commas(written)
-        has_commas = has_commas or pos != written
-        inserted = layout.name == _MAF.name and ref == "-"
+        chrom, written, ref, alt = (cell[c] for c in NEEDED)
+        # Whole numbers are decimals in a table that was joined with missing values.
+        pos = _DECIMALS.sub("", without_commas(written))
+        has_commas = has_commas or "," in written
+        inserted = layout.name == MAF.name and ref == "-"
         yield Row(row.row, cell.get("id", ""), chrom, pos, ref, alt, row.text, inserted)
     if skipped and not num_read:
         raise InputError(
@@ -209,7 +152,7 @@ def _rows(lines: Iterable[str]) -> Iterator[_Cells]:
         if not separator:
             if _SEP.match(line) or _is_comment(line):
                 continue
-            separator = max("\t,;", key=lambda one: _num_known(line, one))
+            separator = max("\t,; ", key=lambda one: _num_known(line, one))
         elif line.startswith("#"):
             continue
         yield _Cells(number, _split(line, separator), readable(line))
@@ -223,6 +166,8 @@ def _is_comment(line: str) -> bool:
 
 def _split(line: str, separator: str) -> list[str] | None:
     """Return the cells of a line without quotation marks; None if a quotation mark is not closed."""
+    if separator == " " and '"' not in line:
+        return list(map(readable, line.split()))
     if '"' not in line:
         return [readable(cell.strip()) for cell in line.split(separator)]
     try:
@@ -235,40 +180,11 @@ def _split(line: str, separator: str) -> list[str] | None:
 def _num_known(header: str, separator: str) -> tuple[int, int]:
     """Return how many names of a header are accepted names, and how many names it has."""
     known = {name for names in NAMES.values() for name in names}
-    cells = [cell.strip().strip('"').lower().lstrip("#") for cell in header.split(separator)]
-    return sum(cell in known for cell in cells), len(cells)
-
-
-def _layout_of(names: Sequence[str], assembly: str, path: Path, row: int) -> _Layout:
-    """Return the published layout that a header has, or that of a plain table."""
-    dbnsfp = (_DBNSFP_37, _DBNSFP) if assembly == "GRCh37" else (_DBNSFP,)
-    for layout in (_MAF, _CLINVAR, *dbnsfp):
-        if all(layout.columns[column] in names for column in _NEEDED):
-            found = {c: name for c, name in layout.columns.items() if name in names}
-            return layout._replace(columns=found)
-    whole = [name for name in names if name in _VARIANT_NAMES]
-    if len(whole) == 1 and not any(name in names for column in _NEEDED for name in NAMES[column]):
-        others = {c: [n for n in NAMES[c] if n in names] for c in NAMES if c not in _NEEDED}
-        return _Layout("", {"variant": whole[0]} | {c: n[0] for c, n in others.items() if n})
-    columns: dict[str, str] = {}
-    for column, accepted in NAMES.items():
-        found_here = [name for name in names if name in accepted]
-        if column not in _NEEDED:
-            found_here = sorted(found_here, key=accepted.index)[:1]
-        if len(found_here) > 1 or (not found_here and column in _NEEDED):
-            remedy = (
-                f"Keep one of {', '.join(found_here)}."
-                if found_here
-                else "Give a VCF, a MAF, or a table with a header such as chrom, pos, ref, alt, id."
-            )
-            raise InputError(
-                f"the header has {'two columns' if found_here else 'no column'} for {column}",
-                file=path,
-                row=row,
-                remedy=remedy,
-            )
-        columns |= dict.fromkeys([column][: len(found_here)], found_here[0] if found_here else "")
-    return _Layout("", columns)
+    parts = header.split() if separator == " " else header.split(separator)
+    cells = [cell.strip().strip('"').lower().lstrip("#") for cell in parts]
+    num = sum(cell in known for cell in cells)
+    # Names within a header may have spaces.
+    return (num if separator != " " or num > 2 else 0), len(cells) * (separator != " ")
 
 
 def _fault(row: _Cells, num_columns: int) -> str:

@@ -85,7 +85,9 @@ def read_variants(paths: Sequence[str | Path], *, assembly: str = "") -> Variant
             else:
                 _read(item, path, rows, rejects, with_anchor=with_anchor)
         if len(rows) + len(rejects) == before:
-            raise InputError("the file contains no variant", file=path)
+            raise InputError(
+                "the file contains no variant", file=path, remedy="Give a file with variants."
+            )
     return Variants(pd.DataFrame(rows, columns=list(COLUMNS)), rejects, notes)
 
 
@@ -156,8 +158,13 @@ def _utf8(stream: BinaryIO) -> Iterator[bytes]:
         text = (first + stream.read()).decode("utf-16", "replace")
         yield from (line.encode() for line in text.split("\n"))
     else:
+        first = first.removeprefix(codecs.BOM_UTF8)
+        if b"\r" in first.rstrip(b"\r\n"):
+            # Lines as old Macs end them.
+            yield from re.split(rb"\r\n?|\n", first + stream.read())
+            return
         if first:
-            yield first.removeprefix(codecs.BOM_UTF8)
+            yield first
         yield from stream
 
 
@@ -217,7 +224,8 @@ def _read(
     with_anchor: bool,
 ) -> None:
     position = _position(row)
-    for number, alt in enumerate(row.alt.split(","), start=1):
+    for number, written in enumerate(row.alt.split(","), start=1):
+        alt = written.strip()
         reason, remedy = (
             (position, "")
             if isinstance(position, str)
@@ -260,7 +268,8 @@ def _why_unusable(
     deleted = not with_anchor and alt in MISSING
     for name, text, is_absent in (("REF", ref, inserted), ("ALT", alt, deleted)):
         if not _BASES.fullmatch(text.upper()) and not is_absent:
-            return f"{name} is {text!r}, which has letters other than A, C, G and T", ""
+            remedy = "Separate alternative alleles by commas." if set(text) & set("/|") else ""
+            return f"{name} is {text!r}, which has letters other than A, C, G and T", remedy
     if ref.upper() == alt.upper():
         return "REF and ALT are the same", ""
     return "", ""

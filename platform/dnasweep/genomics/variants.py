@@ -199,12 +199,16 @@ def _check_fit(allele: Allele, windows: VariantWindows) -> None:
     if longest > windows.window - windows.upstream - windows.max_shift:
         raise InputError(
             f"an allele of {longest:,} bases does not fit behind the middle of a window of "
-            f"{windows.window:,}"
+            f"{windows.window:,}",
+            remedy="Use a larger --window if the model can read one; otherwise leave the variant out.",
         )
     length = len(allele.context)
     unknown = length - sum(map(allele.context.count, "ACGT"))
     if unknown > MAX_UNKNOWN * length:
-        raise InputError(f"{unknown:,} of the {length:,} bases around are unknown")
+        raise InputError(
+            f"{unknown:,} of the {length:,} bases around are unknown",
+            remedy="Leave the variant out, or use a smaller --window.",
+        )
 
 
 def _short(bases: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import pandas as pd
 
 from dnasweep.config import versions
@@ -17,9 +18,10 @@ from dnasweep.formats.assemblies import assembly_of
 from dnasweep.formats.chromosomes import Contigs
 from dnasweep.formats.motifs import read_motifs
 from dnasweep.formats.paths import user_path
-from dnasweep.formats.reference import open_genome
+from dnasweep.formats.reference import Genome, open_genome
 from dnasweep.formats.rejects import RejectedRow, check_rejects
 from dnasweep.formats.variant_files import check_contigs, read_variants, short_names
+from dnasweep.genomics.reference_mismatch import mismatch_remedy
 from dnasweep.genomics.variant_models import ScoringModel, check_window, open_model, window_of
 from dnasweep.genomics.variant_settings import MOTIF_FILE, VariantConfig
 from dnasweep.genomics.variant_tables import work_list
@@ -207,7 +209,7 @@ def _variants(
             check_contigs(Path(path), contigs, used)
         names = contigs.names(used)
         placed = place_variants(read.table, fasta, contigs, config)
-    _check_assembly(placed)
+        placed = _explained(placed, read.table, fasta, contigs)
     rejects = sorted(
         [*read.rejects, *placed.rejects], key=lambda reject: (reject.file, reject.row)
     )
@@ -226,9 +228,20 @@ def _variants(
     return table, rejects, lengths, tuple(read.notes)
 
 
-def _check_assembly(placed: PlacedVariants) -> None:
-    """Refuse variants most of which differ from the genome in REF; one in four agrees by chance."""
+def _explained(
+    placed: PlacedVariants, table: pd.DataFrame, fasta: Genome, contigs: Contigs
+) -> PlacedVariants:
+    """Return variants with a remedy for those that differ from the genome in REF.
+
+    Raises
+    ------
+    InputError
+        If most of them differ: one in four agrees by chance.
+    """
     differing = [reject for reject in placed.rejects if reject.remedy == WRONG_ASSEMBLY]
+    rows = {(reject.file, reject.row) for reject in differing}
+    at = [place in rows for place in zip(table["file"], table["row"], strict=True)]
+    remedy = mismatch_remedy(table.iloc[np.flatnonzero(at)], fasta, contigs)
     if len(differing) > max(MAX_DIFFERING, len(placed.table)):
         first = differing[0]
         raise InputError(
@@ -236,8 +249,15 @@ def _check_assembly(placed: PlacedVariants) -> None:
             f"{len(differing) + len(placed.table):,} variants, so the others may agree by chance",
             file=first.file,
             row=first.row,
-            remedy="Give variants and genome of one assembly.",
+            remedy=remedy or "Give variants and genome of one assembly.",
         )
+    if not remedy:
+        return placed
+    rejects = [
+        reject._replace(remedy=remedy) if reject.remedy == WRONG_ASSEMBLY else reject
+        for reject in placed.rejects
+    ]
+    return placed._replace(rejects=rejects)
 
 
 def _keep_motifs(storage: Storage, options: VariantOptions) -> str | None:
