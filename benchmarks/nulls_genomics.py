@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 from dnasweep.formats.bases import UNKNOWN
-from dnasweep.formats.motifs import Motif
+from dnasweep.formats.motif_matrix import Motif
 from dnasweep.genomics.binding_sites import SiteScanner
 from dnasweep.genomics.peak_overlap import enrich, shuffle
 from dnasweep.genomics.variant_effects import against_background

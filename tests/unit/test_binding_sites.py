@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import encode, reverse_complement
-from dnasweep.formats.motifs import Motif, read_motifs
+from dnasweep.formats.motif_matrix import Motif
+from dnasweep.formats.motifs import read_motifs
 from dnasweep.genomics.allele_windows import Allele
 from dnasweep.genomics.binding_sites import SiteScanner
 from dnasweep.motifs.scanner import PSEUDOCOUNT, SITES, STEPS, from_file, pack
@@ -138,7 +139,7 @@ def test_unknown_bases_hold_no_site(motif: Motif) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("hello", "neither a MEME"),
+        ("hello", "not a file of motifs"),
         ("MEME version 4\n\nALPHABET= ACGT\n", "contains no motif"),
         (">x\nA [ 1 ", "row 2: the motif x has 'A . 1' where counts are expected"),
         (">x\nA [ 1 ]\n", "row 1: the motif x does not have 4 rows"),

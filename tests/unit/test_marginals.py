@@ -17,7 +17,7 @@ import pytest
 from dnasweep.config.number_ranges import read_numbers, write_numbers
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import reverse_complement
-from dnasweep.formats.motifs import Motif
+from dnasweep.formats.motif_matrix import Motif
 from dnasweep.formats.rejects import REJECTS
 from dnasweep.jobs.executor import InProcess
 from dnasweep.jobs.marginal_request import MarginalOptions, prepare_marginals

@@ -224,10 +224,31 @@ HOMER = ">ACGT\t1-ACGT\t6.2\t-1400.5\t0\tT:17.0\n0.7\t0.1\t0.1\t0.1\n0.1\t0.7\t0
 HOCOMOCO = ">TOY.H11MO.0.B\n10\t5\t3\t2\n1\t17\t1\t1\n1\t17\t1\t1\n2\t2\t2\t14\n"
 
 
+def test_rows_of_positions_as_homer_and_hocomoco_write_them(tmp_path: Path) -> None:
+    path = tmp_path / "x.motif"
+    expected = [[0.7, 0.1, 0.1, 0.1], [0.1, 0.7, 0.1, 0.1], [0.1, 0.1, 0.7, 0.1], [0.1, 0.1, 0.1, 0.7]]
+    path.write_text(HOMER)
+    (found,) = read_motifs(path)
+    assert (found.id, found.name) == ("1-ACGT", "1-ACGT")
+    np.testing.assert_allclose(found.probabilities, expected)
+    # Four rows alone could be bases; another motif of the file shows that they are positions.
+    path.write_text(">FIVE.H11MO.0.A\n" + "5\t5\t5\t5\n" * 5 + HOCOMOCO)
+    found = read_motifs(path)[1]
+    assert found.id == "TOY.H11MO.0.B"
+    np.testing.assert_allclose(found.probabilities[1], [0.05, 0.85, 0.05, 0.05])
+
+
+def test_a_jaspar_file_that_lacks_a_row_is_not_read_as_positions(tmp_path: Path) -> None:
+    path = tmp_path / "x.pfm"
+    path.write_text(">x\n1 8 1 1\n7 1 1 1\n1 0 1 7\n")
+    with pytest.raises(InputError, match="does not have 4 rows of equally many counts"):
+        read_motifs(path)
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (HOMER, "row 1: .* a row for each position"),
+        (HOMER + ">x\n1 2\n3 4\n", "row 6: the motif x does not have rows of 4 numbers"),
         (HOCOMOCO, "row 1: .* a row for each position"),
         (SHORT.replace("19", "."), "row 2: '.' in the motif MA0004.1 is not a count"),
         (SHORT.replace("19", "-1"), "row 2: '-1' in the motif"),
@@ -255,7 +276,7 @@ HOCOMOCO = ">TOY.H11MO.0.B\n10\t5\t3\t2\n1\t17\t1\t1\n1\t17\t1\t1\n2\t2\t2\t14\n
         (JASPAR_EXPORT.replace("letter-prob", "letterprob"), "row 10: .* has no matrix of letter"),
         (STREME.replace('T "Thymine"', 'U "Uracil"'), "row 3: the alphabet is 'ACGU', not ACGT"),
         (JASPAR_EXPORT.replace("= ACGT", "= ACTG"), "row 3: the alphabet is 'ACTG', not ACGT"),
-        ("<?xml version='1.0'?><MEME/>", "neither a MEME nor a JASPAR motif file"),
+        ("<?xml version='1.0'?><MEME/>", "not a file of motifs in MEME format"),
     ],
 )
 def test_a_file_that_could_be_misread_is_refused_with_its_row(

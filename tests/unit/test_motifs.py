@@ -14,7 +14,8 @@ from attribution_toys import planted_tables
 from dnasweep.attribution.tables import EFFECTS, StoredAttributions
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import encode_flat
-from dnasweep.formats.motifs import Motif, read_motifs
+from dnasweep.formats.motif_matrix import Motif
+from dnasweep.formats.motifs import read_motifs
 from dnasweep.motifs import discovery
 from dnasweep.motifs.discovery import discover, to_meme, write_files
 from dnasweep.motifs.discovery_data import MotifConfig, MotifData, load_motif_data, split_clusters

@@ -71,7 +71,7 @@ def discover_motifs(
         Attributions of labelled sequences, or folders of finished attribution jobs; all for the same
         model, estimator and class.
     motifs
-        Known motifs to compare with: a MEME or JASPAR file, gzipped or not. None: the two dozen
+        Known motifs to compare with: a MEME, JASPAR or HOMER file, gzipped or not. None: the two dozen
         built-in promoter motifs.
     out
         Folder for the page, the motifs and the tables. Default: a temporary one.

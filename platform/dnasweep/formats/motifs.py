@@ -1,4 +1,4 @@
-"""Motifs from MEME and JASPAR files, gzipped or not, as base frequencies at each position.
+"""Motifs from MEME, JASPAR and HOMER files, gzipped or not, as base frequencies at each position.
 
 They are parsed here because other libraries change the values: lightmotif divides frequencies by the
 background of the file, and Biopython rounds them to whole counts of `nsites`. Background, strands and
@@ -8,39 +8,24 @@ log odds are ignored; frequencies are used as written.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dnasweep.errors import InputError
 from dnasweep.formats.content import read_bytes
+from dnasweep.formats.motif_counts import read_counts
+from dnasweep.formats.motif_matrix import BASES, DAMAGED, Motif, numbers
 from dnasweep.formats.paths import user_path
 
-BASES = "ACGT"
-_REMEDY = "Correct it, or download the file again."
 _HEAD = re.compile(r"letter-probability matrix:?(.*)", re.IGNORECASE)
 _WIDTH = re.compile(r"\bw\s*=\s*(\S+)")
 _LETTERS = re.compile(r"\balength\s*=\s*(\S+)")
 _END = re.compile(r"URL|MOTIF|log-odds|letter-probability|//|Time|[-*]{4,}")
-_ROW = re.compile(r"(?:([ACGTacgt])(?=[\s\[|:]))?[\s|:]*(\[?)([^\[\]]*)(\]?)")
-
-
-class Motif(NamedTuple):
-    """A motif as written in a file."""
-
-    id: str
-    """Accession, such as MA0108.3."""
-    name: str
-    """Name, such as TBP; the id if it has no other name."""
-    probabilities: NDArray[np.float64]
-    """(width, 4) frequencies of A, C, G and T at each position."""
 
 
 def read_motifs(path: str | Path) -> list[Motif]:
-    """Read the motifs of a MEME or JASPAR file, gzipped or not.
+    """Read the motifs of a file in MEME format or that of JASPAR, HOMER or HOCOMOCO, gzipped or not.
 
     Raises
     ------
@@ -52,30 +37,17 @@ def read_motifs(path: str | Path) -> list[Motif]:
     if re.search(r"^\s*MEME version\b", text, re.MULTILINE):
         found = _Meme(text, path).read()
     elif text.lstrip().startswith(">"):
-        found = _read_jaspar(text, path)
+        found = read_counts(text, path)
     else:
         raise InputError(
-            "is neither a MEME nor a JASPAR motif file",
+            "is not a file of motifs in MEME format, nor in that of JASPAR or HOMER",
             file=path,
             remedy="Give a file in MEME format, such as those at https://jaspar.elixir.no/downloads; from "
-            "MEME and STREME, the text file, not HTML or XML.",
+            "MEME and STREME, the text file, not HTML or XML. The MEME Suite converts other formats, such as "
+            "TRANSFAC with transfac2meme.",
         )
     if not found:
         raise InputError("the file contains no motif", file=path)
-    return found
-
-
-def _numbers(cells: Iterable[str]) -> list[float] | None:
-    """Return cells as non-negative numbers; None if one is anything else, such as nan or `.`."""
-    found = []
-    for cell in cells:
-        try:
-            number = float(cell) if cell.isascii() else -1.0
-        except ValueError:
-            return None
-        if not 0 <= number < float("inf") or "_" in cell:
-            return None
-        found.append(number)
     return found
 
 
@@ -94,7 +66,7 @@ class _Meme:
         """1-based number of the line that was read last."""
 
     def wrong(self, reason: str, row: int | None = None) -> InputError:
-        return InputError(reason, file=self.file, row=row or self.at, remedy=_REMEDY)
+        return InputError(reason, file=self.file, row=row or self.at, remedy=DAMAGED)
 
     def read(self) -> list[Motif]:
         found: dict[str, Motif] = {}
@@ -172,7 +144,7 @@ class _Meme:
             self.at += 1
             if line:
                 cells = line.split()
-                shares = _numbers(cells)
+                shares = numbers(cells)
                 if shares is None or len(shares) != len(BASES) or max(shares) > 1:
                     raise self.wrong(
                         f"the motif {motif} has {line[:60]!r} where four frequencies of A, C, G and T "
@@ -191,84 +163,3 @@ class _Meme:
                 reason = f"the frequencies in a column of the motif {motif} add up to {sum(shares):.5g}, not 1"
                 raise self.wrong(reason, row)
         return list(rows.values())
-
-
-def _read_jaspar(text: str, path: Path) -> list[Motif]:
-    """Return the motifs of a JASPAR file: a line `>id name`, then a row of counts for each base.
-
-    Rows are in the order A, C, G, T, unless letters before them give another order. The following are
-    refused, with the row: a motif without four rows of equally many counts, and one with a row for each
-    position, as written by HOMER and HOCOMOCO.
-    """
-    found: list[Motif] = []
-    rows: list[tuple[str, list[float]]] = []
-    head, begun = "", 0
-    for row, line in enumerate([*text.splitlines(), ">"], start=1):
-        if line.lstrip().startswith(">"):
-            if begun:
-                found.append(_jaspar_motif(head, rows, path, begun))
-            rows, head, begun = [], line.strip()[1:], row
-        elif line.strip():
-            try:
-                rows.append(_counts(line.strip(), (head.split() or [""])[0]))
-            except ValueError as error:
-                raise InputError(str(error), file=path, row=row, remedy=_REMEDY) from None
-    return found
-
-
-def _counts(line: str, motif: str) -> tuple[str, list[float]]:
-    """Return the letter before a row ("" if there is none) and the counts of the row."""
-    match = _ROW.fullmatch(line)
-    if match is None or bool(match[2]) != bool(match[4]):
-        raise ValueError(f"the motif {motif} has {line[:60]!r} where counts are expected")
-    cells = match[3].split()
-    counts = _numbers(cells)
-    if counts is None:
-        wrong = next(cell for cell in cells if _numbers([cell]) is None)
-        raise ValueError(f"{wrong[:40]!r} in the motif {motif} is not a count")
-    return (match[1] or "").upper(), counts
-
-
-def _jaspar_motif(
-    head: str, rows: Sequence[tuple[str, list[float]]], path: Path, row: int
-) -> Motif:
-    motif = (head.split() or [""])[0]
-    letters = [letter for letter, _ in rows]
-    widths = {len(counts) for _, counts in rows}
-    reason, remedy = "", _REMEDY
-    counts = np.empty(0)
-    if len(rows) != len(BASES) or len(widths) != 1 or 0 in widths:
-        reason = f"the motif {motif} does not have {len(BASES)} rows of equally many counts, for A, C, G and T"
-    elif any(letters) and sorted(letters) != sorted(BASES):
-        called = ", ".join(letter or "-" for letter in letters)
-        reason = f"the rows of the motif {motif} are called {called}, not A, C, G, T"
-    else:
-        order = [letters.index(base) for base in BASES] if any(letters) else range(len(BASES))
-        counts = np.array([rows[i][1] for i in order])
-        if not any(letters) and _is_by_position(counts, head):
-            reason = (
-                f"the motif {motif} has a row for each position, as in HOMER and HOCOMOCO, but JASPAR has "
-                "a row for each base"
-            )
-            remedy = "Use MEME format, or give a row of counts for each base."
-        elif not counts.sum(0).all():
-            reason = f"a column of the motif {motif} has no counts"
-    if reason:
-        raise InputError(reason, file=path, row=row, remedy=remedy)
-    name = " ".join(head.split()[1:]) or motif
-    return Motif(motif, name, (counts / counts.sum(0)).T)
-
-
-def _is_by_position(counts: NDArray[np.float64], head: str) -> bool:
-    """Return whether four unnamed rows are positions rather than bases.
-
-    They are positions if the header is that of HOMER and there are four columns, or if the rows, and not the
-    columns, have equal sums.
-    """
-    cells = head.split("\t")
-    if len(cells) > 2 and _numbers([cells[2].lstrip("-")]) is not None:
-        return counts.shape[1] == len(BASES)
-    if counts.shape[1] != len(BASES):
-        return False
-    rows, columns = counts.sum(1), counts.sum(0)
-    return bool(np.ptp(rows) <= 0.005 * rows.max() < np.ptp(columns))

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dnasweep.formats.motifs import Motif
+from dnasweep.formats.motif_matrix import Motif
 from dnasweep.genomics.allele_windows import Allele, trimmed
 from dnasweep.motifs.scanner import from_file, pack
 

@@ -39,7 +39,8 @@ class DesignOptions(NearOptions):
     keep_bases: tuple[str, ...] = ()
     """Bases that must not be edited: FIRST..LAST, counted from 0."""
     motifs: str | None = None
-    """MEME or JASPAR file, gzipped or not, in which motif names are looked up before the built-in ones."""
+    """File of motifs (MEME, JASPAR or HOMER), gzipped or not, in which names are looked up before the built-in
+    ones."""
     gc: tuple[Fraction, Fraction] = (0.0, 1.0)
     """Minimum and maximum GC content of a sequence after every edit, as fractions."""
     beam: Annotated[int, Range(1, 100)] = 1

@@ -12,7 +12,8 @@ from dnasweep.config import versions
 from dnasweep.config.number_ranges import read_numbers
 from dnasweep.config.ranges import MANY, Batch, Between, Range, Seed
 from dnasweep.errors import InputError
-from dnasweep.formats.motifs import Motif, read_motifs
+from dnasweep.formats.motif_matrix import Motif
+from dnasweep.formats.motifs import read_motifs
 from dnasweep.formats.rejects import RejectedRow
 from dnasweep.jobs.options import NearOptions
 from dnasweep.jobs.request import JobRequest, model_directory, model_key, open_storage
@@ -56,7 +57,8 @@ class MarginalOptions(NearOptions):
     held: Held = "motif"
     """Which of the two motifs stays in place while the other moves: motif or other."""
     motifs: str | None = None
-    """MEME or JASPAR file, gzipped or not, in which motif names are looked up before the built-in ones."""
+    """File of motifs (MEME, JASPAR or HOMER), gzipped or not, in which names are looked up before the built-in
+    ones."""
     instances: Literal["drawn", "likeliest"] = "drawn"
     """Bases of a motif: sampled from its base frequencies for each background, or always the most likely."""
     data: tuple[str, ...] = ()

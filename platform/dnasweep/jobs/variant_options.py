@@ -48,7 +48,7 @@ class VariantOptions(JobOptions):
     """Language model (masked or causal) for the log-likelihood ratio in addition to a classifier, such as the
     encoder that it was fine-tuned from; named like --model."""
     motifs: str | None = None
-    """Motifs (MEME or JASPAR file) to look for in both alleles."""
+    """Motifs (MEME, JASPAR or HOMER file) to look for in both alleles."""
     motif_p: Between = 1e-4
     """Maximum p-value of a binding site."""
     backgrounds: Backgrounds | None = None

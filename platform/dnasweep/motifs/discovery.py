@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from dnasweep.formats.motifs import Motif
+from dnasweep.formats.motif_matrix import Motif
 from dnasweep.motifs.discovery_data import MotifConfig, MotifData
 from dnasweep.motifs.enriched_kmers import find_enriched
 from dnasweep.motifs.modisco import find_modisco

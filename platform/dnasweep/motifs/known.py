@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from dnasweep.data.planted_elements import FIDELITY, allowed_bases
-from dnasweep.formats.motifs import Motif
+from dnasweep.formats.motif_matrix import Motif
 from dnasweep.motifs.promoter_elements import TBP_COUNTS
 
 JASPAR = "https://jaspar.elixir.no/downloads"

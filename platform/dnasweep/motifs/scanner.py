@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dnasweep.data.planted_elements import allowed_bases
 from dnasweep.formats.bases import UNKNOWN, Codes
-from dnasweep.formats.motifs import Motif
+from dnasweep.formats.motif_matrix import Motif
 from dnasweep.motifs.hit_thresholds import Rows, kmer_scores, listed_threshold
 
 Floats = NDArray[np.float64]

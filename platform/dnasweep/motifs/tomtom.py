@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dnasweep.formats.motifs import Motif
+from dnasweep.formats.motif_matrix import Motif
 from dnasweep.tasks.multiple_tests import benjamini_hochberg
 
 FEW_TARGETS = 50

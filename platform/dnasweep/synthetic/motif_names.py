@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dnasweep.data.planted_elements import allowed_bases
 from dnasweep.errors import InputError
-from dnasweep.formats.motifs import Motif
+from dnasweep.formats.motif_matrix import Motif
 from dnasweep.motifs.known import built_in_motifs
 
 LETTERS = {"".join(sorted(bases)): letter for letter, bases in ambiguous_dna_values.items()}

@@ -14,7 +14,8 @@ from rich.markup import escape
 
 from dnasweep.config.ranges import MANY, Between, Checked, NotNone, Range, Seed, Whole
 from dnasweep.errors import InputError
-from dnasweep.formats.motifs import Motif, read_motifs
+from dnasweep.formats.motif_matrix import Motif
+from dnasweep.formats.motifs import read_motifs
 from dnasweep.formats.paths import user_path
 from dnasweep.jobs.shards.verification import find_job
 from dnasweep.motifs.discovery_data import Contrast, Method, MotifConfig
@@ -39,7 +40,7 @@ class MotifOptions(Checked):
     out: str
     """Folder to write to; created if it does not exist."""
     motifs: str | None = None
-    """Known motifs to compare with: a MEME or JASPAR file, gzipped or not. Default: the two dozen built-in
+    """Known motifs to compare with: a MEME, JASPAR or HOMER file, gzipped or not. Default: the two dozen built-in
     promoter motifs; https://jaspar.elixir.no/downloads has the files of JASPAR."""
     method: Method = "enrichment"
     """enrichment: k-mers of high attention or attribution, as by DNABERT. modisco: TF-MoDISco."""
