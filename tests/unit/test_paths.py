@@ -107,3 +107,18 @@ def test_home_and_plain_paths_are_what_they_are(monkeypatch: pytest.MonkeyPatch)
     assert user_path("~/x.csv") == Path("/home/somebody/x.csv")
     assert user_path("./~x.csv") == Path.cwd() / "~x.csv"
     assert user_path("données/é.csv") == Path("données/é.csv")
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("address", ["https://example.org/x.fa", "s3://bucket/x.fa"])
+def test_addresses_of_files_are_named_as_such(reader: str, address: str) -> None:
+    with pytest.raises(InputError, match="is an address, and only files are read") as caught:
+        READERS[reader](address)
+    assert caught.value.file == address
+    assert "Download the" in (caught.value.remedy or "")
+
+
+def test_a_folder_of_chromosomes_is_to_be_joined(tmp_path: Path) -> None:
+    (tmp_path / "chr1.fa").write_text(">chr1\nACGT\n")
+    with pytest.raises(InputError, match="is a folder, not a file. Join the FASTA files"):
+        opened(str(tmp_path))

@@ -65,6 +65,12 @@ def test_text_that_nobody_has_escaped_ends_no_sweep(text: str) -> None:
     said(f"[bold]file[/] {text}").encode()
 
 
+def test_a_number_between_colons_is_no_emoji() -> None:
+    assert said("chr1:100: there is no such file :dna: :x:") == (
+        "chr1:100: there is no such file :dna: :x:\n"
+    )
+
+
 def test_colours_of_our_own_stay() -> None:
     file = io.StringIO()
     terminal = Terminal(file=file, force_terminal=True, color_system="standard", highlight=False)

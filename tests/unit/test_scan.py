@@ -246,6 +246,23 @@ def test_a_scan_of_regions_has_the_track_of_a_scan_of_everything(
         np.testing.assert_array_equal(one, other)
 
 
+def test_a_region_may_be_written_in_place_of_a_file(tmp_path, model, genome, monkeypatch):
+    path = tmp_path / "part.bed"
+    path.write_text("chr2L\t1400\t2000\n")
+    as_file, as_text = (
+        track_of(scan(monkeypatch, model, genome, tmp_path / f"{i}", regions=regions))
+        for i, regions in enumerate([str(path), "chr2L:1,401-2,000"])
+    )
+    tracks = [(folder / "probability.bedgraph.gz").read_bytes() for folder in (as_file, as_text)]
+    assert tracks[0] == tracks[1]
+    for regions, reason in (
+        ("chr2L:3,000-9,000", "the region chr2L:3,000-9,000 is not on chr2L"),
+        ("chr2L", "there is no such file"),
+    ):
+        with pytest.raises(InputError, match=reason):
+            scan(monkeypatch, model, genome, tmp_path / "2", regions=regions)
+
+
 def test_memory_does_not_grow_with_the_genome(tmp_path, model, monkeypatch):
     """Nothing that makes files of shards holds more than a shard and a tile's reach."""
     seen = []

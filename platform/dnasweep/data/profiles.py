@@ -20,6 +20,14 @@ from dnasweep.formats.signal import bin_means, open_signal
 
 MOST_OUTPUTS = 8192
 """Maximum number of values per row (bins times tracks), each of which is a column of the table."""
+_NEGATIVE = (
+    "Give coverage or another signal that is not negative. Log ratios can be learned as numbers of whole rows, "
+    "by regression."
+)
+_MINUS_STRAND = (
+    f"{_NEGATIVE} Where a file of the minus strand has its counts as negative numbers, change the sign of its "
+    "values, for example with wiggletools scale -1."
+)
 
 
 class Profiles(NamedTuple):
@@ -67,6 +75,9 @@ def with_profiles(
         same name.
     """
     paths = [user_path(path) for path in tracks]
+    if len(set(paths)) < len(paths):
+        twice = max(paths, key=paths.count)
+        raise InputError("the track is given twice", file=twice, remedy="Give it once.")
     names = tuple(path.stem for path in paths)
     if len(set(names)) < len(names):
         raise InputError(
@@ -83,13 +94,20 @@ def with_profiles(
     lengths = (
         {} if genome is None else _lengths(user_path(genome), table["chrom"].unique().tolist())
     )
-    found = np.stack([_read(path, table, origins, bins, lengths) for path in paths], axis=2)
+    read = [_read(path, table, origins, bins, lengths) for path in paths]
+    found = np.stack([one for one, _ in read], axis=2)
     columns = pd.DataFrame(found.reshape(len(table), -1), columns=labels.columns)
     bare = table.reset_index(drop=True).assign(label=-1)
     note = (
         f"the signal of {', '.join(names)} is learned, as means of {bins} bins per row; bases without a "
         "value are 0"
     )
+    empty = [
+        f"{name} has no value at all in {num:,} of {len(table):,} rows"
+        for name, (_, num) in zip(names, read, strict=True)
+        if num
+    ]
+    note = "; ".join([note, *empty])
     if (table["label"] >= 0).any():
         note += "; labels of rows are not read"
     return Profiles(make_table(pd.concat([bare, columns], axis=1)), labels, note)
@@ -134,9 +152,9 @@ def _read(
     origins: pd.DataFrame,
     bins: int,
     lengths: Mapping[str, int],
-) -> NDArray[np.float64]:
-    """Return the signal of a track in the bins of every row, (rows, bins)."""
-    found = np.empty((len(table), bins))
+) -> tuple[NDArray[np.float64], int]:
+    """Return the signal of a track in the bins of every row, (rows, bins), and the number of rows without a value."""
+    found, num_empty = np.empty((len(table), bins)), 0
     with open_signal(path) as signal:
         known = match_chromosomes(table["chrom"].unique().tolist(), list(signal.lengths))
         places = zip(table["chrom"], table["start"], table["end"], table["strand"], strict=True)
@@ -165,13 +183,14 @@ def _read(
                     "Give a track of the same assembly.",
                 )
             values = signal.values(name, int(start), int(end))
+            num_empty += bool(np.isnan(values).all())
+            values = np.where(np.isnan(values), 0.0, values)
             if not (np.isfinite(values) & (values >= 0)).all():
                 raise _at(
                     origins,
                     row,
                     f"the track {path.name} has negative values here, or no finite ones",
-                    "Give coverage or another signal that is not negative. Log ratios can be learned as "
-                    "numbers of whole rows, by regression.",
+                    _MINUS_STRAND if (values <= 0).all() else _NEGATIVE,
                 )
             found[row] = bin_means(values[::-1] if strand == "-" else values, bins)
-    return found
+    return found, num_empty

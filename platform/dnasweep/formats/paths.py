@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -21,6 +22,9 @@ _ODD = {
     stat.S_IFCHR: "is a device",
     stat.S_IFBLK: "is a device",
 }
+
+_ADDRESS = re.compile(r"(?:https?|ftp|s3|gs|gcs|az|hdfs|file):/", re.IGNORECASE)
+"""Beginning of an address; a path has one slash in place of two."""
 
 
 def user_path(given: str | os.PathLike[str]) -> Path:
@@ -75,12 +79,20 @@ def check_readable(path: Path, *, holds: str = "sequences", folder: bool = False
     try:
         mode = path.stat().st_mode
     except OSError as error:
+        if _ADDRESS.match(str(path)):
+            raise InputError(
+                "is an address, and only files are read",
+                file=str(path).replace(":/", "://", 1),
+                remedy=f"Download the {holds}, and give the path of the file.",
+            ) from error
         reason = _TOLD.get(error.errno or 0, f"cannot be read: {error.strerror or error}")
         raise InputError(reason, file=path, remedy=f"Check the path of the {holds}.") from error
     if stat.S_ISDIR(mode):
         if folder:
             return
-        raise InputError("is a folder, not a file", file=path, remedy=f"Give a file of {holds}.")
+        raise InputError(
+            "is a folder, not a file", file=path, remedy=f"Give one file with the {holds}."
+        )
     if (kind := stat.S_IFMT(mode)) != stat.S_IFREG:
         raise InputError(
             f"{_ODD.get(kind, 'is not a regular file')}, but {holds} can only be read from files",

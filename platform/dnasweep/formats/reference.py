@@ -118,6 +118,12 @@ def open_genome(path: Path) -> Iterator[Genome]:
         For a file that is missing or cannot be read, a corrupt gzip or not FASTA.
     """
     path = user_path(path)
+    if path.is_dir():
+        raise InputError(
+            "is a folder, not a file",
+            file=path,
+            remedy="Join the FASTA files of its chromosomes: cat *.fa > genome.fa",
+        )
     check_readable(path, holds="genome")
     with tempfile.TemporaryDirectory(prefix="dnasweep-genome-") as scratch:
         remedy = "Check the disk and the free space for temporary files."

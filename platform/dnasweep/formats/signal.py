@@ -11,6 +11,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnasweep.errors import InputError
+from dnasweep.formats.paths import check_readable
+
+_BIGWIG = (b"\x26\xfc\x8f\x88", b"\x88\x8f\xfc\x26")
+"""Beginning of a file, for either order of bytes."""
+_CONVERT = "Convert it, for example from bedGraph with UCSC's bedGraphToBigWig."
+_OTHERS = {
+    b"\xeb\xf2\x89\x87": (
+        "is a bigBed file, which contains intervals and no signal",
+        "Give the bigWig file of the same experiment.",
+    ),
+    b"\x1f\x8b": (
+        "is compressed or BAM, not a bigWig file",
+        "Decompress it with gunzip; from BAM, deepTools' bamCoverage makes a bigWig.",
+    ),
+    b"version https://git-lfs": (
+        "is only a Git LFS pointer to the data",
+        "Download the data: git lfs pull.",
+    ),
+    b"<": ("is a web page or XML, not a bigWig file", "Download the file itself."),
+}
+_HEAD = 32
 
 
 class Signal:
@@ -28,7 +49,7 @@ class Signal:
         """Length of each chromosome in bases."""
 
     def values(self, chrom: str, start: int, end: int) -> NDArray[np.float64]:
-        """Return the value of each base, (bases,); 0 for bases without a value.
+        """Return the value of each base, (bases,); NaN for bases without a value.
 
         Parameters
         ----------
@@ -37,8 +58,7 @@ class Signal:
         start, end
             First base (0-based) and end (exclusive).
         """
-        found = np.asarray(self._file.values(chrom, start, end), dtype=np.float64)
-        return np.where(np.isnan(found), 0.0, found)
+        return np.asarray(self._file.values(chrom, start, end), dtype=np.float64)
 
 
 @contextmanager
@@ -48,13 +68,21 @@ def open_signal(path: Path) -> Iterator[Signal]:
     Raises
     ------
     InputError
-        If the file does not exist or is not a bigWig.
+        If the file does not exist, is not a bigWig or is damaged.
     """
     # Imported here because most data sets have no tracks.
     import pyBigWig
 
-    if not path.is_file():
-        raise InputError("there is no such file", file=path, remedy="Give a bigWig file.")
+    check_readable(path, holds="track")
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD)
+    # pyBigWig writes to standard error about any other file.
+    if not head.startswith(_BIGWIG):
+        reason, remedy = next(
+            (said for magic, said in _OTHERS.items() if head.startswith(magic)),
+            ("is not a bigWig file", _CONVERT),
+        )
+        raise InputError(reason, file=path, remedy=remedy)
     try:
         file = pyBigWig.open(str(path))
         known = file is not None and file.isBigWig()
@@ -62,9 +90,9 @@ def open_signal(path: Path) -> Iterator[Signal]:
         known = False
     if not known:
         raise InputError(
-            "is not a bigWig file",
+            "is a bigWig that is damaged or cut short",
             file=path,
-            remedy="Convert it, for example from bedGraph with UCSC's bedGraphToBigWig.",
+            remedy="Download the file again.",
         )
     try:
         yield Signal(file)

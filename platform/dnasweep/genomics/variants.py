@@ -66,6 +66,11 @@ class Region(NamedTuple):
         return cls(chrom, first - 1, last)
 
 
+def is_region(text: str) -> bool:
+    """Return whether text has the form `chr1:1,000-2,000`."""
+    return _REGION.fullmatch(text) is not None
+
+
 def position(text: str) -> int:
     """Return a number written with commas or underscores; 0 if it exceeds the length of any chromosome."""
     digits = text.replace(",", "").replace("_", "")

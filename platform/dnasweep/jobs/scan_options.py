@@ -49,7 +49,7 @@ class ScanOptions(JobOptions):
     max_unknown: Fraction = 0.05
     """Skip windows with a larger fraction of letters other than A, C, G and T."""
     regions: str | None = None
-    """BED file of regions to scan. Default: everything."""
+    """BED file of regions to scan, or one region (chrom:first-last, counted from 1). Default: everything."""
     chromosomes: tuple[str, ...] = ()
     """Names of the records to scan. Default: all."""
     match_chromosomes: bool = False

@@ -25,7 +25,7 @@ from dnasweep.formats.rejects import RejectedRow
 from dnasweep.genomics.genome_store import genome_key, keep_genome
 from dnasweep.genomics.peak_overlap import widened
 from dnasweep.genomics.scan_plan import PeakConfig, ScanConfig, ScanPlan, TrackConfig, plan_scan
-from dnasweep.genomics.variants import position
+from dnasweep.genomics.variants import Region, is_region, position
 from dnasweep.jobs.request import JobRequest, model_directory, model_key, open_storage
 from dnasweep.jobs.scan_layout import layout_of
 from dnasweep.jobs.scan_options import ScanOptions
@@ -107,7 +107,10 @@ def prepare_scan(options: ScanOptions, *, resolve: ResolvePrecision = resolve_he
                 rejects.extend(faults)
                 return frame
 
-            regions = None if options.regions is None else bed(options.regions)
+            regions = None
+            if options.regions is not None:
+                regions = _one_region(options.regions, contigs)
+                regions = bed(options.regions) if regions is None else regions
             annotations = _annotations(options, bed)
             tss = None if options.tss is None else bed(options.tss)
             picture = _picture(options.picture, contigs)
@@ -208,6 +211,17 @@ def _picture(text: str | None, contigs: Contigs) -> GenomeRegion | None:
             remedy="Give CHROM:START-END, both included, counted from 1.",
         )
     return GenomeRegion(name, start - 1, end)
+
+
+def _one_region(text: str, contigs: Contigs) -> pd.DataFrame | None:
+    """Return a region written as `chr1:1,000-2,000`; None for a file."""
+    if Path(text).exists() or not is_region(text):
+        return None
+    region = Region.parse(text, contigs)
+    return pd.DataFrame(
+        [(1, "", region.chrom, region.start, region.end, "")],
+        columns=["row", "id", "chrom", "start", "end", "strand"],
+    )
 
 
 def _chosen(

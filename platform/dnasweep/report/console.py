@@ -27,7 +27,8 @@ class Terminal(Console):
                 yield Segment(shown(segment.text), segment.style)
 
     def render_str(self, text: str, **how: Any) -> Text:
-        """Read markup; text that is not valid markup is shown as it is."""
+        """Read markup; text that is not valid markup is shown as it is, and `:100:` is no emoji."""
+        how["emoji"] = False
         # Rich would silently drop some of these.
         text = shown(text)
         try:
