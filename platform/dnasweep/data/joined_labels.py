@@ -26,8 +26,11 @@ def join_labels(frame: pd.DataFrame, columns: Sequence[int]) -> pd.Series:
         Columns to use.
     """
     plain = pd.concat([_numbers(frame[i]) for i in columns], axis=1)
+    missing = plain.isin(list(MISSING))
+    empty = missing.all(axis=1)
+    # An empty cell at the end would be taken for a separator too many.
+    plain = plain.mask(missing, "nan")
     rows = [PART.join(cells) for cells in plain.itertuples(index=False, name=None)]
-    empty = plain.isin(list(MISSING)).all(axis=1)
     return pd.Series(rows, index=frame.index, dtype="str").mask(empty, "")
 
 

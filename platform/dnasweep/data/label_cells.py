@@ -131,6 +131,13 @@ class LabelReading(NamedTuple):
         missing = text.str.lower().isin([*MISSING, MAYBE_MISSING]) & ~known
         none = "Write none if a row has none of the labels." if self.separator else ""
         checks.add(missing, "the label is missing", none)
+        by_place = bool(self.separator) and self.codes is None
+        for i, name in enumerate(self.labels.names if by_place else ()):
+            parts = text.str.split(self.separator)
+            gap = parts.str[i].str.strip().str.lower().isin([*MISSING, MAYBE_MISSING])
+            which = f"label {i + 1}" if name.isdecimal() else f"label {name}"
+            gap &= ~known & (parts.str.len() == len(self.labels.names))
+            checks.add(gap, f"the {which} is missing", "Fill it in, or leave the row out.")
         quoted = text.str[:40].map(repr)
         reason = "the label " + quoted + f" is not {self.expected}"
         checks.add(~missing & ~known, reason, self.remedy)

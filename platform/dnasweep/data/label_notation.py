@@ -25,6 +25,9 @@ _HYPHENS = "[\u2010\u2011]"
 _WHOLE_POWER = r"([+-]?\d)(?:\.(\d*?)0*[eE]\+?|[eE]\+)(\d{1,2})"
 _FRACTION = r"\d+ ?/ ?(?:[4-9]|[1-9]\d+)"
 _APART = rf"{NUMBER}(?:\s+{NUMBER})+"
+_UNIT = rf"^({NUMBER}) ?([A-Za-z\u00b5\u03bc][A-Za-z\u00b5\u03bc/ ]*)$"
+_FEW_AMOUNTS = 20
+"""Number of different whole numbers with a unit, such as doses, up to which they are classes."""
 _MOST = 0.9
 _THOUSANDS = r"[+-]?\d{1,3}(?:[ '\u2019\u00a0\u202f]\d{3})+(?:\.\d+)?"
 
@@ -104,8 +107,8 @@ def check_notation(known: pd.Series) -> None:
     Raises
     ------
     InputError
-        For fractions, numbers with a decimal comma, a percent sign or thousands separators, and rows of 0
-        and 1 without separators.
+        For fractions, numbers with a decimal comma, a percent sign, thousands separators or a unit, and rows
+        of 0 and 1 without separators.
     """
     if known.empty:
         return
@@ -130,6 +133,14 @@ def check_notation(known: pd.Series) -> None:
             f"the labels are numbers with thousands separators, such as {known[thousands].iloc[0]}",
             remedy="Write only the digits, as in 12345.",
         )
+    measured = known[~known.str.fullmatch(NUMBER)].str.extract(_UNIT).dropna()
+    if len(measured) >= _MOST * len(known) and measured[1].nunique() == 1:
+        decimals = measured[0].str.contains(".", regex=False).mean() >= 0.5
+        if decimals or measured[0].nunique() > _FEW_AMOUNTS:
+            raise InputError(
+                f"the labels are numbers with a unit, such as {known[measured.index[0]]}",
+                remedy=f"Write only the numbers, as in {measured[0].iloc[0]}.",
+            )
     bits = known.str.fullmatch(_BITS).all() and known.str.len().nunique() == 1
     if bits and known.str.startswith("0").any():
         raise InputError(

@@ -11,7 +11,7 @@ from dnasweep.data.base_reading import read_base_labels
 from dnasweep.data.column_names import NAMELESS, is_measurement
 from dnasweep.data.label_cells import NUMBER, WHOLE, LabelReading, as_numbers, canonical
 from dnasweep.data.label_notation import PART, check_notation
-from dnasweep.data.label_sets import SEPARATORS, listed, separator_of
+from dnasweep.data.label_sets import SEPARATORS, combination_of, listed, separator_of
 from dnasweep.data.label_words import MISSING, is_yes_or_no, natural, positive_of
 from dnasweep.data.labels import (
     CLASS_TASKS,
@@ -194,6 +194,8 @@ def _several(found: Sequence[str], names: Mapping[str, str], whole: bool) -> Lab
         list(found) != list(map(str, range(len(found)))) or len(found) > FEW_NUMBERS
     )
     learned = "; --task regression learns them as numbers" if counts else ""
+    if both := combination_of(list(names.values())):
+        learned += f"; {both} is a class of its own: write ; between labels if a row may have several"
     return LabelReading(
         Labels(task="multiclass", names=tuple(names[one] for one in found)),
         {one: number for number, one in enumerate(found)},

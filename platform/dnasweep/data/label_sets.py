@@ -110,3 +110,21 @@ def numbers_each(text: pd.Series, separator: str) -> int:
 def listed(names: Sequence[str], shown: int = 12) -> str:
     """Return names for a message: at most `shown`, each truncated."""
     return ", ".join(name[:40] for name in names[:shown]) + (", ..." if len(names) > shown else "")
+
+
+def combination_of(names: Sequence[str]) -> str:
+    """Return a name that consists of other names, joined by a sign that separates no labels; "" if there is none.
+
+    Examples
+    --------
+    >>> combination_of(["CTCF", "CTCF+H3K27ac", "H3K27ac"])
+    'CTCF+H3K27ac'
+    >>> combination_of(["A", "A/B"])
+    ''
+    """
+    known = {name.casefold() for name in names}
+    for name in names:
+        for parts in map(name.casefold().split, ("+", "/", "&", None)):
+            if len(parts) > 1 and known.issuperset(part.strip() for part in parts):
+                return name
+    return ""

@@ -11,7 +11,7 @@ import pandas as pd
 from dnasweep.data.column_names import ColumnNames
 from dnasweep.data.columns import choose_columns, unlabelled
 from dnasweep.data.source import Source
-from dnasweep.data.title_labels import read_title_labels
+from dnasweep.data.title_labels import check_all_have_labels, read_title_labels
 from dnasweep.errors import InputError
 from dnasweep.formats.annotation import check_regions, read_starts
 from dnasweep.formats.bed import CCRE_CLASS, VALUE, read_bed_cells
@@ -158,6 +158,8 @@ def parse(source: Source, how: How) -> Parsed:
             texts = pd.Series(titles_of(data), index=frame.index, dtype="str")
             titles = read_title_labels(texts, given=label is not None)
             frame = frame.assign(**titles.columns)
+            if not titles.columns and label is None:
+                check_all_have_labels(texts, path)
             understood += [titles.note] * bool(titles.note)
     elif kind == "genbank":
         frame = read_genbank(data, file=path)
@@ -241,6 +243,8 @@ def _finish(parsed: Parsed, source: Source, how: How) -> Parsed:
         notes = [*notes, f"{source.name}: the class is {source.class_name}, by its name"]
     if "sequence" in frame:
         sequences, joined = join_wrapped(frame["sequence"])
+        if num_rna := int(sequences.str.contains("U", regex=False, case=False).sum()):
+            joined = [*joined, f"{num_rna:,} sequences are RNA, whose U is read as T"]
         frame = frame.assign(sequence=sequences)
         frame, moved = count_lengths_from_zero(frame)
         notes = [*notes, *(f"{path.name}: {line}" for line in [*joined, *moved])]

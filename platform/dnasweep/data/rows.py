@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pandas as pd
 
 from dnasweep.data.catalogue import Catalogue
@@ -12,23 +10,20 @@ from dnasweep.data.label_notation import plain_cells
 from dnasweep.data.label_reading import read_labels
 from dnasweep.data.label_words import MISSING
 from dnasweep.data.names import SPLIT_NAMES
+from dnasweep.data.not_dna import NOT_DNA, first_fault
 from dnasweep.data.source import Source
 from dnasweep.data.species_names import read_names
-from dnasweep.data.table import IUPAC, make_table
+from dnasweep.data.table import make_table
 from dnasweep.errors import InputError
 from dnasweep.formats.bed import DOUBTFUL_STRANDS, STRANDS, doubtful_strands
 from dnasweep.formats.intervals import MAX_POSITION, SMALLER_FIRST, refuse_powers
 from dnasweep.formats.rejects import RejectedRow, RowChecks
 from dnasweep.formats.sequences import join_kmers
 
-_NOT_DNA = f"[^{IUPAC}U{IUPAC.lower()}u]"
 _MISSING = ("nan", "na", "n/a", "none", "null", "<na>")
 # pandas writes a missing value as nan; within upper-case bases it was concatenated by mistake.
 _PASTED = r"(?:^|[^a-z])nan(?:[^a-z]|$)"
 _ONLY_DIGITS = "Write only digits, or rename the column if it is not a position on a chromosome."
-_ONLY_DNA = (
-    f"Only the IUPAC letters {IUPAC} (and U, any case) are allowed in a sequence; correct the row."
-)
 
 
 def check_rows(
@@ -150,9 +145,11 @@ def _sequences(raw: pd.Series, checks: RowChecks, min_bases: int) -> pd.Series:
         "the sequence contains a literal 'nan'",
         "A missing value was pasted into it; correct the row.",
     )
-    not_dna = text.str.contains(_NOT_DNA)
+    not_dna = text.str.contains(NOT_DNA)
     if not_dna.any():
-        checks.add(not_dna, text[not_dna].map(_first_not_dna).reindex(text.index), _ONLY_DNA)
+        faults = text[not_dna].map(first_fault)
+        reasons, remedies = (faults.str[i].reindex(text.index, fill_value="") for i in (0, 1))
+        checks.add(not_dna, reasons, remedies)
     bases = text.str.len()
     checks.add(
         bases < min_bases,
@@ -170,13 +167,6 @@ def _join(sentence: str) -> str:
         return join_kmers(sentence)
     except InputError as error:
         return f"!the sequence contains spaces and is not a list of overlapping k-mers: {error.reason}"
-
-
-def _first_not_dna(sequence: str) -> str:
-    match = re.search(_NOT_DNA, sequence)
-    assert match is not None
-    at = f"position {match.start() + 1} of the sequence"
-    return f"{match[0]!r} at {at} is not an IUPAC DNA letter"
 
 
 def join_rows(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
@@ -12,6 +13,7 @@ from dnasweep.data.label_words import is_yes_or_no
 from dnasweep.data.labels import MAX_CLASSES
 from dnasweep.data.names import split_meant
 from dnasweep.data.split_columns import plain_splits
+from dnasweep.errors import InputError
 
 _NAMES = ("label", "class", "target")
 # Up to the end, a separator or the next name; a label may contain spaces.
@@ -80,6 +82,33 @@ def read_title_labels(titles: pd.Series, *, given: bool = False) -> TitleLabels:
     ):
         return TitleLabels({"label": parts.str[1]}, "the labels are after | in the titles")
     return TitleLabels({})
+
+
+def check_all_have_labels(titles: pd.Series, path: Path) -> None:
+    """Refuse titles most of which give a label, in one notation, but not all.
+
+    Parameters
+    ----------
+    titles
+        Titles without >, in which :func:`read_title_labels` found no labels.
+    path
+        The file, for messages.
+    """
+    parts = titles.str.split(n=1).str[0].fillna("").astype(str).str.split("|", regex=False)
+    second = parts.str[1].where(parts.str.len() == 2)
+    last = second if _are_classes(second.dropna().astype(str)) else second.iloc[:0]
+    named = [titles.str.extract(_NAMED.format(name=name))[0] for name in _NAMES]
+    for found in (*named, last):
+        lacking = found.isna()
+        if len(found) and 0 < lacking.sum() <= len(titles) / 2:
+            first, other = titles[lacking].iloc[0], titles[~lacking].iloc[0]
+            raise InputError(
+                f"the title {first[:40]!r} has no label, but those of {(~lacking).sum():,} of {len(titles):,} "
+                f"records have one, such as {other[:40]!r}",
+                file=path,
+                row=int(lacking.to_numpy().argmax()) + 1,
+                remedy="Add the label to the title, or leave the record out.",
+            )
 
 
 def _plain_words(labels: pd.Series) -> pd.Series:

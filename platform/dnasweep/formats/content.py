@@ -31,6 +31,13 @@ _BINARY = {
     b"RDX": "an R workspace",
     b"\x89HDF": "an HDF5 file",
     b"\xd0\xcf\x11\xe0": "a spreadsheet",
+    b"\x43\x27\x41\x1a": "a 2bit file",
+    b"\x1a\x41\x27\x43": "a 2bit file",
+    b"BAM\1": "a BAM file",
+    b"CRAM": "a CRAM file",
+    b"SQLite format 3": "a database (SQLite)",
+    b"7z\xbc\xaf": "an archive (7z)",
+    b"Rar!": "an archive (RAR)",
 }
 _TAR = (slice(257, 262), b"ustar")
 _LFS = b"version https://git-lfs"

@@ -33,9 +33,14 @@ _KNOWN = frozenset([*PACKED_ENDINGS, *(e for endings in ENDINGS.values() for e i
 _WITHOUT_SEQUENCES = {
     b"##fileformat=VCF": "a VCF of variants",
     b"MEME version": "a file of motifs",
+    b"CLUSTAL": "an alignment",
+    b"# STOCKHOLM": "an alignment",
+    b"#NEXUS": "an alignment",
     b"<": "a web page or XML",
+    b"@RELATION": "ARFF",
     b"@": "FASTQ or SAM",
 }
+_READS = "Convert it to FASTA, for example with seqkit fq2fa or samtools fasta."
 _ROW = {
     "sga": re.compile(rb"\S+\t[^\t]+\t\d+\t[+\-0]\t\d+(?:\t|$)"),
     "bed": re.compile(rb"\S+\t\d+\t\d+(?:\t|$)"),
@@ -105,8 +110,9 @@ def detect_format(data: bytes, path: Path, *, header_names: Container[str] = ())
         )
         first = title.rstrip() if title.startswith(b">") else first
     for start, what in _WITHOUT_SEQUENCES.items():
-        if first.startswith(start):
-            raise InputError(f"is {what}", file=path, remedy=READABLE)
+        if first.upper().startswith(start.upper()):
+            remedy = _READS if start == b"@" else READABLE
+            raise InputError(f"is {what}", file=path, remedy=remedy)
     if first.startswith(b">"):
         return "fasta"
     if first.startswith((b"{", b"[")) and name not in ("csv", "tsv"):

@@ -24,6 +24,8 @@ from dnasweep.formats.packing import GZIP
 from dnasweep.formats.paths import check_readable, user_path
 from dnasweep.formats.rejects import RejectedRow
 
+_TWO_BIT = (b"\x43\x27\x41\x1a", b"\x1a\x41\x27\x43")
+
 
 class Genome(pyfaidx.Fasta):
     """The records of a genome FASTA by name; slices of them are upper-case text.
@@ -125,6 +127,11 @@ def open_genome(path: Path) -> Iterator[Genome]:
             remedy="Join the FASTA files of its chromosomes: cat *.fa > genome.fa",
         )
     check_readable(path, holds="genome")
+    with path.open("rb") as stream:
+        if stream.read(4) in _TWO_BIT:
+            raise InputError(
+                "is a 2bit file", file=path, remedy="Convert it to FASTA with UCSC's twoBitToFa."
+            )
     with tempfile.TemporaryDirectory(prefix="dnasweep-genome-") as scratch:
         remedy = "Check the disk and the free space for temporary files."
         with file_errors(path, remedy=remedy):
