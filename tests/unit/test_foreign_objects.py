@@ -93,7 +93,9 @@ def test_data_may_be_a_table_and_are_never_the_sequences_themselves() -> None:
 
 
 def test_an_unknown_option_is_refused_with_the_nearest_one() -> None:
-    with pytest.raises(dnasweep.InputError, match=r"no option 'label'. Did you mean 'label_column'"):
+    with pytest.raises(
+        dnasweep.InputError, match=r"no option 'label'. Did you mean 'label_column'"
+    ):
         dnasweep.read_data(TABLE, label="label", progress=False)
     with pytest.raises(dnasweep.InputError, match="no file is given"):
         dnasweep.read_data(None, progress=False)  # type: ignore[arg-type]

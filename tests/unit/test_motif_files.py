@@ -226,7 +226,12 @@ HOCOMOCO = ">TOY.H11MO.0.B\n10\t5\t3\t2\n1\t17\t1\t1\n1\t17\t1\t1\n2\t2\t2\t14\n
 
 def test_rows_of_positions_as_homer_and_hocomoco_write_them(tmp_path: Path) -> None:
     path = tmp_path / "x.motif"
-    expected = [[0.7, 0.1, 0.1, 0.1], [0.1, 0.7, 0.1, 0.1], [0.1, 0.1, 0.7, 0.1], [0.1, 0.1, 0.1, 0.7]]
+    expected = [
+        [0.7, 0.1, 0.1, 0.1],
+        [0.1, 0.7, 0.1, 0.1],
+        [0.1, 0.1, 0.7, 0.1],
+        [0.1, 0.1, 0.1, 0.7],
+    ]
     path.write_text(HOMER)
     (found,) = read_motifs(path)
     assert (found.id, found.name) == ("1-ACGT", "1-ACGT")

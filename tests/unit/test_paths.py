@@ -120,5 +120,6 @@ def test_addresses_of_files_are_named_as_such(reader: str, address: str) -> None
 
 def test_a_folder_of_chromosomes_is_to_be_joined(tmp_path: Path) -> None:
     (tmp_path / "chr1.fa").write_text(">chr1\nACGT\n")
-    with pytest.raises(InputError, match="is a folder, not a file. Join the FASTA files"):
+    with pytest.raises(InputError, match="is a folder, not a file") as caught:
         opened(str(tmp_path))
+    assert "cat *.fa" in (caught.value.remedy or "")

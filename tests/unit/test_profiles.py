@@ -122,7 +122,7 @@ def test_what_cannot_be_read_names_file_row_and_remedy(toy: ToySignal, tmp_path:
     with pytest.raises(InputError, match="60 tracks in 160 bins are 9,600 numbers") as raised:
         build_dataset(config(toy, tracks=tuple(named), bins=160))
     assert "136 at most" in raised.value.remedy
-    with pytest.raises(InputError, match="atac.bw: the track is given twice"):
+    with pytest.raises(InputError, match=r"atac\.bw: the track is given twice"):
         build_dataset(config(toy, tracks=(str(toy.track),) * 2))
     (tmp_path / "again").mkdir()
     same = other_track(tmp_path / "again" / "atac.bw", "chr1", length)

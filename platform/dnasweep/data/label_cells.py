@@ -136,7 +136,7 @@ class LabelReading(NamedTuple):
             parts = text.str.split(self.separator)
             gap = parts.str[i].str.strip().str.lower().isin([*MISSING, MAYBE_MISSING])
             which = f"label {i + 1}" if name.isdecimal() else f"label {name}"
-            gap &= ~known & (parts.str.len() == len(self.labels.names))
+            gap &= ~known & (parts.map(len) == len(self.labels.names))
             checks.add(gap, f"the {which} is missing", "Fill it in, or leave the row out.")
         quoted = text.str[:40].map(repr)
         reason = "the label " + quoted + f" is not {self.expected}"

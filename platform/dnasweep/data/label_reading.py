@@ -195,7 +195,9 @@ def _several(found: Sequence[str], names: Mapping[str, str], whole: bool) -> Lab
     )
     learned = "; --task regression learns them as numbers" if counts else ""
     if both := combination_of(list(names.values())):
-        learned += f"; {both} is a class of its own: write ; between labels if a row may have several"
+        learned += (
+            f"; {both} is a class of its own: write ; between labels if a row may have several"
+        )
     return LabelReading(
         Labels(task="multiclass", names=tuple(names[one] for one in found)),
         {one: number for number, one in enumerate(found)},

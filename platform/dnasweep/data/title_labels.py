@@ -95,7 +95,7 @@ def check_all_have_labels(titles: pd.Series, path: Path) -> None:
         The file, for messages.
     """
     parts = titles.str.split(n=1).str[0].fillna("").astype(str).str.split("|", regex=False)
-    second = parts.str[1].where(parts.str.len() == 2)
+    second = parts.str[1].where(parts.map(len) == 2)
     last = second if _are_classes(second.dropna().astype(str)) else second.iloc[:0]
     named = [titles.str.extract(_NAMED.format(name=name))[0] for name in _NAMES]
     for found in (*named, last):

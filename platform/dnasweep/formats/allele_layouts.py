@@ -115,9 +115,7 @@ def _lacking(column: str, names: Sequence[str], path: Path, row: int) -> InputEr
         reason, remedy = "is JSON", "Give a VCF, or a table with columns chrom, pos, ref and alt."
     elif any(name.isdecimal() for name in names) and sum(map(_is_dna, names)) > 1:
         reason = f"there is no header: row {row} is already a variant"
-        remedy = (
-            "Add a first line with the names of the columns, such as chrom, pos, ref, alt; pos counts from 1."
-        )
+        remedy = "Add a first line with the names of the columns, such as chrom, pos, ref, alt; pos counts from 1."
     elif any(_HGVS.search(name) for name in names):
         reason = f"variants in HGVS are not read: found {found}"
         remedy = f"Convert them to VCF, {_VEP}."

@@ -135,7 +135,9 @@ def _of_bases(block: _Block, path: Path) -> Motif:
                 f"the motif {motif} seems to have a row for each position, as in HOCOMOCO, but JASPAR has a "
                 "row for each base"
             )
-            remedy = "Use MEME format, or put A, C, G and T before the rows of counts of each base."
+            remedy = (
+                "Use MEME format, or put A, C, G and T before the rows of counts of each base."
+            )
         elif not counts.sum(0).all():
             reason = f"a column of the motif {motif} has no counts"
     if reason:

@@ -53,7 +53,7 @@ class RowChecks:
         """Whether no error has been found in a row, by index."""
         return self.reason == ""
 
-    def add(self, bad: pd.Series, reason: str | pd.Series, remedy: str = "") -> None:
+    def add(self, bad: pd.Series, reason: str | pd.Series, remedy: str | pd.Series = "") -> None:
         """Record a reason and a remedy for rows that are `bad` and had no error so far.
 
         Parameters
@@ -63,7 +63,7 @@ class RowChecks:
         reason
             Reason, one for all rows or one per row by index.
         remedy
-            Remedy, for messages.
+            Remedy, for messages, likewise.
         """
         bad = bad & self.good
         if bad.any():

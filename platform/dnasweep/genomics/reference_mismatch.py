@@ -12,10 +12,10 @@ from dnasweep.formats.chromosomes import Contigs
 
 _FEWEST = 2
 """Number of rows from which they are explained: one substitution in four fits any explanation by chance."""
-_NEXT_BASE = (
-    "In all of them REF is found one base further, so the positions seem to count from 0. Add 1 to them."
+_NEXT_BASE = "In all of them REF is found one base further, so the positions seem to count from 0. Add 1 to them."
+_EXCHANGED = (
+    "In all of them the genome has ALT, so the two alleles seem to be exchanged. Exchange them."
 )
-_EXCHANGED = "In all of them the genome has ALT, so the two alleles seem to be exchanged. Exchange them."
 _OTHER_STRAND = (
     "In all of them the genome has the reverse complement of REF, so the alleles seem to be those of the "
     "reverse strand. Give those of the forward strand."
@@ -45,9 +45,7 @@ def mismatch_remedy(rows: pd.DataFrame, fasta: pyfaidx.Fasta, contigs: Contigs) 
         found = str(record[start : start + width])
         fits[_NEXT_BASE] &= str(record[start + 1 : start + 1 + width]) == row.ref
         fits[_OTHER_STRAND] &= found == reverse_complement(row.ref)
-        fits[_EXCHANGED] &= (
-            row.alt != "" and str(record[start : start + len(row.alt)]) == row.alt
-        )
+        fits[_EXCHANGED] &= row.alt != "" and str(record[start : start + len(row.alt)]) == row.alt
         if not any(fits.values()):
             return ""
     return next(remedy for remedy, fit in fits.items() if fit)
