@@ -76,7 +76,22 @@ _DBNSFP, _DBNSFP_37 = (
 
 
 def layout_of(names: Sequence[str], assembly: str, path: Path, row: int) -> Layout:
-    """Return the published layout that a header has, or that of a plain table."""
+    """Return the published layout that a header has, or that of a plain table.
+
+    Parameters
+    ----------
+    names
+        Names of the header, in lower case.
+    assembly
+        Assembly of the genome; "" if it is unknown.
+    path, row
+        The file and the row of the header, for messages.
+
+    Raises
+    ------
+    InputError
+        For a header that lacks a required column or has two of the same meaning.
+    """
     dbnsfp = (_DBNSFP_37, _DBNSFP) if assembly == "GRCh37" else (_DBNSFP,)
     for layout in (MAF, CLINVAR, *dbnsfp):
         if all(layout.columns[column] in names for column in NEEDED):
