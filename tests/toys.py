@@ -25,7 +25,7 @@ from dnasweep.models.pretraining import MaskedLanguageModelling
 from dnasweep.models.strands import StrandCorpus
 from dnasweep.models.training.distributed import DistributedContext
 from dnasweep.models.training.train import train
-from dnasweep.tasks.class_loss import ClassLoss
+from dnasweep.tasks.losses import ClassLoss
 from dnasweep.tasks.registry import task_of
 from dnasweep.tokens.alphabet import other_strand
 from dnasweep.tokens.corpus import Corpus

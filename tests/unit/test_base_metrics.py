@@ -40,7 +40,7 @@ def flat(targets, predicted):
 def test_they_are_those_of_scikit_learn_without_the_background() -> None:
     targets, predicted = simulated()
     labels, found = flat(targets, predicted)
-    result = TASK.measure(targets, predicted, (), split="test")
+    result = TASK.measure(targets, predicted, ())
     calls = found.argmax(1)
     expected = {
         "loss": -np.log(found[np.arange(len(labels)), labels]).mean(),
@@ -51,7 +51,7 @@ def test_they_are_those_of_scikit_learn_without_the_background() -> None:
         ),
     }
     for name, value in expected.items():
-        assert result[f"test/{name}"] == pytest.approx(value, rel=1e-5), name
+        assert result[f"validation/{name}"] == pytest.approx(value, rel=1e-5), name
     by_class = TASK.by_output(targets, predicted, ())
     assert list(by_class) == ["donor", "acceptor"]
     assert by_class["donor"]["bases"] == (labels == 1).sum()

@@ -57,11 +57,11 @@ def test_the_bases_around_find_splice_sites(data: Path) -> None:
     task, targets = task_of(reading.labels), reading.labels.targets(reading.table)
     rows = reading.table["sequence"].tolist()
     found = task.baseline(
-        rows[:150], targets[:150], rows[200:], chosen_on=(rows[150:200], targets[150:200])
+        rows[:150], targets[:150], rows[200:], held=(rows[150:200], targets[150:200])
     )
-    metrics = task.measure(targets[200:], found, (), split="test")
-    assert metrics["test/auprc"] > 0.7
-    assert metrics["test/mcc"] > 0.3
+    metrics = task.measure(targets[200:], found, ())
+    assert metrics["validation/auprc"] > 0.7
+    assert metrics["validation/mcc"] > 0.3
     # As many bases are expected to be sites as there are, although rare classes were drawn first.
     by_base = found.reshape(len(found), -1, 3)
     assert by_base.sum(axis=(0, 1))[1:] == pytest.approx(

@@ -13,7 +13,7 @@ from dnasweep.models.architecture import build_classifier, build_masked_lm
 from dnasweep.models.classification import Classification
 from dnasweep.models.training import rows as rows_module
 from dnasweep.models.training.distributed import DistributedContext
-from dnasweep.tasks.class_loss import ClassLoss
+from dnasweep.tasks.losses import ClassLoss
 from dnasweep.tokens.masking.scheme import IGNORED, MaskingProgress
 from dnasweep.tokens.recognition import read_pretrained
 from toys import TINY, class_task, masked_task, toy_language

@@ -19,6 +19,7 @@ from dnasweep.genomics.sequence_values import SequenceValues
 from dnasweep.models.predict import predict_probabilities
 from dnasweep.models.pretrained.checkpoint import export
 from dnasweep.tasks.any_base import any_base
+from dnasweep.tasks.objective import Output
 from dnasweep.tasks.registry import task_of_model
 from dnasweep.tasks.token import Token
 
@@ -97,9 +98,7 @@ def test_mutations_change_what_they_change_in_predictions(target: str) -> None:
     name, _, place = target.partition("@")
     values = task.explained(
         torch.from_numpy(np.log(logits)),
-        NAMES.index(name),
-        "log_odds",
-        place=int(place) if place else None,
+        Output(NAMES.index(name), place=int(place) if place else None),
     )
     assert found.prediction == pytest.approx(float(values[0]), abs=1e-4)
     assert found.effects[5, 3] == pytest.approx(float(values[1] - values[0]), abs=1e-4)

@@ -25,7 +25,7 @@ def scores(seed: int, num: int = 300, digits: int = 2) -> tuple[np.ndarray, np.n
 @pytest.mark.parametrize("digits", [1, 8], ids=["ties", "no-ties"])
 def test_binary_metrics_are_scikit_learns(digits):
     labels, p = scores(0, digits=digits)
-    found = classification_metrics(labels, p, 0.5, split="test")
+    found = classification_metrics(labels, p, 0.5)
     calls = (p >= 0.5).astype(int)
     expected = {
         "loss": reference.log_loss(labels, p),
@@ -38,7 +38,9 @@ def test_binary_metrics_are_scikit_learns(digits):
         "auprc": reference.average_precision_score(labels, p),
         "threshold": 0.5,
     }
-    assert found == pytest.approx({f"test/{name}": value for name, value in expected.items()})
+    assert found == pytest.approx(
+        {f"validation/{name}": value for name, value in expected.items()}
+    )
 
 
 def test_metrics_of_three_classes_are_scikit_learns():
@@ -104,7 +106,7 @@ def test_rows_must_match():
 
 def test_names_carry_their_direction():
     assert direction("validation/mcc") == "max"
-    assert direction(full_name("bits_per_base", "test")) == "min"
+    assert direction("test/bits_per_base") == "min"
     assert direction("mask_rate") == ""
     assert all(metric.description for metric in METRICS.values())
     with pytest.raises(KeyError):

@@ -176,10 +176,10 @@ def test_metrics_are_means_over_tracks() -> None:
             for i in (0, 1)
         ],
     }
-    result = task.measure(targets, found, (), split="test")
+    result = task.measure(targets, found, ())
     by_track = task.by_output(targets, found, ())
     for name, values in expected.items():
-        assert result[f"test/{name}"] == pytest.approx(np.mean(values)), name
+        assert result[f"validation/{name}"] == pytest.approx(np.mean(values)), name
         assert by_track["dnase"][name] == pytest.approx(values[1]), name
     mean = np.tile(a.mean(axis=(0, 1)), (len(a), 3))
     assert task.collapsed(targets, mean, task.measure(targets, mean, ()))
@@ -216,7 +216,7 @@ def test_the_baseline_knows_the_mean_profile_and_the_k_mers_around_a_bin(dataset
     table, task = dataset.table, task_of(dataset.labels)
     targets, rows = dataset.labels.targets(table), table["sequence"].tolist()
     found = task.baseline(
-        rows[:150], targets[:150], rows[200:], chosen_on=(rows[150:200], targets[150:200])
+        rows[:150], targets[:150], rows[200:], held=(rows[150:200], targets[150:200])
     )
     metrics = task.measure(targets[200:], found, ())
     assert metrics["validation/pearson"] > 0.6

@@ -18,7 +18,7 @@ from dnasweep.stages.scores import evaluate_on_test
 from dnasweep.stages.tokens import obtain_corpus, obtain_reverse_corpus
 from dnasweep.sweeps.axes import SweepOptions
 from dnasweep.sweeps.request import Sweep, prepare_sweep
-from dnasweep.tasks.class_loss import balanced_weights
+from dnasweep.tasks.losses import balanced_weights
 from rich.console import Console
 from toy_data import write_toy_table
 

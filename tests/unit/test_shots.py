@@ -331,7 +331,7 @@ def test_validation_is_not_looked_at(tmp_path: Path) -> None:
     assert np.array_equal(scores[0].scores, scores[1].scores)
     assert scores[0].threshold == 0.5
     assert len(scores[0].ids) == 40
-    expected = classification_metrics(scores[0].labels, scores[0].scores, 0.5, split="test")
+    expected = classification_metrics(scores[0].labels, scores[0].scores, 0.5)
     assert {k.rpartition("/")[2]: v for k, v in scores[0].metrics.items()} == {
         k.rpartition("/")[2]: v for k, v in expected.items()
     }

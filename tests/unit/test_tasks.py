@@ -11,6 +11,7 @@ from dnasweep.models.architecture import build_classifier
 from dnasweep.stages.scores import TestScores
 from dnasweep.sweeps.pairs import columns_of, paired_test
 from dnasweep.tasks.influence import Measured, classes_mcc_influence, mcc_influence
+from dnasweep.tasks.objective import Output
 from dnasweep.tasks.registry import BINARY, task_of, task_of_model
 from scipy import stats
 from sklearn import metrics as reference
@@ -36,7 +37,7 @@ def test_a_model_says_its_task() -> None:
 def test_metrics_of_several_classes_are_those_of_scikit_learn() -> None:
     labels, found = three_classes()
     calls, each = found.argmax(1), np.eye(3)[labels]
-    measured = task_of(THREE).measure(labels, found, (), split="test")
+    measured = task_of(THREE).measure(labels, found, ())
     expected = {
         "loss": reference.log_loss(labels, found),
         "accuracy": reference.accuracy_score(labels, calls),
@@ -48,7 +49,7 @@ def test_metrics_of_several_classes_are_those_of_scikit_learn() -> None:
         "auprc": reference.average_precision_score(each, found, average="macro"),
     }
     for name, value in expected.items():
-        assert measured[f"test/{name}"] == pytest.approx(value, abs=1e-12), name
+        assert measured[f"validation/{name}"] == pytest.approx(value, abs=1e-12), name
 
 
 def test_two_of_several_classes_have_the_influence_of_two() -> None:
@@ -130,12 +131,12 @@ def test_the_log_odds_of_a_class_are_against_all_others_or_one() -> None:
     logits = torch.tensor([[1.0, 3.0, 0.5], [0.0, -1.0, 2.0]])
     task, p = task_of(THREE), logits.double().softmax(-1)
     odds = torch.log(p[:, 1] / (1 - p[:, 1]))
-    torch.testing.assert_close(task.explained(logits, 1, "log_odds"), odds)
-    contrast = task.explained(logits, 1, "log_odds", against=0)
+    torch.testing.assert_close(task.explained(logits, Output(1)), odds)
+    contrast = task.explained(logits, Output(1, against=0))
     torch.testing.assert_close(contrast, (logits[:, 1] - logits[:, 0]).double())
-    share = task.explained(logits, 1, "probability", against=0)
+    share = task.explained(logits, Output(1, "probability", against=0))
     torch.testing.assert_close(share, p[:, 1] / (p[:, 1] + p[:, 0]))
-    two = BINARY.explained(logits[:, :2], 1, "log_odds")
+    two = BINARY.explained(logits[:, :2], Output(1))
     torch.testing.assert_close(two, (logits[:, 1] - logits[:, 0]).double())
 
 
@@ -179,7 +180,7 @@ def measured(num: int = 300, seed: int = 0):
 
 def test_metrics_of_numbers_are_those_of_scipy_and_scikit_learn() -> None:
     targets, found = measured()
-    result = task_of(NUMBERS).measure(targets, found, (), split="test")
+    result = task_of(NUMBERS).measure(targets, found, ())
     columns = list(zip(targets.T, found.T, strict=True))
     expected = {
         "pearson": np.mean([stats.pearsonr(a, b).statistic for a, b in columns]),
@@ -187,7 +188,9 @@ def test_metrics_of_numbers_are_those_of_scipy_and_scikit_learn() -> None:
         "r2": reference.r2_score(targets, found),
         "rmse": np.mean([reference.root_mean_squared_error(a, b) for a, b in columns]),
     }
-    assert {f"test/{name}": pytest.approx(value) for name, value in expected.items()} == result
+    assert {
+        f"validation/{name}": pytest.approx(value) for name, value in expected.items()
+    } == result
     by_output = task_of(NUMBERS).by_output(targets, found, ())
     assert by_output["hk"]["rmse"] == pytest.approx(
         reference.root_mean_squared_error(targets[:, 1], found[:, 1])
@@ -298,7 +301,7 @@ def test_metrics_of_labels_are_means_of_those_of_scikit_learn() -> None:
     task = task_of(SETS)
     thresholds = (0.4, 0.6)
     calls = found >= np.array(thresholds)
-    result = task.measure(targets, found, thresholds, split="test")
+    result = task.measure(targets, found, thresholds)
     matthews = [reference.matthews_corrcoef(*one) for one in zip(targets.T, calls.T, strict=True)]
     expected = {
         "mcc": np.mean(matthews),
@@ -311,7 +314,7 @@ def test_metrics_of_labels_are_means_of_those_of_scikit_learn() -> None:
         ),
     }
     for name, value in expected.items():
-        assert result[f"test/{name}"] == pytest.approx(value), name
+        assert result[f"validation/{name}"] == pytest.approx(value), name
     assert task.by_output(targets, found, thresholds)["b"]["mcc"] == pytest.approx(matthews[1])
     assert len(task.choose(targets, found)) == 2
 

@@ -21,6 +21,7 @@ from dnasweep.models.encoder.forward import class_logits
 from dnasweep.models.encoder.perturbations import CPU_TOKENS, perturbed_forward
 from dnasweep.models.encoder.precision import Precision, autocast
 from dnasweep.tasks.calls import decision_threshold
+from dnasweep.tasks.objective import Output
 from dnasweep.tasks.registry import task_of_classes, task_of_model
 from dnasweep.tasks.task import Task
 
@@ -62,7 +63,7 @@ def class_value(logits: Tensor, target: int, value: Value, task: Task | None = N
         Task that the model was trained for. Default: classification.
     """
     task = task or task_of_classes([""] * logits.shape[1])
-    return task.explained(logits, target, value)
+    return task.explained(logits, Output(target, value))
 
 
 class ExplainedModel:
@@ -142,9 +143,8 @@ class ExplainedModel:
     def value_of(self, logits: Logits) -> Tensor:
         """Return the output for the class explained, (rows,)."""
         own, there = logits if isinstance(logits, Places) else (logits, None)
-        return self.task.explained(
-            own, self.target, self.value, self.against, place=self.place, there=there
-        )
+        output = Output(self.target, self.value, self.against, self.place)
+        return self.task.explained(own, output, there)
 
     def called(self, predicted: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Return whether the model calls each row the class explained, (rows,).

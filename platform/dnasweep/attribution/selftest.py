@@ -16,6 +16,7 @@ from dnasweep.models.encoder.bases import places_of, spans_of
 from dnasweep.models.encoder.forward import class_logits, pool_of
 from dnasweep.tasks.calls import DECISION_THRESHOLD, DECISION_THRESHOLDS
 from dnasweep.tasks.last_layer import last_layer
+from dnasweep.tasks.objective import Output
 from dnasweep.tasks.registry import BASES_PER_TOKEN
 
 TOLERANCE = 1e-3
@@ -104,15 +105,9 @@ def _plain_value(explainer: Explainer, sequence: str) -> float:
         if of.of_places:
             spans = spans_of(encoded, np.arange(len(encoded.ids))[None], model.device)
             logits = places_of(model, logits, spans).logits
-        return float(
-            of.task.explained(
-                logits,
-                index[explainer.names[of.target]],
-                of.value,
-                None if against is None else index[against],
-                place=of.place,
-            )
-        )
+        target = index[explainer.names[of.target]]
+        other = None if against is None else index[against]
+        return float(of.task.explained(logits, Output(target, of.value, other, of.place)))
 
 
 def _explain_flipped(explainer: Explainer, sequence: str) -> tuple[int, Attribution]:

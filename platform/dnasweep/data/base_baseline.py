@@ -58,7 +58,6 @@ def base_baseline(
     num_classes: int,
     wanted: Sequence[int],
     chosen_on: tuple[Sequence[str], NDArray[np.integer]] | None = None,
-    seed: int = 0,
 ) -> NDArray[np.float64]:
     """Return predictions of the baseline, (others, bases of the longest x classes), 0 beyond the end.
 
@@ -74,10 +73,8 @@ def base_baseline(
         Classes over which average precision is averaged for tuning.
     chosen_on
         Validation rows; None uses the widest window.
-    seed
-        Seed of the sample of bases.
     """
-    drawn = _draw(targets, num_classes, seed)
+    drawn = _draw(targets, num_classes)
     codes = [encode(one) for one in sequences]
     tried = [(flank, strength) for flank in FLANKS for strength in STRENGTHS]
     if chosen_on is None or not len(chosen_on[0]):
@@ -86,7 +83,7 @@ def base_baseline(
     best = fits[0]
     if len(fits) > 1:
         assert chosen_on is not None
-        rows = np.random.default_rng(seed).permutation(len(chosen_on[0]))[:MOST_ROWS]
+        rows = np.random.default_rng(0).permutation(len(chosen_on[0]))[:MOST_ROWS]
         held = [encode(chosen_on[0][row]) for row in rows]
         known = chosen_on[1][rows]
         best = max(fits, key=lambda fit: _score(fit, held, known, wanted))
@@ -106,8 +103,8 @@ class _Drawn(NamedTuple):
     """Log of the sampled fraction of each class, (classes,); 0 for classes kept completely or absent."""
 
 
-def _draw(targets: NDArray[np.integer], num_classes: int, seed: int) -> _Drawn:
-    generator = np.random.default_rng(seed)
+def _draw(targets: NDArray[np.integer], num_classes: int) -> _Drawn:
+    generator = np.random.default_rng(0)
     rows, places = np.nonzero(targets >= 0)
     classes = targets[rows, places]
     counts = np.bincount(classes, minlength=num_classes)

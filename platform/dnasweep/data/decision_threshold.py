@@ -1,4 +1,4 @@
-"""Decision thresholds: one rule for the k-mer baseline, for every model and for every call."""
+"""Decision thresholds and their measure: one rule for the baseline, for every model and for every call."""
 
 from __future__ import annotations
 
@@ -44,3 +44,12 @@ def best_threshold(labels: ArrayLike, probabilities: ArrayLike) -> float:
         return 0.5
     equal = cuts[correlation >= best - 1e-12]
     return float(equal[np.argmin(np.abs(equal - 0.5))])
+
+
+def matthews(labels: ArrayLike, calls: ArrayLike) -> float:
+    """Return the Matthews correlation (Gorodkin's R_K for many classes); 0 where undefined."""
+    from sklearn.metrics import matthews_corrcoef
+
+    # scikit-learn warns if there is only one class.
+    one_class = len(np.union1d(labels, calls)) < 2
+    return 0.0 if one_class else float(matthews_corrcoef(labels, calls))

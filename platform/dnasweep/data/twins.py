@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from dnasweep.data.alignment import banded_identity
 from dnasweep.data.clustering import cluster_rows
+from dnasweep.data.decision_threshold import matthews
 from dnasweep.data.findings import Finding, info, warning
 from dnasweep.data.shared_places import K, SharedPlaces, shared_places
 from dnasweep.data.table import SPLITS
@@ -147,7 +148,7 @@ def _choose(rows: pd.DataFrame, *, many: bool) -> tuple[Rule, str]:
     for name in ("validation", "train"):
         known = _labelled(rows[rows["split"] == name])
         if len(known) >= FEW:
-            correlation = _matthews(known["label"], known["twin_label"])
+            correlation = matthews(known["label"], known["twin_label"])
             # If one label is rare, labels often agree by chance, but they do not correlate.
             if len(known) * correlation**2 < _CERTAIN or (many and correlation < 0):
                 return "", name
@@ -174,15 +175,7 @@ def _scored(rows: pd.DataFrame, rule: Rule) -> dict[str, object]:
         return {"rule": rule, "mcc": None, "accuracy": None}
     called = known["twin_label"] if rule == "same" else 1 - known["twin_label"]
     right = float((known["label"] == called).mean())
-    return {"rule": rule, "mcc": _matthews(known["label"], called), "accuracy": right}
-
-
-def _matthews(labels: pd.Series, called: pd.Series) -> float:
-    from sklearn.metrics import matthews_corrcoef
-
-    if len(np.union1d(labels, called)) < 2:
-        return 0.0
-    return float(matthews_corrcoef(labels, called))
+    return {"rule": rule, "mcc": matthews(known["label"], called), "accuracy": right}
 
 
 def twin_findings(twins: Twins, identity: float) -> Iterator[Finding]:

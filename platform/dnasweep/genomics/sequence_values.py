@@ -27,6 +27,7 @@ from dnasweep.models.encoder.capacity import capacity
 from dnasweep.models.encoder.many_rows import forward_of, rows_per_batch
 from dnasweep.models.encoder.precision import Precision, autocast
 from dnasweep.models.pretrained.checkpoint import load_classifier
+from dnasweep.tasks.objective import Output
 from dnasweep.tasks.registry import task_of_model
 from dnasweep.tokens.corpus import Corpus
 from dnasweep.tokens.loading import load_tokenizer
@@ -180,7 +181,7 @@ class SequenceValues(BatchModel):
     def _of_places(self, tokens: torch.Tensor, spans: Spans) -> torch.Tensor:
         """Return the explained output for rows of a model of bases or bins, (rows,)."""
         logits, there = place_logits(self.model, tokens, None, spans)
-        return self.task.explained(logits, self.target, "log_odds", place=self.place, there=there)
+        return self.task.explained(logits, Output(self.target, place=self.place), there)
 
 
 def check_finite(

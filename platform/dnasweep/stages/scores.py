@@ -161,7 +161,7 @@ def score_baseline(
             list(sequences[rows.train]),
             targets[rows.train],
             list(sequences[scored]),
-            chosen_on=(list(sequences[rows.validation]), targets[rows.validation]),
+            held=(list(sequences[rows.validation]), targets[rows.validation]),
         )
         cut = len(rows.validation)
         thresholds = task.choose(targets[rows.validation], found[:cut])

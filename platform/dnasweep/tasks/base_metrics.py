@@ -110,9 +110,7 @@ def top_k_accuracy(found: Ranked) -> float:
     return float((hits[last] + share * (hits[last + 1] - hits[last])) / k)
 
 
-def base_metrics(
-    bases: Bases, wanted: Sequence[int], *, split: str = "validation"
-) -> dict[str, float]:
+def base_metrics(bases: Bases, wanted: Sequence[int]) -> dict[str, float]:
     """Return all metrics for classes of bases by full name.
 
     Parameters
@@ -121,8 +119,6 @@ def base_metrics(
         Bases of all rows.
     wanted
         Numbers of the classes to average over: all except the background.
-    split
-        Split, used as prefix of the names.
     """
     each = [class_metrics(bases, one) for one in wanted]
     means = {name: float(np.mean([one[name] for one in each])) for name in each[0]}
@@ -134,7 +130,7 @@ def base_metrics(
         names.AUPRC: means[names.AUPRC],
         names.TOP_K: means[names.TOP_K],
     }
-    return {full_name(name, split): value for name, value in values.items()}
+    return {full_name(name): value for name, value in values.items()}
 
 
 def class_metrics(bases: Bases, one: int) -> dict[str, float]:

@@ -15,7 +15,7 @@ from dnasweep.tasks import metrics as names
 from dnasweep.tasks.calls import DECISION_THRESHOLD, EVEN_THRESHOLD, call_classes, class_threshold
 from dnasweep.tasks.influence import Floats
 from dnasweep.tasks.metrics import auroc, classification_metrics
-from dnasweep.tasks.objective import Objective, Targets, Thresholds, Validated, Value
+from dnasweep.tasks.objective import Held, Objective, Output, Targets, Thresholds, Validated, Value
 from dnasweep.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class ClassTask(Task):
     def objective(
         self, targets: Targets, *, balanced: bool = False, smoothing: float = 0.0
     ) -> Objective:
-        from dnasweep.tasks.class_loss import ClassLoss, balanced_weights
+        from dnasweep.tasks.losses import ClassLoss, balanced_weights
 
         return ClassLoss(
             balanced_weights(targets, self.num_outputs) if balanced else None, smoothing
@@ -65,14 +65,9 @@ class ClassTask(Task):
             )
 
     def measure(
-        self,
-        targets: Targets,
-        predicted: Floats,
-        thresholds: Thresholds,
-        *,
-        split: str = "validation",
+        self, targets: Targets, predicted: Floats, thresholds: Thresholds
     ) -> dict[str, float]:
-        return classification_metrics(targets, predicted, (*thresholds, 0.5)[0], split=split)
+        return classification_metrics(targets, predicted, (*thresholds, 0.5)[0])
 
     def worst(self, targets: Targets) -> dict[str, float]:
         even = np.full((len(targets), self.num_outputs), 1 / self.num_outputs)
@@ -110,21 +105,16 @@ class ClassTask(Task):
         return len(set(call_classes(self.predicted(scores), cut).tolist())) == 1
 
     def baseline(
-        self,
-        sequences: Sequence[str],
-        targets: Targets,
-        others: Sequence[str],
-        *,
-        chosen_on: tuple[Sequence[str], Targets] | None = None,
+        self, sequences: Sequence[str], targets: Targets, others: Sequence[str], held: Held = None
     ) -> Floats:
         # Imported here, as below, because scikit-learn imports slowly and jobs need only the task.
         from dnasweep.data.baseline import choose_baseline, kmer_baseline
 
         choice = None
-        if chosen_on is not None:
-            known = np.isin(chosen_on[1], targets)
-            held = [one for one, there in zip(chosen_on[0], known, strict=True) if there]
-            choice = choose_baseline(sequences, targets, held, chosen_on[1][known]).best
+        if held is not None:
+            known = np.isin(held[1], targets)
+            some = [one for one, there in zip(held[0], known, strict=True) if there]
+            choice = choose_baseline(sequences, targets, some, held[1][known]).best
         found = kmer_baseline(list(sequences), targets, list(others), choice=choice)
         # A class without training rows has probability 0.
         missing = self.num_outputs - found.shape[1]
@@ -145,17 +135,8 @@ class ClassTask(Task):
     def _calls(self, predicted: Floats, config: Mapping[str, Any]) -> NDArray[np.int64]:
         return call_classes(predicted, (*self.thresholds(config), EVEN_THRESHOLD)[0])
 
-    def explained(
-        self,
-        logits: Tensor,
-        target: int,
-        value: Value,
-        against: int | None = None,
-        *,
-        place: int | None = None,
-        there: Tensor | None = None,
-    ) -> Tensor:
-        return class_output(logits.double(), target, value, against)
+    def explained(self, logits: Tensor, output: Output, there: Tensor | None = None) -> Tensor:
+        return class_output(logits.double(), output.target, output.value, output.against)
 
 
 def class_output(logits: Tensor, target: int, value: Value, against: int | None = None) -> Tensor:

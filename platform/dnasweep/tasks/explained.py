@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dnasweep.tasks.allele_scores import AlleleOutputs, Columns, Scores
-from dnasweep.tasks.objective import Value
+from dnasweep.tasks.objective import Output, Value
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,30 +34,15 @@ class Explained(abc.ABC):
         return list(range(self.num_outputs))
 
     @abc.abstractmethod
-    def explained(
-        self,
-        logits: Tensor,
-        target: int,
-        value: Value,
-        against: int | None = None,
-        *,
-        place: int | None = None,
-        there: Tensor | None = None,
-    ) -> Tensor:
+    def explained(self, logits: Tensor, output: Output, there: Tensor | None = None) -> Tensor:
         """Return the explained output, one number per row, (rows,), float64.
 
         Parameters
         ----------
         logits
             (rows, outputs), or (rows, positions, outputs) for a model of bases or bins.
-        target
-            Number of the class or output.
-        value
-            What of it.
-        against
-            Class to compare with; None: all others together.
-        place
-            The base or bin to explain; None: the whole row.
+        output
+            The class or output, and what of it.
         there
             Whether a row has each base or bin, (rows, positions); None: all rows have all.
         """
@@ -69,7 +54,7 @@ class Explained(abc.ABC):
         Parameters
         ----------
         value, place
-            As for :meth:`explained`.
+            As in :class:`~dnasweep.tasks.objective.Output`.
         """
         return value
 

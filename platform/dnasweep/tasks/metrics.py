@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from dnasweep.data.decision_threshold import matthews
 from dnasweep.errors import InputError
 from dnasweep.tasks.calls import call_classes
 
@@ -106,11 +107,11 @@ def check_metric(name: str, known: Sequence[str]) -> None:
         )
 
 
-def full_name(metric: str, split: str = "validation") -> str:
-    """Return `split/metric`; the metric must be known."""
+def full_name(metric: str) -> str:
+    """Return `validation/metric`, as metrics of training and test are named; the metric must be known."""
     if metric not in METRICS:
         raise KeyError(metric)
-    return f"{split}/{metric}"
+    return f"validation/{metric}"
 
 
 VALIDATION_LOSS = full_name(LOSS)
@@ -155,21 +156,8 @@ def auprc(positive: np.ndarray, scores: np.ndarray) -> float:
     return float(average_precision_score(positive, scores)) if positive.any() else 0.0
 
 
-def _matthews(labels: np.ndarray, calls: np.ndarray) -> float:
-    """Return the Matthews correlation (Gorodkin's R_K for many classes); 0 where undefined."""
-    from sklearn.metrics import matthews_corrcoef
-
-    # scikit-learn warns if there is only one class.
-    one_class = len(np.union1d(labels, calls)) < 2
-    return 0.0 if one_class else float(matthews_corrcoef(labels, calls))
-
-
 def classification_metrics(
-    labels: np.ndarray,
-    probabilities: np.ndarray,
-    threshold: float = 0.5,
-    *,
-    split: str = "validation",
+    labels: np.ndarray, probabilities: np.ndarray, threshold: float = 0.5
 ) -> dict[str, float]:
     """Return all classification metrics by full name.
 
@@ -182,8 +170,6 @@ def classification_metrics(
     threshold
         Smallest probability called class 1; not used with three or more classes, where the class
         with the largest probability is called.
-    split
-        Split, used as prefix of the names.
 
     Raises
     ------
@@ -193,8 +179,8 @@ def classification_metrics(
     Examples
     --------
     >>> probabilities = np.array([[0.9, 0.1], [0.4, 0.6], [0.3, 0.7], [0.2, 0.8]])
-    >>> found = classification_metrics(np.array([0, 0, 1, 1]), probabilities, split="test")
-    >>> round(found["test/mcc"], 3), found["test/recall"]
+    >>> found = classification_metrics(np.array([0, 0, 1, 1]), probabilities)
+    >>> round(found["validation/mcc"], 3), found["validation/recall"]
     (0.577, 1.0)
     """
     from sklearn.metrics import accuracy_score, precision_recall_fscore_support
@@ -219,17 +205,15 @@ def classification_metrics(
         MACRO_F1: f1.mean(),
         PRECISION: precision[scored].mean(),
         RECALL: recall[scored].mean(),
-        MCC: _matthews(labels, calls),
+        MCC: matthews(labels, calls),
         AUROC: np.mean([auroc(labels == c, probabilities[:, c]) for c in scored]),
         AUPRC: np.mean([auprc(labels == c, probabilities[:, c]) for c in scored]),
         THRESHOLD: threshold,
     }
-    return {full_name(name, split): float(value) for name, value in values.items()}
+    return {full_name(name): float(value) for name, value in values.items()}
 
 
-def regression_metrics(
-    targets: np.ndarray, predicted: np.ndarray, *, split: str = "validation"
-) -> dict[str, float]:
+def regression_metrics(targets: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
     """Return all regression metrics by full name, averaged over outputs.
 
     Parameters
@@ -237,8 +221,6 @@ def regression_metrics(
     targets, predicted
         Measured and predicted, (n, outputs), in the units of the labels. Correlations are 0 if all
         rows have the same prediction or the same label.
-    split
-        Split, used as prefix of the names.
 
     Examples
     --------
@@ -258,7 +240,7 @@ def regression_metrics(
         each[SPEARMAN].append(0.0 if flat else float(stats.spearmanr(actual, guess).statistic))
         each[R2].append(float(r2_score(actual, guess)) if _spread(actual) > 0 else 0.0)
         each[RMSE].append(float(np.sqrt(np.mean((actual - guess) ** 2))))
-    return {full_name(name, split): float(np.mean(values)) for name, values in each.items()}
+    return {full_name(name): float(np.mean(values)) for name, values in each.items()}
 
 
 def _spread(values: np.ndarray) -> float:

@@ -14,8 +14,8 @@ from dnasweep.errors import InputError
 from dnasweep.tasks import metrics as names
 from dnasweep.tasks.calls import DECISION_THRESHOLDS, EVEN_THRESHOLD, decision_thresholds
 from dnasweep.tasks.influence import Floats, Measured, auroc_influence, mcc_influence, mean_of
-from dnasweep.tasks.metrics import classification_metrics, full_name
-from dnasweep.tasks.objective import Objective, Targets, Thresholds, Validated, Value
+from dnasweep.tasks.metrics import classification_metrics
+from dnasweep.tasks.objective import Held, Objective, Output, Targets, Thresholds, Validated
 from dnasweep.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Multilabel(Task):
     def objective(
         self, targets: Targets, *, balanced: bool = False, smoothing: float = 0.0
     ) -> Objective:
-        from dnasweep.tasks.label_loss import LabelLoss
+        from dnasweep.tasks.losses import LabelLoss
 
         if balanced or smoothing:
             raise InputError(
@@ -83,18 +83,13 @@ class Multilabel(Task):
         )
 
     def measure(
-        self,
-        targets: Targets,
-        predicted: Floats,
-        thresholds: Thresholds,
-        *,
-        split: str = "validation",
+        self, targets: Targets, predicted: Floats, thresholds: Thresholds
     ) -> dict[str, float]:
-        each = self._each(targets, predicted, thresholds or self.even, split)
+        each = self._each(targets, predicted, thresholds or self.even)
         return {
             key: float(np.mean([one[key] for one in each]))
             for key in each[0]
-            if key != full_name(names.THRESHOLD, split)
+            if key != names.VALIDATION_THRESHOLD
         }
 
     def worst(self, targets: Targets) -> dict[str, float]:
@@ -143,19 +138,14 @@ class Multilabel(Task):
         return mean_of(parts)
 
     def baseline(
-        self,
-        sequences: Sequence[str],
-        targets: Targets,
-        others: Sequence[str],
-        *,
-        chosen_on: tuple[Sequence[str], Targets] | None = None,
+        self, sequences: Sequence[str], targets: Targets, others: Sequence[str], held: Held = None
     ) -> Floats:
         from dnasweep.data.baseline import choose_baseline, kmer_baseline
         from dnasweep.data.learners import SeveralLabels
 
         chosen = None
-        if chosen_on is not None:
-            held, known = chosen_on
+        if held is not None:
+            known = held[1]
             # All labels share the same k-mers, chosen by a few labels with both values in both
             # splits.
             varies = [
@@ -165,23 +155,15 @@ class Multilabel(Task):
             ][:_CHOOSING]
             if varies:
                 chosen = choose_baseline(
-                    sequences, targets[:, varies], held, known[:, varies], kind=SeveralLabels
+                    sequences, targets[:, varies], held[0], known[:, varies], kind=SeveralLabels
                 ).best
         return kmer_baseline(sequences, targets, others, choice=chosen, kind=SeveralLabels)
 
-    def explained(
-        self,
-        logits: Tensor,
-        target: int,
-        value: Value,
-        against: int | None = None,
-        *,
-        place: int | None = None,
-        there: Tensor | None = None,
-    ) -> Tensor:
+    def explained(self, logits: Tensor, output: Output, there: Tensor | None = None) -> Tensor:
         exact = logits.double()
-        found = exact[:, target] if against is None else exact[:, target] - exact[:, against]
-        return found.sigmoid() if value == "probability" else found
+        own = exact[:, output.target]
+        found = own if output.against is None else own - exact[:, output.against]
+        return found.sigmoid() if output.value == "probability" else found
 
     def called(
         self, predicted: Floats, config: Mapping[str, Any], target: int
@@ -201,7 +183,7 @@ class Multilabel(Task):
     def by_output(
         self, targets: Targets, predicted: Floats, thresholds: Thresholds
     ) -> dict[str, dict[str, float]]:
-        each = self._each(targets, predicted, thresholds or self.even, "validation")
+        each = self._each(targets, predicted, thresholds or self.even)
         return {
             name: {"rows": float(targets[:, i].sum())}
             | {key.rsplit("/")[-1]: value for key, value in each[i].items()}
@@ -209,12 +191,10 @@ class Multilabel(Task):
         }
 
     def _each(
-        self, targets: Targets, predicted: Floats, thresholds: Thresholds, split: str
+        self, targets: Targets, predicted: Floats, thresholds: Thresholds
     ) -> list[dict[str, float]]:
         """Return the metrics of each label."""
         return [
-            classification_metrics(
-                targets[:, i].astype(int), predicted[:, i], thresholds[i], split=split
-            )
+            classification_metrics(targets[:, i].astype(int), predicted[:, i], thresholds[i])
             for i in range(self.num_outputs)
         ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from numpy.typing import NDArray
 
@@ -16,8 +17,23 @@ Targets = NDArray[Any]
 Thresholds = tuple[float, ...]
 Validated = tuple[Targets, Floats] | None
 """Targets of validation rows and predictions of the best weights; None: no validation."""
+Held = tuple[Sequence[str], Targets] | None
+"""Sequences and targets of validation rows; None: there are none."""
 Value = Literal["log_odds", "logit", "probability"]
 """Quantity of an output to explain."""
+
+
+class Output(NamedTuple):
+    """The output of a model that is explained."""
+
+    target: int
+    """Number of the class or output."""
+    value: Value = "log_odds"
+    """What of it."""
+    against: int | None = None
+    """Class to compare with; None: all others together."""
+    place: int | None = None
+    """The base or bin; None: the whole row."""
 
 
 class Objective(Protocol):

@@ -19,7 +19,7 @@ from dnasweep.tasks.allele_scores import (
 )
 from dnasweep.tasks.influence import Floats, Measured, mean_of
 from dnasweep.tasks.metrics import full_name
-from dnasweep.tasks.objective import Objective, Targets, Thresholds, Validated, Value
+from dnasweep.tasks.objective import Held, Objective, Output, Targets, Thresholds, Validated, Value
 from dnasweep.tasks.profile_metrics import (
     LEAST,
     deviance_by_row,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
-    from dnasweep.tasks.poisson_loss import PoissonLoss
+    from dnasweep.tasks.losses import PoissonLoss
 
 FEWEST = 8
 """Minimum number of rows for testing a difference between two models."""
@@ -78,7 +78,7 @@ class Profile(Task):
     def objective(
         self, targets: Targets, *, balanced: bool = False, smoothing: float = 0.0
     ) -> PoissonLoss:
-        from dnasweep.tasks.poisson_loss import PoissonLoss
+        from dnasweep.tasks.losses import PoissonLoss
 
         if balanced or smoothing:
             raise InputError(
@@ -109,14 +109,9 @@ class Profile(Task):
             )
 
     def measure(
-        self,
-        targets: Targets,
-        predicted: Floats,
-        thresholds: Thresholds,
-        *,
-        split: str = "validation",
+        self, targets: Targets, predicted: Floats, thresholds: Thresholds
     ) -> dict[str, float]:
-        return profile_metrics(self._by_track(targets), self._by_track(predicted), split=split)
+        return profile_metrics(self._by_track(targets), self._by_track(predicted))
 
     def worst(self, targets: Targets) -> dict[str, float]:
         mean = self._by_track(targets).mean(axis=(0, 1))
@@ -156,18 +151,13 @@ class Profile(Task):
         return names.DEVIANCE if metric == names.LOSS else names.PEARSON
 
     def baseline(
-        self,
-        sequences: Sequence[str],
-        targets: Targets,
-        others: Sequence[str],
-        *,
-        chosen_on: tuple[Sequence[str], Targets] | None = None,
+        self, sequences: Sequence[str], targets: Targets, others: Sequence[str], held: Held = None
     ) -> Floats:
         from dnasweep.data.profile_baseline import profile_baseline
 
         signal = self._by_track(targets)
-        held = None if chosen_on is None else (chosen_on[0], self._by_track(chosen_on[1]))
-        found = profile_baseline(sequences, signal, others, chosen_on=held)
+        chosen_on = None if held is None else (held[0], self._by_track(held[1]))
+        found = profile_baseline(sequences, signal, others, chosen_on=chosen_on)
         # A linear model may predict values below 0, which signals cannot have.
         least = np.maximum(0.01 * signal.mean(axis=(0, 1)), LEAST)
         return np.maximum(found, least).reshape(len(others), -1)
@@ -185,21 +175,14 @@ class Profile(Task):
         found = [np.array(column.tolist()).reshape(-1, self.places) for column in columns]
         return np.stack(found, axis=2).reshape(len(columns[0]), -1)
 
-    def explained(
-        self,
-        logits: Tensor,
-        target: int,
-        value: Value,
-        against: int | None = None,
-        *,
-        place: int | None = None,
-        there: Tensor | None = None,
-    ) -> Tensor:
+    def explained(self, logits: Tensor, output: Output, there: Tensor | None = None) -> Tensor:
         # Logits are log signals. For a whole row, this is the log of the sum over its bins, like
         # the counts of BPNet (Avsec et al. 2021).
         exact = logits.double()
-        of_row = exact.logsumexp(1) if place is None else exact[:, place]
-        return of_row[:, target] - (0.0 if against is None else of_row[:, against])
+        of_row = exact.logsumexp(1) if output.place is None else exact[:, output.place]
+        return of_row[:, output.target] - (
+            0.0 if output.against is None else of_row[:, output.against]
+        )
 
     def value(self, value: Value, place: int | None = None) -> Value:
         if value == "probability":

@@ -43,24 +43,18 @@ def track_metrics(targets: Floats, predicted: Floats) -> dict[str, float]:
     }
 
 
-def profile_metrics(
-    targets: Floats, predicted: Floats, *, split: str = "validation"
-) -> dict[str, float]:
+def profile_metrics(targets: Floats, predicted: Floats) -> dict[str, float]:
     """Return all metrics of signals by full name, averaged over the tracks.
 
     Parameters
     ----------
     targets, predicted
         (rows, bins, tracks).
-    split
-        Split, used as prefix of the names.
     """
     if targets.shape != predicted.shape or not len(targets):
         raise ValueError(f"{targets.shape} targets for {predicted.shape} predictions")
     each = [track_metrics(targets[..., i], predicted[..., i]) for i in range(targets.shape[2])]
-    return {
-        full_name(name, split): float(np.mean([one[name] for one in each])) for name in each[0]
-    }
+    return {full_name(name): float(np.mean([one[name] for one in each])) for name in each[0]}
 
 
 def pearson_by_row(targets: Floats, predicted: Floats) -> Measured:

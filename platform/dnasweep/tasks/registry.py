@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from dnasweep.data.labels import ZERO_AND_ONE, Labels, TaskName
@@ -67,20 +66,11 @@ def task_of_model(config: Mapping[str, Any]) -> Task:
     return task_of_classes(names) if kind is None else kind(names)
 
 
-def check_has_classes(task: Task, file: str | Path | None = None) -> None:
-    """Raise `InputError` unless a model calls sequence classes with comparable probabilities.
-
-    Parameters
-    ----------
-    task
-        Task of the model.
-    file
-        Path of the model, for the message.
-    """
+def check_has_classes(task: Task) -> None:
+    """Raise `InputError` unless a model calls sequence classes with comparable probabilities."""
     if not task.has_calls:
         raise InputError(
             f"the model {task.predicts} {', '.join(task.names)} and no class of a sequence, of which "
             "probabilities are compared here",
-            file=file,
             remedy="Predict sequences or both alleles with `dnasweep predict`.",
         )

@@ -24,14 +24,14 @@ from dnasweep.tasks.influence_numbers import (
     spearman_influence,
 )
 from dnasweep.tasks.metrics import full_name, regression_metrics
-from dnasweep.tasks.objective import Objective, Targets, Thresholds, Validated, Value
+from dnasweep.tasks.objective import Held, Objective, Output, Targets, Thresholds, Validated, Value
 from dnasweep.tasks.task import Task
 
 if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
-    from dnasweep.tasks.squared_error import SquaredError
+    from dnasweep.tasks.losses import SquaredError
 
 FLAT = 0.01
 """Spread of predictions relative to that of the labels, below which predictions are considered
@@ -72,7 +72,7 @@ class Regression(Task):
     def objective(
         self, targets: Targets, *, balanced: bool = False, smoothing: float = 0.0
     ) -> SquaredError:
-        from dnasweep.tasks.squared_error import SquaredError
+        from dnasweep.tasks.losses import SquaredError
 
         if balanced or smoothing:
             raise InputError(
@@ -105,14 +105,9 @@ class Regression(Task):
             )
 
     def measure(
-        self,
-        targets: Targets,
-        predicted: Floats,
-        thresholds: Thresholds,
-        *,
-        split: str = "validation",
+        self, targets: Targets, predicted: Floats, thresholds: Thresholds
     ) -> dict[str, float]:
-        return regression_metrics(targets, predicted, split=split)
+        return regression_metrics(targets, predicted)
 
     def worst(self, targets: Targets) -> dict[str, float]:
         mean = np.broadcast_to(targets.mean(axis=0), targets.shape)
@@ -150,33 +145,20 @@ class Regression(Task):
         return names.RMSE if metric == names.LOSS else names.PEARSON
 
     def baseline(
-        self,
-        sequences: Sequence[str],
-        targets: Targets,
-        others: Sequence[str],
-        *,
-        chosen_on: tuple[Sequence[str], Targets] | None = None,
+        self, sequences: Sequence[str], targets: Targets, others: Sequence[str], held: Held = None
     ) -> Floats:
         from dnasweep.data.baseline import choose_baseline, kmer_baseline
         from dnasweep.data.learners import Numbers
 
         chosen = None
-        if chosen_on is not None:
-            chosen = choose_baseline(sequences, targets, *chosen_on, kind=Numbers).best
+        if held is not None:
+            chosen = choose_baseline(sequences, targets, *held, kind=Numbers).best
         return kmer_baseline(sequences, targets, others, choice=chosen, kind=Numbers)
 
-    def explained(
-        self,
-        logits: Tensor,
-        target: int,
-        value: Value,
-        against: int | None = None,
-        *,
-        place: int | None = None,
-        there: Tensor | None = None,
-    ) -> Tensor:
+    def explained(self, logits: Tensor, output: Output, there: Tensor | None = None) -> Tensor:
         exact = logits.double()
-        return exact[:, target] if against is None else exact[:, target] - exact[:, against]
+        own = exact[:, output.target]
+        return own if output.against is None else own - exact[:, output.against]
 
     def value(self, value: Value, place: int | None = None) -> Value:
         if value == "probability":

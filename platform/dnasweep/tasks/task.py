@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from dnasweep.tasks.explained import Explained
 from dnasweep.tasks.facts import TaskFacts
 from dnasweep.tasks.influence import Floats, Measured
-from dnasweep.tasks.objective import Objective, Targets, Thresholds, Validated
+from dnasweep.tasks.objective import Held, Objective, Targets, Thresholds, Validated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,14 +87,9 @@ class Task(TaskFacts, Explained):
 
     @abc.abstractmethod
     def measure(
-        self,
-        targets: Targets,
-        predicted: Floats,
-        thresholds: Thresholds,
-        *,
-        split: str = "validation",
+        self, targets: Targets, predicted: Floats, thresholds: Thresholds
     ) -> dict[str, float]:
-        """Return the metrics by full name.
+        """Return the metrics of rows by full name.
 
         Parameters
         ----------
@@ -102,8 +97,6 @@ class Task(TaskFacts, Explained):
             Targets and predictions of the rows; predictions have shape (n, outputs).
         thresholds
             Thresholds of the calls.
-        split
-            Split, used as prefix of the names.
         """
 
     @abc.abstractmethod
@@ -199,12 +192,7 @@ class Task(TaskFacts, Explained):
 
     @abc.abstractmethod
     def baseline(
-        self,
-        sequences: Sequence[str],
-        targets: Targets,
-        others: Sequence[str],
-        *,
-        chosen_on: tuple[Sequence[str], Targets] | None = None,
+        self, sequences: Sequence[str], targets: Targets, others: Sequence[str], held: Held = None
     ) -> Floats:
         """Return the predictions of the k-mer baseline, (others, outputs).
 
@@ -212,7 +200,7 @@ class Task(TaskFacts, Explained):
         ----------
         sequences, targets, others
             Training rows, and the sequences to predict.
-        chosen_on
+        held
             Validation rows for choosing the k-mers to count; None: the default k-mers.
         """
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dnasweep.data.base_labels import runs
 from dnasweep.data.labels import background_of
 from dnasweep.errors import InputError
 from dnasweep.tasks import metrics as names
@@ -20,7 +21,6 @@ from dnasweep.tasks.allele_scores import (
     class_columns,
     class_scores,
 )
-from dnasweep.tasks.base_intervals import NO_CALL, intervals_of
 from dnasweep.tasks.base_metrics import (
     Bases,
     base_metrics,
@@ -31,7 +31,7 @@ from dnasweep.tasks.base_metrics import (
 )
 from dnasweep.tasks.classes import class_output, is_collapsed
 from dnasweep.tasks.influence import Floats, Measured, classes_mcc_influence, mean_of
-from dnasweep.tasks.objective import Objective, Targets, Thresholds, Validated, Value
+from dnasweep.tasks.objective import Held, Objective, Output, Targets, Thresholds, Validated, Value
 from dnasweep.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ FEWEST = 8
 FLAT = 0.1
 """Standard deviation of the probabilities of a class relative to their mean, below which
 predictions are considered equal."""
+NO_CALL = "none"
+"""Table entry for a class that is not called at any base of a row."""
 
 
 class Token(Task):
@@ -90,8 +92,7 @@ class Token(Task):
     def objective(
         self, targets: Targets, *, balanced: bool = False, smoothing: float = 0.0
     ) -> Objective:
-        from dnasweep.tasks.base_loss import BaseLoss
-        from dnasweep.tasks.class_loss import ClassLoss, balanced_weights
+        from dnasweep.tasks.losses import BaseLoss, ClassLoss, balanced_weights
 
         known = targets[targets >= 0]
         weights = balanced_weights(known, self.num_outputs) if balanced else None
@@ -111,14 +112,9 @@ class Token(Task):
             )
 
     def measure(
-        self,
-        targets: Targets,
-        predicted: Floats,
-        thresholds: Thresholds,
-        *,
-        split: str = "validation",
+        self, targets: Targets, predicted: Floats, thresholds: Thresholds
     ) -> dict[str, float]:
-        return base_metrics(self._bases(targets, predicted), self.wanted, split=split)
+        return base_metrics(self._bases(targets, predicted), self.wanted)
 
     def worst(self, targets: Targets) -> dict[str, float]:
         even = np.full((len(targets), self.width(targets)), 1 / self.num_outputs)
@@ -172,12 +168,7 @@ class Token(Task):
         return len(set(self._calls(scores)[1].tolist())) == 1
 
     def baseline(
-        self,
-        sequences: Sequence[str],
-        targets: Targets,
-        others: Sequence[str],
-        *,
-        chosen_on: tuple[Sequence[str], Targets] | None = None,
+        self, sequences: Sequence[str], targets: Targets, others: Sequence[str], held: Held = None
     ) -> Floats:
         from dnasweep.data.base_baseline import base_baseline
 
@@ -187,7 +178,7 @@ class Token(Task):
             others,
             num_classes=self.num_outputs,
             wanted=self.wanted,
-            chosen_on=chosen_on,
+            chosen_on=held,
         )
 
     def scores(self, predicted: Floats) -> Floats:
@@ -219,25 +210,16 @@ class Token(Task):
             [np.pad(part, ((0, 0), (0, widest - part.shape[1]))) for part in parts]
         )
 
-    def explained(
-        self,
-        logits: Tensor,
-        target: int,
-        value: Value,
-        against: int | None = None,
-        *,
-        place: int | None = None,
-        there: Tensor | None = None,
-    ) -> Tensor:
-        exact = logits.double()
-        if place is not None:
-            return class_output(exact[:, place], target, value, against)
+    def explained(self, logits: Tensor, output: Output, there: Tensor | None = None) -> Tensor:
+        exact, against = logits.double(), output.against
+        if output.place is not None:
+            return class_output(exact[:, output.place], output.target, output.value, against)
         from dnasweep.tasks.any_base import any_base
 
-        found = any_base(class_output(exact, target, "log_odds"), there)
+        found = any_base(class_output(exact, output.target, "log_odds"), there)
         if against is not None:
             found = found - any_base(class_output(exact, against, "log_odds"), there)
-        return found.sigmoid() if value == "probability" else found
+        return found.sigmoid() if output.value == "probability" else found
 
     def value(self, value: Value, place: int | None = None) -> Value:
         if value == "logit" and place is None:
@@ -294,3 +276,20 @@ class Token(Task):
         found = predicted.reshape(len(predicted), -1, self.num_outputs)
         known = np.asarray(found.any(axis=2))
         return known, found[known].argmax(axis=1)
+
+
+def intervals_of(rows: Sequence[NDArray[np.int64]], number: int) -> NDArray[Any]:
+    """Return the intervals of a class in each row, such as `4-6;9-10`: 0-based and half-open.
+
+    Parameters
+    ----------
+    rows
+        Class of each base of each row.
+    number
+        Number of the class.
+    """
+    cells = [
+        ";".join(f"{start}-{end}" for start, end, one in runs(row) if one == number) or NO_CALL
+        for row in rows
+    ]
+    return np.array(cells, dtype=object)

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from dnasweep.tasks.base_loss import BaseLoss
-from dnasweep.tasks.class_loss import ClassLoss, balanced_weights
-from dnasweep.tasks.label_loss import LabelLoss
-from dnasweep.tasks.poisson_loss import PoissonLoss
-from dnasweep.tasks.squared_error import SquaredError
+from dnasweep.tasks.losses import (
+    BaseLoss,
+    ClassLoss,
+    LabelLoss,
+    PoissonLoss,
+    SquaredError,
+    balanced_weights,
+)
 from sklearn.utils.class_weight import compute_class_weight
 
 WEIGHTS = np.array([0.5, 2.0, 1.25])
