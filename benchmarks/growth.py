@@ -99,7 +99,8 @@ def prepared(job: str, size: int, folder: Path) -> Callable[[], Any]:
         pd.DataFrame({"id": range(size), "sequence": rows}).to_csv(table, index=False)
         if job == "predict":
             from dnasweep.jobs.prediction_request import PredictOptions
-            from dnasweep.workflows.predictions import run_predictions
+            from dnasweep.workflows.predictions import PredictionJob
+            from dnasweep.workflows.run import run
 
             asked = PredictOptions(
                 model=str(model),
@@ -108,7 +109,7 @@ def prepared(job: str, size: int, folder: Path) -> Callable[[], Any]:
                 storage=str(folder / "runs"),
                 tracking_uri="none",
             )
-            return lambda: run_predictions(asked, Console(quiet=True))
+            return lambda: run(PredictionJob.of, asked, Console(quiet=True))
         return lambda: dnasweep.explain(model, table, max_evals=EVALUATIONS, report=False, **kept)
     genome = folder / "genome.fa"
     length = WINDOW * (size + 1) if job == "scan" else 40 * size + 2 * WINDOW

@@ -14,7 +14,8 @@ from dnasweep.jobs import job
 from dnasweep.jobs.executor import InProcess
 from dnasweep.jobs.records import JobRecords
 from dnasweep.jobs.scan_options import ScanOptions
-from dnasweep.workflows import scans
+from dnasweep.workflows.run import run
+from dnasweep.workflows.scans import scan_job
 from rich.console import Console
 
 WINDOW, STRIDE = 60, 15
@@ -55,10 +56,12 @@ def scan(
     """Run a scan without Ray and return its folder of results."""
     monkeypatch.setattr(job, "recorded", recorded_nowhere)
     given = {"window": WINDOW, "stride": STRIDE, "threshold": 0.5, "shuffles": 5, **options}
-    folder = scans.run_scan(
+    finished = run(
+        scan_job,
         ScanOptions(model=str(model), genome=str(genome), storage=str(storage), **given),
         Console(quiet=True),
         executor=InProcess(),
     )
-    assert folder is not None
-    return folder
+    assert finished is not None
+    assert finished.made.folder is not None
+    return finished.made.folder

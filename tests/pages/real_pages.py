@@ -233,7 +233,8 @@ def variants(runs: Runs) -> Path:
 def embeddings(runs: Runs) -> Path:
     from dnasweep.jobs.embedding_request import EmbedOptions
     from dnasweep.jobs.executor import InProcess
-    from dnasweep.workflows.embeddings import run_embeddings
+    from dnasweep.workflows.embeddings import EmbeddingJob
+    from dnasweep.workflows.run import run
     from rich.console import Console
 
     options = EmbedOptions(
@@ -242,7 +243,7 @@ def embeddings(runs: Runs) -> Path:
         out=str(runs.folder / "embeddings"),
         storage=str(runs.folder / "runs"),
     )
-    run_embeddings(options, Console(quiet=True), executor=InProcess())
+    run(EmbeddingJob.of, options, Console(quiet=True), executor=InProcess())
     return runs.kept(runs.folder / "embeddings" / "embeddings.html", "embeddings")
 
 

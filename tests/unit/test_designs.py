@@ -22,7 +22,8 @@ from dnasweep.synthetic.constraints import GcRange, kept_bases, places_of
 from dnasweep.synthetic.gradient_gains import gradient_gains
 from dnasweep.synthetic.greedy import Search, design
 from dnasweep.tracking.client import NO_TRACKING
-from dnasweep.workflows.designs import run_designs
+from dnasweep.workflows import run as jobs_run
+from dnasweep.workflows.designs import DesignJob
 from rich.console import Console
 from shap_toys import averaging, write_model, write_sequences
 
@@ -51,7 +52,7 @@ def options(model: Path, tmp_path: Path) -> DesignOptions:
 
 def run(options: DesignOptions) -> str:
     said = io.StringIO()
-    run_designs(options, Console(file=said, width=400), executor=InProcess())
+    jobs_run.run(DesignJob.of, options, Console(file=said, width=400), executor=InProcess())
     return said.getvalue()
 
 

@@ -21,7 +21,8 @@ from dnasweep.models.pretrained.any_head import load_any
 from dnasweep.report.embedding_page import principal_components
 from dnasweep.storage import Storage
 from dnasweep.tokens.loading import load_tokenizer
-from dnasweep.workflows.embeddings import run_embeddings
+from dnasweep.workflows import run as jobs_run
+from dnasweep.workflows.embeddings import EmbeddingJob
 from golden_models import cases
 from rich.console import Console
 from shap_toys import write_model
@@ -59,7 +60,7 @@ def options(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Emb
 def run(options: EmbedOptions) -> str:
     """Run a job and return what it said."""
     said = io.StringIO()
-    run_embeddings(options, Console(file=said, width=200), executor=InProcess())
+    jobs_run.run(EmbeddingJob.of, options, Console(file=said, width=200), executor=InProcess())
     return said.getvalue()
 
 

@@ -31,7 +31,8 @@ from dnasweep.synthetic.backgrounds import (
 from dnasweep.synthetic.marginal_effects import marginal_effects, paired_effects
 from dnasweep.synthetic.motif_names import find_motif
 from dnasweep.tracking.client import NO_TRACKING
-from dnasweep.workflows.marginals import run_marginals
+from dnasweep.workflows import run as jobs_run
+from dnasweep.workflows.marginals import MarginalJob
 from rich.console import Console
 from shap_toys import averaging, write_model
 from toys import toy_sequences
@@ -84,7 +85,7 @@ def rules(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(options: MarginalOptions) -> str:
     said = io.StringIO()
-    run_marginals(options, Console(file=said, width=400), executor=InProcess())
+    jobs_run.run(MarginalJob.of, options, Console(file=said, width=400), executor=InProcess())
     return said.getvalue()
 
 

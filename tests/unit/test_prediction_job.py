@@ -15,7 +15,8 @@ from dnasweep.jobs.executor import InProcess
 from dnasweep.jobs.prediction_request import PredictOptions
 from dnasweep.jobs.shards.store import Shards
 from dnasweep.storage import Storage
-from dnasweep.workflows.predictions import run_predictions
+from dnasweep.workflows import run as jobs_run
+from dnasweep.workflows.predictions import PredictionJob
 from prediction_toys import predict_table
 from rich.console import Console
 from shap_toys import write_model, write_sequences
@@ -44,7 +45,7 @@ def options(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pre
 def run(options: PredictOptions) -> str:
     """Run a job and return what it said."""
     said = io.StringIO()
-    run_predictions(options, Console(file=said, width=200), executor=InProcess())
+    jobs_run.run(PredictionJob.of, options, Console(file=said, width=200), executor=InProcess())
     return said.getvalue()
 
 

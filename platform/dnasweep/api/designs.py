@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -98,8 +98,8 @@ def design(
     >>> found = dnasweep.design(model, "new.fa", edits=5, gc=(0.4, 0.6))  # doctest: +SKIP
     >>> found.edits  # doctest: +SKIP
     """
-    from dnasweep.jobs.design_request import DesignOptions, prepare_designs
-    from dnasweep.workflows.designs import DesignJob, explain_designs
+    from dnasweep.jobs.design_request import DesignOptions
+    from dnasweep.workflows.designs import DesignJob
 
     # A download is deleted with its object, so keep the object until the job is done.
     model = as_model(model)
@@ -116,10 +116,6 @@ def design(
                 "goal": goal,
             },
         )
-        executor = place.job_executor()
-        request = prepare_designs(asked, say=place.console.print)
-        job = DesignJob(request, partial(explain_designs, request, place.console, executor))
-        finished = place.run(job, executor)
-    made = finished.made
+        made = place.run(DesignJob.of, asked).made
     assert made.folder is not None
     return Designs(made.folder, made.summary, place.scratch)

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 
@@ -16,8 +16,10 @@ from dnasweep.tracking.client import NO_TRACKING
 
 if TYPE_CHECKING:
     from dnasweep.jobs.executor import Executor as JobExecutor
-    from dnasweep.jobs.job import FinishedJob, Job
+    from dnasweep.jobs.job import FinishedJob
+    from dnasweep.jobs.options import JobOptions
     from dnasweep.sweeps.executor import Executor as SweepExecutor
+    from dnasweep.workflows.run import MakeJob
 
 LOCAL = "local"
 """Address that means a Ray instance on this machine alone."""
@@ -86,11 +88,13 @@ class Workplace:
         # Stored results must have the same bytes wherever they are computed.
         return InProcess(one_thread=self.kept)
 
-    def run(self, job: Job[Any], executor: JobExecutor) -> FinishedJob:
-        """Run a job; if results are kept, print its closing lines and copy its files."""
+    def run(self, make: MakeJob, asked: JobOptions) -> FinishedJob:
+        """Run the job of these options; if results are kept, print its closing lines and copy its files."""
         from dnasweep.jobs.job import run_job, run_together
         from dnasweep.jobs.messages import note, warn
 
+        executor = self.job_executor()
+        job = make(asked, executor, self.console, self.console.print)
         if self.kept:
             finished = run_job(job, self.console, executor=executor)
             assert finished is not None
@@ -98,8 +102,7 @@ class Workplace:
         for line in job.request.notes:
             note(line, self.console)
         warn(job.request.warning, self.console)
-        options = job.request.options
-        (finished,) = run_together([job], options, self.console, executor=executor)
+        (finished,) = run_together([job], asked, self.console, executor=executor)
         return finished
 
     def sweep_executor(self) -> type[SweepExecutor]:

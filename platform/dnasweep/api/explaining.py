@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def explain(
     >>> found = dnasweep.explain(model, ["ACGTTATAAAAGGC" * 20])  # doctest: +SKIP
     >>> found.logo(0)  # doctest: +SKIP
     """
-    from dnasweep.jobs.attribution_request import AttributionOptions, prepare_attribution
+    from dnasweep.jobs.attribution_request import AttributionOptions
     from dnasweep.workflows.attributions import AttributionJob
 
     model = as_model(model)
@@ -96,10 +97,7 @@ def explain(
             classes=model.classes,
             say=place.console.print,
         )
-        executor = place.job_executor()
-        request = prepare_attribution(asked, reading, resolve=executor.resolve_precision)
-        job = AttributionJob(request)
-        finished = place.run(job, executor)
+        finished = place.run(partial(AttributionJob.of, reading=reading), asked)
         found = read_attributions(finished.shards.fetch())
         return Attributions(found._replace(settings={**found.settings, "model name": model.name}))
 

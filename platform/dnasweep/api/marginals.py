@@ -144,7 +144,7 @@ def marginalize(
     >>> found = dnasweep.marginalize(model, "TATAWAWR", "YYANWYY", sequences="tss.fa")  # doctest: +SKIP
     >>> found.plot()  # doctest: +SKIP
     """
-    from dnasweep.jobs.marginal_request import MarginalOptions, prepare_marginals
+    from dnasweep.jobs.marginal_request import MarginalOptions
     from dnasweep.workflows.marginals import MarginalJob
 
     # A download is deleted with its object, so keep the object until the job is done.
@@ -165,11 +165,8 @@ def marginalize(
                 "positions": _texts(positions),
             },
         )
-        executor = place.job_executor()
-        request = prepare_marginals(asked, say=place.console.print)
-        job = MarginalJob(request)
-        finished = place.run(job, executor)
-    made = finished.made
+        finished = place.run(MarginalJob.of, asked)
+    made, request = finished.made, finished.request
     assert made.folder is not None
     return Marginals(made.folder, made.summary, request.reads, place.scratch)
 

@@ -33,7 +33,8 @@ def predict_by_job(
     """
     from dnasweep.api.files import files_of
     from dnasweep.jobs.prediction_request import PredictOptions
-    from dnasweep.workflows.predictions import run_predictions
+    from dnasweep.workflows.predictions import PredictionJob
+    from dnasweep.workflows.run import run
 
     with tempfile.TemporaryDirectory(prefix="dnasweep-") as scratch:
         out = Path(scratch) / "predictions.parquet"
@@ -47,7 +48,7 @@ def predict_by_job(
                 **options,
             },
         )
-        run_predictions(asked, place.console, executor=place.job_executor())
+        run(PredictionJob.of, asked, place.console, executor=place.job_executor())
         return _without_unknown_species(pd.read_parquet(out))
 
 

@@ -68,7 +68,6 @@ def scan(
         For a genome, region or annotation that cannot be used, naming file and row.
     """
     from dnasweep.jobs.scan_options import ScanOptions
-    from dnasweep.jobs.scan_request import prepare_scan
     from dnasweep.workflows.scans import scan_job
 
     # A download is deleted with its object, so keep the object until the scan is done.
@@ -87,11 +86,12 @@ def scan(
                 "regions": _bed_of(regions, genome, Path(scratch)),
             },
         )
-        executor = place.job_executor()
-        job = scan_job(prepare_scan(asked, resolve=executor.resolve_precision))
-        finished = place.run(job, executor)
-    peaks = job.request.peaks
-    settings = {**job.request.settings, "threshold": None if peaks is None else peaks.threshold}
+        finished = place.run(scan_job, asked)
+    peaks = finished.request.peaks
+    settings = {
+        **finished.request.settings,
+        "threshold": None if peaks is None else peaks.threshold,
+    }
     return Tracks(finished.made.files, settings, place.scratch)
 
 

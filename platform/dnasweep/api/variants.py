@@ -67,7 +67,6 @@ def score_variants(
     """
     from dnasweep.genomics.variant_tables import read_scores
     from dnasweep.jobs.variant_options import VariantOptions
-    from dnasweep.jobs.variant_request import prepare_variants
     from dnasweep.workflows.variants import VariantJob
 
     # Downloads are deleted with these objects, so keep the objects until the variants are scored.
@@ -91,9 +90,7 @@ def score_variants(
                 "saturate": saturate,
             },
         )
-        job = VariantJob(prepare_variants(asked))
-        executor = place.job_executor()
-        finished = place.run(job, executor)
+        finished = place.run(VariantJob.of, asked)
         assert finished.made.folder is not None
         return read_scores(finished.made.folder)
 

@@ -57,6 +57,8 @@ class JobFiles:
 class FinishedJob(NamedTuple):
     """A job whose shards are all finished."""
 
+    request: Any
+    """Its request, of the kind of job."""
     shards: Shards
     """Its shards."""
     facts: dict[str, Any]
@@ -224,7 +226,7 @@ def run_together(
             made = job.write(shards, facts, console)
             if record is not None:
                 record.finish({**facts, **made.metrics}, made.note, made.files)
-            finished.append(FinishedJob(shards, facts, made))
+            finished.append(FinishedJob(job.request, shards, facts, made))
     return finished
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from dnasweep.data.reading import Reading
 from dnasweep.formats.rejects import REJECTS, write_rejects
 from dnasweep.invocation import as_typed
 from dnasweep.jobs.attribution_request import (
@@ -17,10 +18,10 @@ from dnasweep.jobs.attribution_request import (
     prepare_attribution,
 )
 from dnasweep.jobs.executor import Executor
-from dnasweep.jobs.job import FinishedJob, Job, JobFiles, files_in, run_job
+from dnasweep.jobs.job import FinishedJob, Job, JobFiles, files_in
 from dnasweep.jobs.shards.store import Shards
 from dnasweep.progress import duration
-from dnasweep.workflows.ray_pool import on_ray
+from dnasweep.workflows.run import Say
 
 _LAYERS = {
     "last": "last layer",
@@ -32,37 +33,22 @@ MAX_REPORTED = 20_000
 _NO_SUM = "need not add up to the output"
 
 
-def run_attributions(
-    options: AttributionOptions, console: Console, *, executor: Executor | None = None
-) -> Shards | None:
-    """Run an attribution job and return its shards; None after a dry run.
-
-    Parameters
-    ----------
-    options
-        Options of the command.
-    console
-        Console for progress and results.
-    executor
-        Executor; None: Ray.
-
-    Raises
-    ------
-    InputError
-        For any problem that the user can fix, before the first sequence if it can be detected by then.
-    """
-    executor = executor or on_ray()
-    with console.status("reading the sequences and the model"):
-        request = prepare_attribution(options, resolve=executor.resolve_precision)
-    finished = run_job(AttributionJob(request), console, executor=executor)
-    return None if finished is None else finished.shards
-
-
 class AttributionJob(Job[AttributionRequest]):
     """Explains sequences."""
 
     worker = "dnasweep.attribution.worker:AttributionWorker"
     title, unit, context, artifacts = "explaining", "sequences", "explained", "report"
+
+    @classmethod
+    def of(
+        cls,
+        options: AttributionOptions,
+        executor: Executor,
+        console: Console,
+        say: Say,
+        reading: Reading | None = None,
+    ) -> AttributionJob:
+        return cls(prepare_attribution(options, reading, resolve=executor.resolve_precision))
 
     def sources(self) -> Sequence[str]:
         return self.request.options.data

@@ -19,44 +19,17 @@ from dnasweep.formats.rejects import REJECTS, write_rejects
 from dnasweep.jobs.attribution_request import AttributionOptions, prepare_attribution
 from dnasweep.jobs.design_request import DesignOptions, DesignRequest, prepare_designs
 from dnasweep.jobs.executor import Executor
-from dnasweep.jobs.job import FinishedJob, Job, JobFiles, files_in, run_job, run_together
-from dnasweep.jobs.messages import note
+from dnasweep.jobs.job import FinishedJob, Job, JobFiles, files_in, run_together
 from dnasweep.jobs.shards.store import Shards
 from dnasweep.jobs.shards.tables import read_tables
 from dnasweep.plain import write_csv
 from dnasweep.tracking.tags import command
 from dnasweep.workflows.attributions import AttributionJob
-from dnasweep.workflows.ray_pool import here_or_on_ray
+from dnasweep.workflows.run import Say
 
 FASTA = "designs.fa"
 BEFORE, AFTER = "given", "designed"
 Explain = Callable[[pd.DataFrame], StoredAttributions]
-
-
-def run_designs(
-    options: DesignOptions, console: Console, *, executor: Executor | None = None
-) -> Sequence[Path]:
-    """Edit sequences so that a model's output rises or falls, and return the files; none after a dry run.
-
-    Parameters
-    ----------
-    options
-        Options of the command.
-    console
-        Console for progress and results.
-    executor
-        Executor; None: this process, or Ray if a cluster or actors are requested.
-
-    Raises
-    ------
-    InputError
-        For any problem that the user can fix.
-    """
-    executor = executor or here_or_on_ray(options)
-    request = prepare_designs(options, say=partial(note, console=console))
-    job = DesignJob(request, partial(explain_designs, request, console, executor))
-    finished = run_job(job, console, executor=executor)
-    return () if finished is None else finished.made.files
 
 
 class DesignJob(Job[DesignRequest]):
@@ -73,6 +46,13 @@ class DesignJob(Job[DesignRequest]):
     worker = "dnasweep.synthetic.design_worker:DesignWorker"
     title, unit, context, artifacts = "designing", "sequences", "designed", "designs"
     sometimes = ("*.png", REJECTS)
+
+    @classmethod
+    def of(
+        cls, options: DesignOptions, executor: Executor, console: Console, say: Say
+    ) -> DesignJob:
+        request = prepare_designs(options, say=say)
+        return cls(request, partial(explain_designs, request, console, executor))
 
     def __init__(self, request: DesignRequest, explain: Explain) -> None:
         super().__init__(request)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,37 +15,10 @@ from rich.markup import escape
 from dnasweep.formats.rejects import REJECTS, write_rejects
 from dnasweep.jobs.embedding_request import EmbeddingRequest, EmbedOptions, prepare_embeddings
 from dnasweep.jobs.executor import Executor
-from dnasweep.jobs.job import FinishedJob, Job, JobFiles, files_in, run_job
-from dnasweep.jobs.messages import note
+from dnasweep.jobs.job import FinishedJob, Job, JobFiles, files_in
 from dnasweep.jobs.shards.store import Shards
 from dnasweep.jobs.shards.tables import read_tables
-from dnasweep.workflows.ray_pool import here_or_on_ray
-
-
-def run_embeddings(
-    options: EmbedOptions, console: Console, *, executor: Executor | None = None
-) -> Sequence[Path]:
-    """Embed sequences and return the files; none after a dry run.
-
-    Parameters
-    ----------
-    options
-        Options of the command.
-    console
-        Console for progress and results.
-    executor
-        Executor; None: this process, or Ray if a cluster or actors are requested.
-
-    Raises
-    ------
-    InputError
-        For any problem that the user can fix.
-    """
-    executor = executor or here_or_on_ray(options)
-    say = partial(note, console=console)
-    request = prepare_embeddings(options, resolve=executor.resolve_precision, say=say)
-    finished = run_job(EmbeddingJob(request), console, executor=executor)
-    return () if finished is None else finished.made.files
+from dnasweep.workflows.run import Say
 
 
 class EmbeddingJob(Job[EmbeddingRequest]):
@@ -55,6 +27,12 @@ class EmbeddingJob(Job[EmbeddingRequest]):
     worker = "dnasweep.genomics.embeddings:EmbeddingWorker"
     title, unit = "embedding", "sequences"
     sometimes = ("*.png", REJECTS)
+
+    @classmethod
+    def of(
+        cls, options: EmbedOptions, executor: Executor, console: Console, say: Say
+    ) -> EmbeddingJob:
+        return cls(prepare_embeddings(options, resolve=executor.resolve_precision, say=say))
 
     def facts(self, total: dict[str, float]) -> dict[str, Any]:
         return {

@@ -50,7 +50,7 @@ from dnasweep.workflows.explanation_jobs import (
     options_of,
     read_curves,
 )
-from dnasweep.workflows.ray_pool import on_ray
+from dnasweep.workflows.run import on_ray
 
 STAGE = "explanations"
 NUMBERS = "numbers.json"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,43 +17,17 @@ from rich.markup import escape
 
 from dnasweep.formats.rejects import REJECTS, write_rejects
 from dnasweep.jobs.executor import Executor
-from dnasweep.jobs.job import FinishedJob, Job, JobFiles, files_in, run_job
+from dnasweep.jobs.job import FinishedJob, Job, JobFiles, files_in
 from dnasweep.jobs.marginal_request import MarginalOptions, MarginalRequest, prepare_marginals
-from dnasweep.jobs.messages import note
 from dnasweep.jobs.shards.store import Shards
 from dnasweep.jobs.shards.tables import read_tables
 from dnasweep.plain import write_csv
 from dnasweep.synthetic.arrangements import NONE
 from dnasweep.synthetic.marginal_effects import MarginalEffects, marginal_effects
 from dnasweep.tracking.tags import command
-from dnasweep.workflows.ray_pool import here_or_on_ray
+from dnasweep.workflows.run import Say
 
 ALONE, PAIRS, OUTPUTS = "alone", "spacings", "outputs.parquet"
-
-
-def run_marginals(
-    options: MarginalOptions, console: Console, *, executor: Executor | None = None
-) -> Sequence[Path]:
-    """Measure the effects of motifs in backgrounds, and return the result files; none after a dry run.
-
-    Parameters
-    ----------
-    options
-        Options of the command.
-    console
-        Console for progress and results.
-    executor
-        Executor; None: this process, or Ray if a cluster or actors are requested.
-
-    Raises
-    ------
-    InputError
-        For any problem that the user can fix.
-    """
-    executor = executor or here_or_on_ray(options)
-    request = prepare_marginals(options, say=partial(note, console=console))
-    finished = run_job(MarginalJob(request), console, executor=executor)
-    return () if finished is None else finished.made.files
 
 
 class MarginalJob(Job[MarginalRequest]):
@@ -63,6 +36,12 @@ class MarginalJob(Job[MarginalRequest]):
     worker = "dnasweep.synthetic.marginal_worker:MarginalWorker"
     title, unit, context, artifacts = "marginalising", "backgrounds", "marginalised", "marginals"
     sometimes = ("*.png", "spacings.*", REJECTS)
+
+    @classmethod
+    def of(
+        cls, options: MarginalOptions, executor: Executor, console: Console, say: Say
+    ) -> MarginalJob:
+        return cls(prepare_marginals(options, say=say))
 
     def sources(self) -> Sequence[str]:
         return self.request.options.data

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,7 @@ from rich.markup import escape
 
 from dnasweep.formats.rejects import REJECTS, write_rejects
 from dnasweep.jobs.executor import Executor
-from dnasweep.jobs.job import FinishedJob, Job, JobFiles, run_job
-from dnasweep.jobs.messages import note
+from dnasweep.jobs.job import FinishedJob, Job, JobFiles
 from dnasweep.jobs.prediction_request import (
     PredictionRequest,
     PredictOptions,
@@ -22,33 +20,7 @@ from dnasweep.jobs.prediction_request import (
 from dnasweep.jobs.shards.store import Shards
 from dnasweep.jobs.shards.tables import read_tables
 from dnasweep.tasks.registry import task_of_model
-from dnasweep.workflows.ray_pool import here_or_on_ray
-
-
-def run_predictions(
-    options: PredictOptions, console: Console, *, executor: Executor | None = None
-) -> Path | None:
-    """Predict sequences and return the file of predictions; None after a dry run.
-
-    Parameters
-    ----------
-    options
-        Options of the command.
-    console
-        Console for progress and results.
-    executor
-        Executor; None: this process, or Ray if a cluster or actors are requested.
-
-    Raises
-    ------
-    InputError
-        For any problem that the user can fix.
-    """
-    executor = executor or here_or_on_ray(options)
-    say = partial(note, console=console)
-    request = prepare_predictions(options, resolve=executor.resolve_precision, say=say)
-    finished = run_job(PredictionJob(request), console, executor=executor)
-    return None if finished is None else request.out
+from dnasweep.workflows.run import Say
 
 
 class PredictionJob(Job[PredictionRequest]):
@@ -56,6 +28,12 @@ class PredictionJob(Job[PredictionRequest]):
 
     worker = "dnasweep.genomics.predictions:PredictionWorker"
     title, unit = "predicting", "sequences"
+
+    @classmethod
+    def of(
+        cls, options: PredictOptions, executor: Executor, console: Console, say: Say
+    ) -> PredictionJob:
+        return cls(prepare_predictions(options, resolve=executor.resolve_precision, say=say))
 
     @property
     def rejects(self) -> Path:

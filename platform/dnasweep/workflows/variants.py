@@ -11,38 +11,13 @@ from rich.markup import escape
 
 from dnasweep.formats.rejects import REJECTS, write_rejects
 from dnasweep.jobs.executor import Executor
-from dnasweep.jobs.job import FinishedJob, Job, JobFiles, files_in, run_job
+from dnasweep.jobs.job import FinishedJob, Job, JobFiles, files_in
 from dnasweep.jobs.shards.store import Shards
 from dnasweep.jobs.variant_options import VariantOptions
 from dnasweep.jobs.variant_request import VariantRequest, prepare_variants
 from dnasweep.report.variant_ranking import ranking_of
-from dnasweep.workflows.ray_pool import on_ray
+from dnasweep.workflows.run import Say
 from dnasweep.workflows.variant_files import SOMETIMES, digest_of_inputs, write_results
-
-
-def run_variants(
-    options: VariantOptions, console: Console, *, executor: Executor | None = None
-) -> Path | None:
-    """Run a variant job and return the folder of its files; None after a dry run.
-
-    Parameters
-    ----------
-    options
-        Options of the command.
-    console
-        Console for progress and results.
-    executor
-        Executor; None: Ray.
-
-    Raises
-    ------
-    InputError
-        For any problem that the user can fix, before the first variant if it can be detected by then.
-    """
-    with console.status("reading the variants and the model"):
-        request = prepare_variants(options)
-    finished = run_job(VariantJob(request), console, executor=executor or on_ray())
-    return None if finished is None else finished.made.folder
 
 
 class VariantJob(Job[VariantRequest]):
@@ -51,6 +26,12 @@ class VariantJob(Job[VariantRequest]):
     worker = "dnasweep.genomics.variant_worker:VariantWorker"
     title, unit, context, artifacts = "scoring", "variants", "scored", "variants"
     sometimes = SOMETIMES
+
+    @classmethod
+    def of(
+        cls, options: VariantOptions, executor: Executor, console: Console, say: Say
+    ) -> VariantJob:
+        return cls(prepare_variants(options))
 
     def sources(self) -> Sequence[str]:
         return self.request.options.data or self.request.options.saturate

@@ -18,6 +18,7 @@ from dnasweep.jobs.design_request import DesignOptions
 
 
 def main(options: DesignOptions, console: Console) -> None:
-    from dnasweep.workflows.designs import run_designs
+    from dnasweep.workflows.designs import DesignJob
+    from dnasweep.workflows.run import run
 
-    run_designs(options, console)
+    run(DesignJob.of, options, console)

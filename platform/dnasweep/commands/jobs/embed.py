@@ -16,6 +16,7 @@ from dnasweep.jobs.embedding_request import EmbedOptions
 
 
 def main(options: EmbedOptions, console: Console) -> None:
-    from dnasweep.workflows.embeddings import run_embeddings
+    from dnasweep.workflows.embeddings import EmbeddingJob
+    from dnasweep.workflows.run import run
 
-    run_embeddings(options, console)
+    run(EmbeddingJob.of, options, console)

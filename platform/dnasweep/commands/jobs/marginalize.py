@@ -18,6 +18,7 @@ from dnasweep.jobs.marginal_request import MarginalOptions
 
 
 def main(options: MarginalOptions, console: Console) -> None:
-    from dnasweep.workflows.marginals import run_marginals
+    from dnasweep.workflows.marginals import MarginalJob
+    from dnasweep.workflows.run import run
 
-    run_marginals(options, console)
+    run(MarginalJob.of, options, console)

@@ -16,6 +16,7 @@ from dnasweep.jobs.prediction_request import PredictOptions
 
 
 def main(options: PredictOptions, console: Console) -> None:
-    from dnasweep.workflows.predictions import run_predictions
+    from dnasweep.workflows.predictions import PredictionJob
+    from dnasweep.workflows.run import run
 
-    run_predictions(options, console)
+    run(PredictionJob.of, options, console)

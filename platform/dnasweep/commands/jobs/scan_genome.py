@@ -15,6 +15,7 @@ from dnasweep.jobs.scan_options import ScanOptions
 
 
 def main(options: ScanOptions, console: Console) -> None:
-    from dnasweep.workflows.scans import run_scan
+    from dnasweep.workflows.run import run
+    from dnasweep.workflows.scans import scan_job
 
-    run_scan(options, console)
+    run(scan_job, options, console, reading="the genome and the model")

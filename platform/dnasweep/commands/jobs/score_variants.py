@@ -18,6 +18,7 @@ from dnasweep.jobs.variant_options import VariantOptions
 
 
 def main(options: VariantOptions, console: Console) -> None:
-    from dnasweep.workflows.variants import run_variants
+    from dnasweep.workflows.run import run
+    from dnasweep.workflows.variants import VariantJob
 
-    run_variants(options, console)
+    run(VariantJob.of, options, console, reading="the variants and the model")

@@ -14,6 +14,7 @@ from dnasweep.jobs.attribution_request import AttributionOptions
 
 
 def main(options: AttributionOptions, console: Console) -> None:
-    from dnasweep.workflows.attributions import run_attributions
+    from dnasweep.workflows.attributions import AttributionJob
+    from dnasweep.workflows.run import run
 
-    run_attributions(options, console)
+    run(AttributionJob.of, options, console, reading="the sequences and the model")
