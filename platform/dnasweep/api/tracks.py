@@ -212,10 +212,6 @@ class Tracks:
         ]
 
     def _highest(self, bases: int = 20_000) -> Region:
-        chrom, middle = next(iter(self.lengths)), 0
-        if "peaks.tsv" in self.files and len(self.peaks):
-            best = self.peaks.iloc[int(self.peaks["height"].to_numpy().argmax())]
-            chrom, middle = str(best["chrom"]), int(best["summit"])
-        length = self.lengths[chrom]
-        start = max(0, min(middle - bases // 2, length - bases))
-        return Region(chrom, start, min(length, start + bases))
+        peaks = self.peaks if "peaks.tsv" in self.files else pd.DataFrame()
+        begun = Region(next(iter(self.lengths)), 0, bases)
+        return Region.of_peaks(peaks, begun, self.lengths)

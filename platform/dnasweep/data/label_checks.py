@@ -7,7 +7,7 @@ import pandas as pd
 
 from dnasweep.data.base_labels import BASE_CLASSES, base_targets
 from dnasweep.data.labels import Labels
-from dnasweep.data.table import SPLITS, check_classes
+from dnasweep.data.table import SPLITS, check_classes, row_error
 from dnasweep.errors import InputError
 
 _OTHER = {"regression": "numbers", "multilabel": "several per row", "token": "of every base"}
@@ -61,9 +61,7 @@ def check_rare(table: pd.DataFrame, origins: pd.DataFrame, labels: Labels) -> No
 def _refuse(wrong: pd.Series, origins: pd.DataFrame, reason: str, remedy: str) -> None:
     """Raise `InputError` for the first wrong row, if there is any."""
     if wrong.any():
-        first = int(wrong.to_numpy().argmax())
-        file, row = origins["file"].iloc[first], int(origins["row"].iloc[first])
-        raise InputError(reason, file=file, row=row, remedy=remedy)
+        raise row_error(origins, int(wrong.to_numpy().argmax()), reason, remedy)
 
 
 def check_labels(table: pd.DataFrame, labels: Labels) -> None:

@@ -32,6 +32,20 @@ _MOST = 0.9
 _THOUSANDS = r"[+-]?\d{1,3}(?:[ '\u2019\u00a0\u202f]\d{3})+(?:\.\d+)?"
 
 
+_REFUSED = (
+    (
+        _COMMA,
+        "numbers with a decimal comma",
+        "Write them with a point, as in 0.5, without commas between thousands; separate several labels of a "
+        "row by ;.",
+    ),
+    (_PERCENT, "numbers with a percent sign", "Write them without the percent sign."),
+    (_FRACTION, "fractions", "Write them as decimals, as in 0.25."),
+    (_THOUSANDS, "numbers with thousands separators", "Write only the digits, as in 12345."),
+)
+"""Notations of numbers that are refused if half of the cells have them, and what to write instead."""
+
+
 def plain_cells(text: pd.Series) -> pd.Series:
     """Return cells of labels with lists written as `0;1;1` and typographic minus signs as -.
 
@@ -112,27 +126,11 @@ def check_notation(known: pd.Series) -> None:
     """
     if known.empty:
         return
-    if (commas := known.str.fullmatch(_COMMA)).mean() >= 0.5:
-        raise InputError(
-            f"the labels are numbers with a decimal comma, such as {known[commas].iloc[0]}",
-            remedy="Write them with a point, as in 0.5, without commas between thousands; separate "
-            "several labels of a row by ;.",
-        )
-    if (percents := known.str.fullmatch(_PERCENT)).mean() >= 0.5:
-        raise InputError(
-            f"the labels are numbers with a percent sign, such as {known[percents].iloc[0]}",
-            remedy="Write them without the percent sign.",
-        )
-    if (fractions := known.str.fullmatch(_FRACTION)).mean() >= 0.5:
-        raise InputError(
-            f"the labels are fractions, such as {known[fractions].iloc[0]}",
-            remedy="Write them as decimals, as in 0.25.",
-        )
-    if (thousands := known.str.fullmatch(_THOUSANDS)).mean() >= 0.5:
-        raise InputError(
-            f"the labels are numbers with thousands separators, such as {known[thousands].iloc[0]}",
-            remedy="Write only the digits, as in 12345.",
-        )
+    for notation, told, remedy in _REFUSED:
+        if (found := known.str.fullmatch(notation)).mean() >= 0.5:
+            raise InputError(
+                f"the labels are {told}, such as {known[found].iloc[0]}", remedy=remedy
+            )
     measured = known[~known.str.fullmatch(NUMBER)].str.extract(_UNIT).dropna()
     if len(measured) >= _MOST * len(known) and measured[1].nunique() == 1:
         decimals = measured[0].str.contains(".", regex=False).mean() >= 0.5

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dnasweep.data.composition import separation
 from dnasweep.data.findings import Finding, info
 from dnasweep.data.same_dna import SharedDna
-from dnasweep.data.table import SPLITS
+from dnasweep.data.table import SPLITS, row_error
 from dnasweep.errors import InputError
 from dnasweep.formats.rejects import RejectedRow
 
@@ -98,11 +98,12 @@ def _refusal(
         "by overlap": evaluated & ~either,
     }
     rest = " and ".join(f"{rows.sum():,} {what}" for what, rows in kinds.items() if rows.any())
-    return InputError(
+    return row_error(
+        origins,
+        first,
         f"{message} {table['split'].iloc[copy]} ({_where(table, origins, copy)}); such copies in all: "
         f"{total}" + (f", {rest}" if rest else ""),
-        **_at(origins, first),
-        remedy=_ways_on(table, dropped),
+        _ways_on(table, dropped),
     )
 
 
@@ -187,18 +188,14 @@ def check_lengths(table: pd.DataFrame, origins: pd.DataFrame) -> None:
     number = shortest if whole else typical
     skipping = "" if whole else " and leave out shorter ones with --skip-bad-rows"
     other = np.flatnonzero(labelled)[int(np.argmax((labels != labels.iloc[0]).to_numpy()))]
-    raise InputError(
+    raise row_error(
+        origins,
+        int(other),
         f"the length of a sequence alone tells the classes apart (AUROC {score:.2f}): the median "
         f"is {listed}",
-        **_at(origins, int(other)),
-        remedy=f"Cut all sequences to one length with --crop {number}{skipping}, or pass "
+        f"Cut all sequences to one length with --crop {number}{skipping}, or pass "
         "--leaks keep to continue with a warning.",
     )
-
-
-def _at(origins: pd.DataFrame, row: int) -> dict[str, Any]:
-    file = origins["file"].iloc[row]
-    return {"file": file, "row": int(origins["row"].iloc[row])} if file else {}
 
 
 def _where(table: pd.DataFrame, origins: pd.DataFrame, row: int) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dnasweep.data.labels import Labels
-from dnasweep.data.table import make_table
+from dnasweep.data.table import make_table, row_error
 from dnasweep.errors import InputError
 from dnasweep.formats.chromosomes import Contigs, match_chromosomes
 from dnasweep.formats.paths import user_path
@@ -131,12 +131,7 @@ def _check_places(table: pd.DataFrame, origins: pd.DataFrame, bins: int) -> None
         (bases < bins, f"the sequence has fewer than {bins} bases", "Use fewer --bins."),
     ):
         if wrong.any():
-            raise _at(origins, int(wrong.to_numpy().argmax()), reason, remedy)
-
-
-def _at(origins: pd.DataFrame, row: int, reason: str, remedy: str) -> InputError:
-    file, number = origins["file"].iloc[row], int(origins["row"].iloc[row])
-    return InputError(reason, file=file, row=number, remedy=remedy)
+            raise row_error(origins, int(wrong.to_numpy().argmax()), reason, remedy)
 
 
 def _lengths(genome: Path, chroms: Sequence[str]) -> dict[str, int]:
@@ -159,34 +154,14 @@ def _read(
         known = match_chromosomes(table["chrom"].unique().tolist(), list(signal.lengths))
         places = zip(table["chrom"], table["start"], table["end"], table["strand"], strict=True)
         for row, (chrom, start, end, strand) in enumerate(places):
-            name = known.get(chrom)
-            if name is None:
-                raise _at(
-                    origins,
-                    row,
-                    f"the track {path.name} has no chromosome {chrom!r}",
-                    "Give a track of the same assembly.",
-                )
-            if end > signal.lengths[name]:
-                raise _at(
-                    origins,
-                    row,
-                    f"the row ends at {end:,}, but {chrom} of {path.name} ends at {signal.lengths[name]:,}",
-                    "Give a track of the same assembly.",
-                )
-            if signal.lengths[name] != lengths.get(chrom, signal.lengths[name]):
-                raise _at(
-                    origins,
-                    row,
-                    f"{chrom} has {lengths[chrom]:,} bases in the genome, but {signal.lengths[name]:,} in "
-                    f"{path.name}: the assemblies differ",
-                    "Give a track of the same assembly.",
-                )
-            values = signal.values(name, int(start), int(end))
+            length = signal.lengths.get(known.get(chrom, ""))
+            if fault := _mismatch(path.name, chrom, end, length, lengths.get(chrom)):
+                raise row_error(origins, row, fault, "Give a track of the same assembly.")
+            values = signal.values(known[chrom], int(start), int(end))
             num_empty += bool(np.isnan(values).all())
             values = np.where(np.isnan(values), 0.0, values)
             if not (np.isfinite(values) & (values >= 0)).all():
-                raise _at(
+                raise row_error(
                     origins,
                     row,
                     f"the track {path.name} has negative values here, or no finite ones",
@@ -194,3 +169,14 @@ def _read(
                 )
             found[row] = bin_means(values[::-1] if strand == "-" else values, bins)
     return found, num_empty
+
+
+def _mismatch(track: str, chrom: str, end: int, length: int | None, expected: int | None) -> str:
+    """Return how a track contradicts a row that ends at `end`, or the genome; empty if it does not."""
+    if length is None:
+        return f"the track {track} has no chromosome {chrom!r}"
+    if end > length:
+        return f"the row ends at {end:,}, but {chrom} of {track} ends at {length:,}"
+    if length != (expected or length):
+        return f"{chrom} has {expected:,} bases in the genome, but {length:,} in {track}: the assemblies differ"
+    return ""

@@ -102,6 +102,23 @@ def _fail_at(frame: pd.DataFrame, bad: pd.Series, reason: str, file: str | Path 
         raise InputError(f"{reason} (id {value!r})", file=file, row=position + 1)
 
 
+def row_error(origins: pd.DataFrame, row: int, reason: str, remedy: str) -> InputError:
+    """Return the error for a row that was read, with its file and row there, if it is from a file.
+
+    Parameters
+    ----------
+    origins
+        Columns `file` and `row`: the origin of each row.
+    row
+        Number of the row, from 0.
+    reason, remedy
+        As in :class:`~dnasweep.errors.InputError`.
+    """
+    if not (file := origins["file"].iloc[row]):
+        return InputError(reason, remedy=remedy)
+    return InputError(reason, file=file, row=int(origins["row"].iloc[row]), remedy=remedy)
+
+
 def check_table(frame: pd.DataFrame, *, file: str | Path | None = None) -> pd.DataFrame:
     """Return `frame` itself if it is a valid table, for tables that were not made by a reader.
 

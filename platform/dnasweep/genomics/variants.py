@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -41,6 +42,27 @@ class Region(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.chrom}:{self.start + 1}-{self.end}"
+
+    @classmethod
+    def of_peaks(cls, peaks: pd.DataFrame, start: Region, lengths: Mapping[str, int]) -> Region:
+        """Return the region around the first of the highest peaks or, without peaks, at a start.
+
+        Parameters
+        ----------
+        peaks
+            Columns `chrom`, `summit` and `height`.
+        start
+            Region without peaks; its size is that of every region, if the chromosome is long enough.
+        lengths
+            Lengths of the chromosomes.
+        """
+        chrom, first, end = start
+        size = end - first
+        if len(peaks):
+            best = peaks.iloc[int(peaks["height"].to_numpy().argmax())]
+            chrom, first = str(best["chrom"]), int(best["summit"]) - size // 2
+        first = max(0, min(first, lengths[chrom] - size))
+        return cls(chrom, first, min(lengths[chrom], first + size))
 
     @classmethod
     def parse(cls, text: str, contigs: Contigs) -> Region:

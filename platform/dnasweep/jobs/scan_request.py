@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -38,14 +38,6 @@ _PROBES = 64
 _REGION = re.compile(r"(.+):([0-9,_]+)-([0-9,_]+)")
 
 
-class GenomeRegion(NamedTuple):
-    """A region of a genome, 0-based and half-open."""
-
-    chrom: str
-    start: int
-    end: int
-
-
 @dataclass(frozen=True, kw_only=True)
 class ScanRequest(JobRequest[ScanOptions]):
     """A scan that can be started; the rows of its work list are tiles."""
@@ -67,7 +59,7 @@ class ScanRequest(JobRequest[ScanOptions]):
     """Known elements, widened, by the name of their file."""
     tss: pd.DataFrame | None
     """Transcription starts."""
-    picture: GenomeRegion | None
+    picture: Region | None
     """Region to draw; None: around the highest peak."""
     short: int
     """Number of records shorter than a window."""
@@ -194,7 +186,7 @@ def _annotations(
     return found
 
 
-def _picture(text: str | None, contigs: Contigs) -> GenomeRegion | None:
+def _picture(text: str | None, contigs: Contigs) -> Region | None:
     if text is None:
         return None
     match = _REGION.fullmatch(text)
@@ -210,7 +202,7 @@ def _picture(text: str | None, contigs: Contigs) -> GenomeRegion | None:
             file=contigs.genome,
             remedy="Give CHROM:START-END, both included, counted from 1.",
         )
-    return GenomeRegion(name, start - 1, end)
+    return Region(name, start - 1, end)
 
 
 def _one_region(text: str, contigs: Contigs) -> pd.DataFrame | None:

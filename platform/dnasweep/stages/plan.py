@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import dataclasses
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -77,12 +78,24 @@ class SweepPlan:
         """Return a plan of the cells whose trial key is not among `keys`."""
         return self._only([i for i, s in enumerate(self.classifiers) if s.key not in keys])
 
-    @property
-    def distinct(self) -> SweepPlan:
-        """A plan without the cells whose trial is that of an earlier cell."""
+    def without_repeats(self, say: Callable[[str], None]) -> SweepPlan:
+        """Return a plan without the cells whose trial is that of an earlier cell.
+
+        Two names may stand for one thing: two species sets for the same species of the data, `tiny` and
+        `2x128`, two places of one checkpoint. Each is told once, in a sentence.
+        """
         first: dict[str, int] = {}
-        for place, spec in enumerate(self.classifiers):
-            first.setdefault(spec.key, place)
+        said: dict[str, None] = {}
+        for place, (cell, spec) in enumerate(zip(self.cells, self.classifiers, strict=True)):
+            earlier = self.cells[first.setdefault(spec.key, place)]
+            for field in dataclasses.fields(Cell):
+                value, same = getattr(cell, field.name), getattr(earlier, field.name)
+                if value != same:
+                    name = field.name.replace("_", " ")
+                    told = f"{name} {value} trains the same models as {same}, and is left out."
+                    said[told] = None
+        for sentence in said:
+            say(sentence)
         return self._only(list(first.values()))
 
     def shuffled(self) -> SweepPlan:

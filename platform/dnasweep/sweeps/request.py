@@ -36,7 +36,6 @@ from dnasweep.sweeps.preparation import (
     prepare_data,
     prepare_pretraining,
 )
-from dnasweep.sweeps.same_trials import without_repeats
 from dnasweep.tasks.metrics import SELECTION_METRICS, check_metric
 from dnasweep.tasks.registry import task_of
 
@@ -214,7 +213,7 @@ def prepare_sweep(
     recipe, wanted = _use_checkpoints(
         recipe, wanted, axes, options, storage, sequences=sequences, lengths=lengths, say=say
     )
-    plan = without_repeats(make_plan(recipe, wanted), say)
+    plan = make_plan(recipe, wanted).without_repeats(say)
     check_shots(data, plan)
     if options.dry_run:
         check_lengths(storage, recipe, plan, lengths)

@@ -15,8 +15,9 @@ from rich.markup import escape
 from dnasweep.config import content_key, versions
 from dnasweep.formats.rejects import REJECTS, write_rejects
 from dnasweep.genomics.output_tracks import READ, Centre, OutputTrack, tracks_of, write_tracks
+from dnasweep.genomics.variants import Region
 from dnasweep.jobs.job import FinishedJob, JobFiles, files_in
-from dnasweep.jobs.scan_request import KIND, GenomeRegion
+from dnasweep.jobs.scan_request import KIND
 from dnasweep.jobs.shards.store import Shards
 from dnasweep.jobs.shards.tables import read_tables
 from dnasweep.plain import write_csv
@@ -120,13 +121,9 @@ class OutputScanJob(ScanJob):
 
         request = self.request
         span = request.plan.spans.iloc[0]
-        chrom, begin = str(span["chrom"]), int(span["start"])
-        if len(peaks):
-            best = peaks.iloc[int(peaks["height"].to_numpy().argmax())]
-            chrom, begin = str(best["chrom"]), int(best["summit"]) - PICTURE_BASES // 2
-        length = request.lengths[chrom]
-        begin = max(0, min(begin, length - PICTURE_BASES))
-        place = GenomeRegion(chrom, begin, min(length, begin + PICTURE_BASES))
+        first = int(span["start"])
+        begun = Region(str(span["chrom"]), first, first + PICTURE_BASES)
+        place = Region.of_peaks(peaks, begun, request.lengths)
         named = {
             **request.settings,
             "model name": request.options.model,

@@ -16,7 +16,8 @@ from dnasweep.formats.rejects import REJECTS, write_rejects
 from dnasweep.genomics.bigwig import Piece, Tile, TrackWriter, make_track, read_track
 from dnasweep.genomics.peak_evaluation import EvaluationConfig, TrackEvaluation, evaluate
 from dnasweep.genomics.peaks import write_peaks
-from dnasweep.jobs.scan_request import KIND, GenomeRegion, ScanRequest
+from dnasweep.genomics.variants import Region
+from dnasweep.jobs.scan_request import KIND, ScanRequest
 from dnasweep.jobs.shards.store import Shards
 from dnasweep.jobs.shards.tables import read_tables
 from dnasweep.jobs.shards.work_list import digest_of
@@ -171,17 +172,14 @@ def _draw(folder: Path, found: TrackEvaluation, request: ScanRequest, track: Pat
     write_page(page, folder / PAGE)
 
 
-def _within(frame: Any, place: GenomeRegion) -> Any:
+def _within(frame: Any, place: Region) -> Any:
     there = (frame["start"] < place.end) & (frame["end"] > place.start)
     return frame[there & (frame["chrom"] == place.chrom)]
 
 
-def _highest(found: TrackEvaluation, request: ScanRequest) -> GenomeRegion:
+def _highest(found: TrackEvaluation, request: ScanRequest) -> Region:
     """Return the region around the first of the highest peaks or, without peaks, the start of the scan."""
-    chrom, middle = str(request.plan.spans["chrom"].iloc[0]), request.plan.spans["start"].iloc[0]
-    if len(found.peaks):
-        best = found.peaks.iloc[int(found.peaks["height"].to_numpy().argmax())]
-        chrom, middle = str(best["chrom"]), best["summit"]
-    length = request.lengths[chrom]
-    start = max(0, min(int(middle) - PICTURE_BASES // 2, length - PICTURE_BASES))
-    return GenomeRegion(chrom, start, min(length, start + PICTURE_BASES))
+    span = request.plan.spans.iloc[0]
+    first = int(span["start"]) - PICTURE_BASES // 2
+    begun = Region(str(span["chrom"]), first, first + PICTURE_BASES)
+    return Region.of_peaks(found.peaks, begun, request.lengths)
