@@ -68,9 +68,7 @@ def tensor_like(values: NDArray[Any], tensor: torch.Tensor) -> torch.Tensor:
     return to_device(torch.as_tensor(values, dtype=tensor.dtype), tensor.device)
 
 
-def read_together(
-    parts: Iterable[tuple[Key, torch.Tensor]], *, most: int = NUMBERS_READ
-) -> Iterator[tuple[Key, torch.Tensor]]:
+def read_together(parts: Iterable[tuple[Key, torch.Tensor]]) -> Iterator[tuple[Key, torch.Tensor]]:
     """Yield tensors on the CPU with their keys, in order, reading many from the device at once.
 
     So an accelerator computes one batch while the host prepares the next.
@@ -79,8 +77,6 @@ def read_together(
     ----------
     parts
         Tensors of one number type on one device, each with its key.
-    most
-        Maximum number of values kept on the device before they are read.
     """
     waiting: list[tuple[Key, torch.Tensor]] = []
     for part in parts:
@@ -88,7 +84,7 @@ def read_together(
             yield part
             continue
         waiting.append(part)
-        if sum(tensor.numel() for _, tensor in waiting) >= most:
+        if sum(tensor.numel() for _, tensor in waiting) >= NUMBERS_READ:
             yield from _read(waiting)
             waiting = []
     if waiting:

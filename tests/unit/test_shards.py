@@ -338,7 +338,7 @@ def test_a_status_actor_that_does_not_answer_costs_a_picture_only() -> None:
         Console(file=io.StringIO()), "x", unit="y", total=10, done=0, running=late
     )
     progress.finish(0, 10)
-    assert progress.done == 10
+    assert progress.line() == "x: 10 of 10 y"
 
 
 def test_durations_in_words() -> None:

@@ -119,14 +119,12 @@ def target_index(
     return names.index(target)
 
 
-def read_target(
-    names: list[str], text: str | None, *, file: str | Path | None = None, task: Task
-) -> Target:
+def read_target(names: list[str], text: str | None, *, task: Task) -> Target:
     """Return the target: a class or output, or that of one base or bin if the model predicts these.
 
     Parameters
     ----------
-    names, file, task
+    names, task
         As in :func:`target_index`.
     text
         Name of the class; for a single base or bin, followed by its number from 0: `donor@120`.
@@ -137,20 +135,18 @@ def read_target(
         As in :func:`target_index`, and for a number that does not refer to a base or bin.
     """
     if text is None or text in names or AT not in text or not task.place:
-        return Target(target_index(names, text, file=file, task=task))
+        return Target(target_index(names, text, task=task))
     name, _, number = text.rpartition(AT)
-    output = target_index(names, name, file=file, task=task)
+    output = target_index(names, name, task=task)
     if not number.isdecimal() or len(number) > 12:
         raise InputError(
             f"the {task.place} in {text!r} is not a number",
-            file=file,
             remedy=f"Name the {task.place} by its number, from 0: {names[output]}{AT}120.",
         )
     place = int(number)
     if task.places > 1 and place >= task.places:
         raise InputError(
             f"the model has {task.places} bins per row, but {text!r} is not one of them",
-            file=file,
             remedy=f"Name one from {names[output]}{AT}0 to {names[output]}{AT}{task.places - 1}.",
         )
     return Target(output, place)

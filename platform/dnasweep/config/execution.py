@@ -42,7 +42,7 @@ class WorkerRange(NamedTuple):
         )
 
 
-def read_worker_range(workers: int | str, *, name: str = "workers_per_trial") -> WorkerRange:
+def read_worker_range(workers: int | str) -> WorkerRange:
     """Read `4`, or `1..4`.
 
     Raises
@@ -60,7 +60,10 @@ def read_worker_range(workers: int | str, *, name: str = "workers_per_trial") ->
     found = re.fullmatch(r"([0-9]{1,6})(?:\.\.([0-9]{1,6}))?", str(workers).strip())
     minimum, maximum = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
     require(
-        1 <= minimum <= maximum, name, workers, "Use a number such as 4, or a range such as 1..4."
+        1 <= minimum <= maximum,
+        "workers_per_trial",
+        workers,
+        "Use a number such as 4, or a range such as 1..4.",
     )
     return WorkerRange(minimum, maximum)
 

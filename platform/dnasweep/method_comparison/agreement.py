@@ -83,7 +83,6 @@ def agreement(
     values: Mapping[str, Floats],
     *,
     unsigned: Collection[str] = (),
-    top: float = TOP,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Return the agreement of every pair of methods, as means over sequences.
@@ -94,8 +93,6 @@ def agreement(
         Attribution of each base by method, (n, width), nan beyond the ends.
     unsigned
         Methods with unsigned values.
-    top
-        Fraction of the bases that count as top bases.
     seed
         Seed of the bootstrap.
 
@@ -109,7 +106,7 @@ def agreement(
     flat = {name: _constant(found) for name, found in sizes.items()}
     tops = {}
     for name, found in sizes.items():
-        num = np.ceil(top * np.count_nonzero(~np.isnan(found), axis=1)).astype(np.int64)
+        num = np.ceil(TOP * np.count_nonzero(~np.isnan(found), axis=1)).astype(np.int64)
         tops[name] = members(found, num)
     rows = []
     for one, other in itertools.combinations(values, 2):

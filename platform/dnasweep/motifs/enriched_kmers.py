@@ -208,14 +208,12 @@ def _pattern(
     kept = [(row, start) for row, start in kept if _is_within(codes, row, start, width)]
     rows, starts = np.array(kept, np.int64).reshape(-1, 2).T
     reverse = np.zeros(len(rows), bool)
-    values = data.bases.values[rows[:, None], starts[:, None] + np.arange(width)]
     return Pattern(
         name=name,
         rows=rows,
         starts=starts,
         reverse=reverse,
         matrix=matrix_of(codes, rows, starts, reverse, width),
-        contributions=values.mean(axis=0) if len(rows) else None,
         kmers=tuple(sorted(kmers)),
     )
 

@@ -87,7 +87,6 @@ def _pattern(number: int, found: Any, rows: NDArray[np.int64], data: MotifData) 
         starts=starts,
         reverse=reverse,
         matrix=matrix_of(data.bases.codes, where, starts, reverse, width),
-        contributions=np.asarray(found.contrib_scores, float).sum(axis=1),
         either_strand=True,
     )
 

@@ -34,8 +34,6 @@ class Pattern:
     """Whether each instance is on the reverse strand, (instances,)."""
     matrix: Floats
     """Frequencies of A, C, G and T at each base, (width, 4), with pseudocounts."""
-    contributions: Floats | None = None
-    """Mean value of each base over the instances, (width,)."""
     kmers: tuple[str, ...] = ()
     """K-mers that were merged into the motif."""
     either_strand: bool = False

@@ -22,7 +22,6 @@ import re
 import threading
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple
 
 from filelock import Timeout
@@ -120,12 +119,7 @@ class Lease:
     def __enter__(self) -> Lease:
         return self if self._claim is not None else self.acquire()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.release()
 
     def _try(self) -> bool:

@@ -35,15 +35,13 @@ class RankTests(NamedTuple):
     """Nemenyi's p-value of each pair, for at least three models; None: not tested."""
 
 
-def compare_ranks(matrix: pd.DataFrame, *, seed: int = 0) -> RankTests:
+def compare_ranks(matrix: pd.DataFrame) -> RankTests:
     """Rank models by their scores on each task, and test whether they differ.
 
     Parameters
     ----------
     matrix
         Scores, tasks by models, higher is better; nan if a model has no score.
-    seed
-        Seed of the permutations.
 
     Returns
     -------
@@ -58,7 +56,7 @@ def compare_ranks(matrix: pd.DataFrame, *, seed: int = 0) -> RankTests:
     found = RankTests([str(task) for task in whole.index], models, ranks)
     if len(whole) < LEAST_TASKS or len(models) < 2:
         return found
-    statistic, p = friedman(whole.to_numpy(), seed=seed)
+    statistic, p = friedman(whole.to_numpy())
     pairs = None
     if len(models) > 2:
         # Imported here because it imports a plotting library, which takes seconds.
@@ -69,15 +67,11 @@ def compare_ranks(matrix: pd.DataFrame, *, seed: int = 0) -> RankTests:
     return found._replace(statistic=statistic, p=p, pairs=pairs)
 
 
-def friedman(scores: np.ndarray, *, seed: int = 0) -> tuple[float, float]:
+def friedman(scores: np.ndarray) -> tuple[float, float]:
     """Return Friedman's chi-square with correction for ties, and its p-value by permutation.
 
-    Parameters
-    ----------
-    scores
-        (tasks, models), with at least two models.
-    seed
-        Seed of the permutations; all permutations are used if they are fewer than `PERMUTATIONS`.
+    All permutations are used if they are fewer than `PERMUTATIONS`. Scores have shape (tasks, models), with
+    at least two models.
     """
     from scipy import stats
 
@@ -100,6 +94,6 @@ def friedman(scores: np.ndarray, *, seed: int = 0) -> tuple[float, float]:
         alternative="greater",
         n_resamples=PERMUTATIONS,
         vectorized=True,
-        rng=np.random.default_rng(seed),
+        rng=np.random.default_rng(0),
     )
     return float(found.statistic), float(found.pvalue)

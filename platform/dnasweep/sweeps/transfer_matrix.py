@@ -45,7 +45,6 @@ def compare_strategies(
     catalogue: Catalogue | None = None,
     left_out: Sequence[str] = (),
     num_resamples: int = 2000,
-    seed: int = 0,
     labels: Labels = ZERO_AND_ONE,
 ) -> Transfer:
     """Compare the trials of a species transfer.
@@ -64,8 +63,8 @@ def compare_strategies(
         Catalogue of known species; None: that of the platform.
     left_out
         Sentences about the species that are not targets.
-    num_resamples, seed
-        Number of resamples and seed for the bootstrap of ensembles.
+    num_resamples
+        Number of resamples for the bootstrap of ensembles.
     labels
         Description of the labels of the data.
     """
@@ -80,7 +79,7 @@ def compare_strategies(
         if (tested := scores_by_seed(group))
     }
     tests = [
-        target_tests(scores, num_resamples=num_resamples, seed=seed, task=task_of(labels)),
+        target_tests(scores, num_resamples=num_resamples, task=task_of(labels)),
         overall_tests(scores, task=task_of(labels)),
     ]
     transfer = Transfer(

@@ -143,7 +143,7 @@ def _has_host(given: str) -> bool:
         return False
 
 
-def check_reachable(uri: str, *, timeout_s: tuple[float, float] = (4, 60)) -> None:
+def check_reachable(uri: str) -> None:
     """Make sure that the store answers; create or migrate a SQLite database (5 s, once).
 
     Call this in the driver before any trial starts: two processes that migrate one database at the
@@ -153,9 +153,6 @@ def check_reachable(uri: str, *, timeout_s: tuple[float, float] = (4, 60)) -> No
     ----------
     uri
         Absolute tracking URI.
-    timeout_s
-        Seconds within which a server must accept the connection, and within which it must answer.
-        A busy server answers late.
 
     Raises
     ------
@@ -165,7 +162,7 @@ def check_reachable(uri: str, *, timeout_s: tuple[float, float] = (4, 60)) -> No
     if uri == NO_TRACKING:
         return
     if is_server(uri):
-        _check_server(uri, timeout_s)
+        _check_server(uri)
         return
     try:
         with alone_with(database_path(uri)):
@@ -180,8 +177,9 @@ def check_reachable(uri: str, *, timeout_s: tuple[float, float] = (4, 60)) -> No
         ) from error
 
 
-def _check_server(uri: str, timeout_s: tuple[float, float]) -> None:
-    answer = ask_server(uri, timeout_s=timeout_s)
+def _check_server(uri: str) -> None:
+    # A busy server answers late.
+    answer = ask_server(uri, timeout_s=(4, 60))
     if answer.status is None:
         raise InputError(
             f"no MLflow server answers at {without_password(uri)} ({answer.text})",

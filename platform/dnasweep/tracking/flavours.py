@@ -14,7 +14,6 @@ from dnasweep.tracking.tags import package_versions
 if TYPE_CHECKING:
     from mlflow.models import Model
 
-CLASSIFICATION = "text-classification"
 EXTRA_FOLDER = "dnasweep"
 """Folder of a logged model for JSON files of the model directory that MLflow does not save."""
 DATA_FOLDER = "data"
@@ -53,16 +52,12 @@ def save_for_transformers(
     directory
         Directory of the model.
     model
-        `example` sequence and pipeline `task`.
+        `example` sequence.
     record
         MLflow's record of the model.
     """
     import transformers
 
-    build = {
-        CLASSIFICATION: transformers.AutoModelForSequenceClassification,
-        "fill-mask": transformers.AutoModelForMaskedLM,
-    }[model["task"]]
     # MLflow 3.17 cannot save from a checkpoint path under transformers 5 (the pipeline registry now
     # contains names instead of classes), so the model is loaded. The path is absolute so that MLflow
     # does not ask the hub for a model card: no absolute path is a repository name.
@@ -70,7 +65,7 @@ def save_for_transformers(
     transformers.utils.logging.disable_progress_bar()
     try:
         components = {
-            "model": build.from_pretrained(directory),
+            "model": transformers.AutoModelForSequenceClassification.from_pretrained(directory),
             "tokenizer": transformers.AutoTokenizer.from_pretrained(directory),
         }
         _save_components(target, components, model, record)
@@ -93,13 +88,11 @@ def _save_components(
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
 
-    outputs = None
-    if model["task"] == CLASSIFICATION:
-        outputs = Schema([ColSpec(DataType.string, "label"), ColSpec(DataType.double, "score")])
+    outputs = Schema([ColSpec(DataType.string, "label"), ColSpec(DataType.double, "score")])
     mlflow.transformers.save_model(
         components,
         path=str(target),
-        task=model["task"],
+        task="text-classification",
         signature=ModelSignature(inputs=Schema([ColSpec(DataType.string)]), outputs=outputs),
         input_example=[model["example"]],
         pip_requirements=_requirements(("mlflow", "transformers", "tokenizers", "torch")),

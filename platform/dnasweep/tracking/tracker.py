@@ -14,7 +14,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal, Self
 
 from dnasweep.tracking.client import NO_TRACKING, without_password
@@ -170,7 +169,6 @@ class Tracker:
         registered_name: str,
         alias: str,
         example: str,
-        task: Literal["text-classification", "fill-mask"] = "text-classification",
     ) -> None:
         """Log a transformers directory as the model of a run, register it and set an alias.
 
@@ -190,15 +188,12 @@ class Tracker:
             Alias that will point to this version.
         example
             A DNA sequence as input example.
-        task
-            Pipeline task.
         """
         model = {
             "directory": str(directory.absolute()),
             "name": registered_name,
             "alias": alias,
             "example": example,
-            "task": task,
         }
         self._append("model", key, model=model)
 
@@ -254,12 +249,7 @@ class Tracker:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def _copy(self, kind: str, key: str, **values: Any) -> None:

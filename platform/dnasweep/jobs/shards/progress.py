@@ -63,11 +63,6 @@ class ShardProgress:
         """Seconds since the first shard was begun."""
         return 0.0 if self._started is None else self._clock() - self._started
 
-    @property
-    def done(self) -> int:
-        """Rows of published shards."""
-        return self._done
-
     def finish(self, shard: Hashable, num_rows: int) -> None:
         """Count a published shard."""
         self._partial.pop(shard, None)
