@@ -12,7 +12,7 @@ PIP := $(RUN) -m pip --disable-pip-version-check
 TEST := OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 STAMP := $(VENV)/.installed
 CHAOS := lost_processes.py lost_services.py lost_hosts.py partition.py killed_sweep.py killed_shap.py killed_in_process.py tracking_server.py
-BENCHMARKS := tokenizing train sweep search shap_speed shap_fidelity scan variants long_rows
+BENCHMARKS := tokenizing train unpadding sweep search shap_speed shap_fidelity scan variants long_rows
 
 .PHONY: help setup sweep test test-all chaos rehearsal rehearsal-slurm fresh-check wheel-check image pages-check fuzz gpu-check nulls docs lint types format bench clean
 

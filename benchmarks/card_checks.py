@@ -12,11 +12,15 @@ from typing import Any
 import dnasweep
 import numpy as np
 import torch
+import torch.nn.functional as F
 from contenders import CLASSES, write_classifier
 from dnasweep.attribution.engine import Explainer
 from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.devices import best_device, is_accelerator
 from dnasweep.genomics.sequence_values import SequenceValues
+from dnasweep.models.encoder.forward import masked_logits
+from dnasweep.models.encoder.packed import pack
+from dnasweep.models.encoder.packed_attention import has_packed_kernel
 from dnasweep.models.predict import predict_probabilities
 from dnasweep.models.pretrained.checkpoint import load_classifier
 from dnasweep.models.training.distributed import DistributedContext
@@ -120,6 +124,34 @@ def same_training(bed: Bed, bench: Bench) -> str:
     )
 
 
+def real_tokens_alone(bed: Bed, bench: Bench) -> str:
+    """Compare losses and gradients of rows of mixed lengths without padding with those of padded batches."""
+    device, task, model = best_device(), bench.task(), bench.model()
+    _, *rows = np.argsort(task.lengths)[:: max(1, len(task.lengths) // 8)]
+    batch = task.batch(task.train_rows[rows], 0)
+    lengths = np.linspace(8, batch.ids.shape[1], len(rows)).astype(int)
+    real = torch.arange(batch.ids.shape[1]) < torch.from_numpy(lengths)[:, None]
+    ids, attention = batch.ids.to(device), real.to(device)
+    positions = real.flatten().nonzero()[::5, 0].to(device)
+    said = []
+    for dtype, bound in ((torch.float32, FP32), (torch.bfloat16, BF16)):
+        found = []
+        for where in (None, pack(real, device)):
+            model.zero_grad(set_to_none=True)
+            with torch.autocast(device.type, dtype=dtype, enabled=dtype is torch.bfloat16):
+                logits = masked_logits(model, ids, attention, positions, where).float()
+            nats = F.cross_entropy(logits, ids.flatten()[positions])
+            nats.backward()
+            norm = torch.nn.utils.get_total_norm([p.grad for p in model.parameters()])
+            found.append([nats.item(), norm.item()])
+        name = str(dtype).removeprefix("torch.")
+        said.append(check_near(f"loss and norm of the gradient in {name}", *found, bound))
+    heads = model.roberta.encoder.layer[0].attention.self
+    query = torch.empty(1, heads.attention_head_size, dtype=torch.bfloat16, device=device)
+    said.append("with the kernel" if has_packed_kernel(query) else "without a kernel")
+    return ", ".join(said)
+
+
 def resumed_training(bed: Bed, bench: Bench) -> str:
     """Stop a training run, resume it, and compare it with one that was not stopped."""
 
@@ -209,6 +241,7 @@ CHECKS: dict[str, Callable[[Bed, Bench], str]] = {
     "predictions": same_probabilities,
     "published models": published_numbers,
     "training": same_training,
+    "real tokens alone": real_tokens_alone,
     "resumed training": resumed_training,
     "waits in a training step": no_wait_in_a_step,
     "attribution job": an_attribution_job,

@@ -3,8 +3,8 @@
 python benchmarks/gpu_check.py           # everything on a GPU; without one, only the part for a CPU
 python benchmarks/gpu_check.py --cpu     # only the part for a CPU
 
-First come the checks: predictions and published models in fp32 and bf16, a training run, a resumed
-training run, no wait in a step, an attribution job, a scan, and two actors that share the device. Then a
+First come the checks: predictions and published models in fp32 and bf16, a training run, batches without
+padding, a resumed training run, no wait in a step, an attribution job, a scan, and two actors that share the device. Then a
 table compares tokens per second in training (with dnasweep's defaults, in bf16 if the device supports it)
 with the HuggingFace Trainer, and sequences explained per second with the shap library at its budget of 500
 evaluations. It also has the fraction of the measured speed of matrix products in the same precision, and

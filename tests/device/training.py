@@ -14,6 +14,7 @@ from dnasweep.models.training.train import train
 from dnasweep.models.training.trained_weights import merge, tune
 from dnasweep.tokens.masking.scheme import SCHEMES
 from standin import DEVICE
+from toys import toy_language
 
 TASKS = ("binary", "multiclass", "multilabel", "regression", "token", "profile")
 
@@ -83,7 +84,7 @@ def test_a_training_that_was_killed_goes_on_from_its_state(name, tmp_path):
 
 
 def test_rows_of_both_strands_weights_of_classes_and_windows():
-    from toys import TINY, regular_task, toy_language
+    from toys import TINY, regular_task
 
     found = []
     for device in ("cpu", DEVICE):
@@ -94,6 +95,18 @@ def test_rows_of_both_strands_weights_of_classes_and_windows():
         found.append(
             numbers(train(task, model_for(task, toy, size=size), CONFIG, context=context))
         )
+    np.testing.assert_allclose(*found, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["random", "binary", "token"])
+def test_a_training_on_real_tokens_alone_is_that_of_the_cpu(name):
+    found = []
+    for device in ("cpu", DEVICE):
+        spec = "kmer-3-overlap" if name == "token" else "kmer-3"
+        toy = toy_language(60, spec=spec, ragged=40)
+        task = task_named(name, toy)
+        context = DistributedContext(device=torch.device(device))
+        found.append(numbers(train(task, model_for(task, toy), CONFIG, context=context)))
     np.testing.assert_allclose(*found, rtol=1e-4, atol=1e-4)
 
 

@@ -28,7 +28,7 @@ from dnasweep.tokens.masking.scheme import SCHEMES
 from golden_models import cases, inputs
 from shap_toys import write_model
 from standin import DEVICE, WAITS
-from toys import toy_sequences
+from toys import toy_language, toy_sequences
 
 STEP, LOOK, EVALUATION = 0, 1, 1
 PREDICTION, EMBEDDING, LOG_ODDS = 1, 1, 1
@@ -94,6 +94,33 @@ def test_a_step_a_look_and_an_evaluation(name):
     assert sum(evaluation.values()) == EVALUATION, evaluation
 
 
+@pytest.mark.parametrize("name", ["random", "binary", "token"])
+def test_steps_and_evaluations_of_batches_without_padding_wait_no_more(name):
+    kmers = "kmer-3-overlap" if name == "token" else "kmer-3"
+    toy = toy_language(60, spec=kmers, ragged=40)
+    task = task_named(name, toy)
+    context = DistributedContext(device=torch.device(DEVICE))
+    loop = Loop(task, model_for(task, toy), CONFIG, context)
+    try:
+        packed = [
+            batch.packed is not None
+            for step in range(loop.schedule.steps_per_epoch)
+            for batch in loop._make_batches(loop.masking_progress(step))
+        ]
+        assert any(packed)
+        loop.train_step()
+        with WAITS.counted() as steps:
+            for _ in range(loop.schedule.steps_per_epoch):
+                loop.train_step()
+        loop.check_losses()
+        with WAITS.counted() as evaluation:
+            task.evaluate(loop.model, context, "fp32")
+    finally:
+        loop.close()
+    assert sum(steps.values()) == STEP, steps
+    assert sum(evaluation.values()) == EVALUATION, evaluation
+
+
 @pytest.mark.parametrize("rows", [16, 256])
 @pytest.mark.parametrize("estimator", ESTIMATOR_NAMES)
 def test_an_explanation(model, estimator, rows):
@@ -107,7 +134,7 @@ def test_an_explanation(model, estimator, rows):
 
 @pytest.mark.parametrize("rows", [2, 64])
 def test_predictions_embeddings_and_log_odds(model, rows):
-    sequences = toy_sequences(30, ragged=9)
+    sequences = toy_sequences(30, ragged=40)
     with WAITS.counted() as waits:
         predict_probabilities(model, None, sequences, device=DEVICE, batch_size=rows)
     assert number(waits) == PREDICTION, waits

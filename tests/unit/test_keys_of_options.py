@@ -127,6 +127,7 @@ SWEEP: dict[str, Any] = {
     "class_weights": "balanced",
     "label_smoothing": 0.1,
     "compile": True,
+    "unpadding": False,
     "species_sets": ("none",),
     "tokenizers": ("char",),
     "checkpoints": ("model", {"tokenizers": ("kmer-3",)}),

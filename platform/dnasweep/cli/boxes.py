@@ -33,7 +33,7 @@ BOXES = {
     "evaluation": "metric evaluations keep",
     "output": "dry_run time_budget out report json storage tracking_uri also name",
     "cluster": """address preflight workers_per_trial cpus_per_worker gpus_per_worker num_actors
-        gpus_per_actor precision compile batch_rows shard_size hang_seconds timeout_s""",
+        gpus_per_actor precision compile unpadding batch_rows shard_size hang_seconds timeout_s""",
 }
 """Options of each box, by its name, in the order of the help. Options that are not listed belong to a
 single job."""

@@ -57,6 +57,8 @@ class TrainingConfig(Config):
     """Precision of the forward and backward pass; weights stay fp32."""
     compile: bool = field(default=False, metadata={"keyed": "changed"})
     """Compile the forward and backward pass with torch.compile."""
+    unpadding: bool = True
+    """Compute only the real tokens of batches with much padding; no effect if compiled."""
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     """The optimizer and its schedule."""
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from dnasweep.models.encoder.bases import as_spans, flat_predictions, place_logits
 from dnasweep.models.encoder.forward import class_logits
 from dnasweep.models.encoder.precision import Precision
+from dnasweep.models.encoder.roberta import is_roberta
 from dnasweep.models.strands import StrandCorpus, mean_logits
 from dnasweep.models.training.distributed import DistributedContext
 from dnasweep.models.training.rows import (
@@ -144,15 +145,18 @@ class Classification(Task):
             rows = self.validation_rows[part]
             logits = []
             for shown in self.strands.called_by(rows):
-                batch = self._batch(rows, shown).to(context.device)
+                batch = self._batch(rows, shown).to(context.device, unpad=is_roberta(model))
                 if batch.spans is not None:
                     # Labels of positions belong to the given strand, so only this strand is used
                     # for calls.
-                    found = place_logits(model, batch.ids, batch.attention, batch.spans)
+                    found = place_logits(
+                        model, batch.ids, batch.attention, batch.spans, batch.packed
+                    )
                     predicted = self.objective.predictions(found.logits.double())
                     places = self.learned.width(self.labels) // self.learned.num_outputs
                     return flat_predictions(predicted, found.there, places), None
-                logits.append(class_logits(model, batch.ids, batch.attention).double())
+                found_here = class_logits(model, batch.ids, batch.attention, batch.packed)
+                logits.append(found_here.double())
             return self.objective.predictions(mean_logits(logits)), None
 
         self.probabilities = self.evaluate_rows(
@@ -182,8 +186,8 @@ class Classification(Task):
 def _logits(model: Any, batch: TensorBatch) -> Tensor:
     """Return the logits of rows, (rows, classes), or of their bases or bins, (rows, places, classes)."""
     if batch.spans is None:
-        return class_logits(model, batch.ids, batch.attention)
-    return place_logits(model, batch.ids, batch.attention, batch.spans).logits
+        return class_logits(model, batch.ids, batch.attention, batch.packed)
+    return place_logits(model, batch.ids, batch.attention, batch.spans, batch.packed).logits
 
 
 def _selection(task: learned.Task, keep: Keep) -> Selection | None:

@@ -14,7 +14,7 @@ from dnasweep.devices import best_device, read_together
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.forward import last_hidden_state
 from dnasweep.models.encoder.precision import Precision, autocast
-from dnasweep.models.row_batches import compute_rows, row_batches
+from dnasweep.models.row_batches import RowBatch, compute_rows, row_batches
 from dnasweep.models.row_checks import POOLINGS, Pooling, encoded_rows
 from dnasweep.tokens.corpus import Corpus
 from dnasweep.tokens.tokenizers import DnaTokenizer
@@ -68,9 +68,7 @@ def embed(
     nn.Module.to(model, chosen).eval()
     found = compute_rows(
         corpus,
-        lambda ids, attention, lengths: _pool(
-            last_hidden_state(model, ids, attention).float(), lengths, pooling, after
-        ),
+        lambda batch: _pool(_states(model, batch), batch.lengths, pooling, after),
         width=int(model.config.hidden_size),
         pad_id=tokenizer.pad_id,
         batch_size=batch_size,
@@ -118,15 +116,16 @@ def embed_tokens(
             device=chosen,
             progress=progress,
         )
-        states = (
-            (rows, last_hidden_state(model, ids, attention).float())
-            for rows, (ids, attention, _) in batches
-        )
+        states = ((rows, _states(model, batch)) for rows, batch in batches)
         counts = corpus.num_tokens()
         for rows, part in read_together(states):
             for row, own in zip(rows, part.numpy(), strict=True):
                 found[row] = own[1 : counts[row] - 1].copy()
     return np.concatenate(found), corpus
+
+
+def _states(model: PreTrainedModel, batch: RowBatch) -> Tensor:
+    return last_hidden_state(model, batch.ids, batch.attention, batch.packed).float()
 
 
 def _pool(states: Tensor, sizes: Tensor, pooling: Pooling, after: int) -> Tensor:

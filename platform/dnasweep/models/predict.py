@@ -106,12 +106,12 @@ def _of_places(
     places = task.places if task.places > 1 else int(bases.max(initial=0))
     found = np.zeros((len(corpus), places * task.num_outputs))
     with torch.inference_mode(), autocast(device, dtype):
-        for rows, (ids, attention, _) in row_batches(
+        for rows, batch in row_batches(
             corpus, pad_id=tokenizer.pad_id, batch_size=batch_size, device=device
         ):
-            batch = collate(corpus, rows, tokenizer.pad_id)
-            spans = as_spans(batch.starts, batch.ends).to(device)
-            of_row = place_logits(model, ids, attention, spans)
+            tokens = collate(corpus, rows, tokenizer.pad_id)
+            spans = as_spans(tokens.starts, tokens.ends).to(device)
+            of_row = place_logits(model, batch.ids, batch.attention, spans, batch.packed)
             predicted = task.predictions(of_row.logits.double())
             found[rows] = flat_predictions(predicted, of_row.there, places).cpu().numpy()
     _check_finite(torch.from_numpy(found))
@@ -131,7 +131,7 @@ def _logits(
     check_lengths(corpus, capacity(model.config.to_dict()))
     found = compute_rows(
         corpus,
-        lambda ids, attention, lengths: class_logits(model, ids, attention),
+        lambda batch: class_logits(model, batch.ids, batch.attention, batch.packed),
         width=int(model.config.num_labels or 2),
         pad_id=tokenizer.pad_id,
         batch_size=batch_size,

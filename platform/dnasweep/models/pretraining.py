@@ -16,6 +16,7 @@ from torch import Tensor
 
 from dnasweep.models.encoder.forward import masked_logits
 from dnasweep.models.encoder.precision import Precision
+from dnasweep.models.encoder.roberta import is_roberta
 from dnasweep.models.training.distributed import DistributedContext
 from dnasweep.models.training.rows import (
     EVALUATION_EPOCH,
@@ -124,7 +125,7 @@ class MaskedLanguageModelling(Task):
     def loss(self, model: Any, batch: TensorBatch) -> tuple[Tensor, Tensor]:
         """Return the sum of nats over the masked tokens, and their number."""
         assert batch.positions is not None
-        logits = masked_logits(model, batch.ids, batch.attention, batch.positions)
+        logits = masked_logits(model, batch.ids, batch.attention, batch.positions, batch.packed)
         nats = F.cross_entropy(logits.float(), batch.targets, reduction="sum")
         return nats, torch.full((), float(len(batch.targets)), device=nats.device)
 
@@ -142,9 +143,11 @@ class MaskedLanguageModelling(Task):
         def measure(part: np.ndarray) -> tuple[Tensor, np.ndarray]:
             rows = self.validation_rows[part]
             batch, masked = self._evaluation_batch(rows)
-            batch = batch.to(context.device)
+            batch = batch.to(context.device, unpad=is_roberta(model))
             assert batch.positions is not None
-            logits = masked_logits(model, batch.ids, batch.attention, batch.positions).float()
+            logits = masked_logits(
+                model, batch.ids, batch.attention, batch.positions, batch.packed
+            ).float()
             nats = F.cross_entropy(logits, batch.targets, reduction="none").double()
             right = (logits.argmax(-1) == batch.targets).double()
             row = batch.positions // batch.ids.shape[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,13 +11,27 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dnasweep.devices import read_together, to_device
+from dnasweep.models.encoder.packed import Packed, pack
 from dnasweep.models.encoder.precision import Precision, autocast
 from dnasweep.models.training.rows import attention_mask
 from dnasweep.tokens.corpus import Corpus, collate
 
-Compute = Callable[[Tensor, Tensor | None, Tensor], Tensor]
-"""Takes token ids (rows, tokens), a mask of real tokens (None: all) and the number of tokens per
-row; returns numbers for each row, (rows, width)."""
+
+class RowBatch(NamedTuple):
+    """Rows of similar length, on the device."""
+
+    ids: Tensor
+    """Token ids, (rows, tokens), with padding at the right end."""
+    attention: Tensor | None
+    """True for real tokens, (rows, tokens); None without padding."""
+    lengths: Tensor
+    """Number of tokens per row, (rows,)."""
+    packed: Packed | None
+    """Where the real tokens are; None if there is too little padding for computing only these."""
+
+
+Compute = Callable[[RowBatch], Tensor]
+"""Returns numbers for each row of a batch, (rows, width)."""
 
 
 def compute_rows(
@@ -56,7 +71,9 @@ def compute_rows(
         batches = row_batches(
             corpus, pad_id=pad_id, batch_size=batch_size, device=device, progress=progress
         )
-        for rows, values in read_together((rows, compute(*b).double()) for rows, b in batches):
+        for rows, values in read_together(
+            (rows, compute(batch).double()) for rows, batch in batches
+        ):
             found[torch.from_numpy(rows)] = values
     return found
 
@@ -68,8 +85,8 @@ def row_batches(
     batch_size: int,
     device: torch.device,
     progress: Callable[[int], None] = lambda done: None,
-) -> Iterator[tuple[NDArray[np.int64], tuple[Tensor, Tensor | None, Tensor]]]:
-    """Yield row numbers of similar length, and the arguments of :data:`Compute` for them.
+) -> Iterator[tuple[NDArray[np.int64], RowBatch]]:
+    """Yield the numbers of rows of similar length, and these rows as a batch.
 
     Parameters
     ----------
@@ -83,10 +100,11 @@ def row_batches(
         attention = attention_mask(batch.lengths, batch.ids.shape[1])
         yield (
             rows,
-            (
-                to_device(torch.from_numpy(batch.ids), device),
-                None if attention is None else to_device(attention, device),
-                to_device(torch.from_numpy(np.asarray(batch.lengths)), device),
+            RowBatch(
+                ids=to_device(torch.from_numpy(batch.ids), device),
+                attention=None if attention is None else to_device(attention, device),
+                lengths=to_device(torch.from_numpy(np.asarray(batch.lengths)), device),
+                packed=pack(attention, device),
             ),
         )
         progress(start + len(rows))

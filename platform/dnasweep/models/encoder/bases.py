@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dnasweep.devices import to_device
 from dnasweep.models.encoder.forward import last_hidden_state
+from dnasweep.models.encoder.packed import Packed
 from dnasweep.tasks.registry import BINS_PER_ROW
 from dnasweep.tokens.corpus import Corpus
 
@@ -98,7 +99,13 @@ class Places(NamedTuple):
     """Whether the row has the position, (rows, positions)."""
 
 
-def place_logits(model: Any, ids: Tensor, attention: Tensor | None, spans: Spans) -> Places:
+def place_logits(
+    model: Any,
+    ids: Tensor,
+    attention: Tensor | None,
+    spans: Spans,
+    packed: Packed | None = None,
+) -> Places:
     """Return the logits of each base or, for a model of bins, their means in each bin.
 
     Parameters
@@ -109,8 +116,10 @@ def place_logits(model: Any, ids: Tensor, attention: Tensor | None, spans: Spans
         As for :func:`~dnasweep.models.encoder.forward.last_hidden_state`; rows are read as a whole.
     spans
         As for :func:`places_of`.
+    packed
+        As for :func:`~dnasweep.models.encoder.forward.last_hidden_state`.
     """
-    states = last_hidden_state(model, ids, attention)
+    states = last_hidden_state(model, ids, attention, packed)
     return places_of(model, model.classifier(model.dropout(states)), spans)
 
 

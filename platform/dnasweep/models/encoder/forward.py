@@ -1,8 +1,9 @@
 """The forward pass of any encoder: vocabulary logits at chosen positions, and class logits of rows.
 
 A RoBERTa is run layer by layer (:mod:`dnasweep.models.encoder.roberta`), which computes only the
-required outputs, and gives the same numbers as the model's own `forward`. All other models run
-their own `forward`. If a model's configuration says so, sequences that are too long for the model
+required outputs, and gives the same numbers as the model's own `forward`; of a batch that is
+packed, it computes only real tokens (:mod:`dnasweep.models.encoder.unpadded`). All other models
+run their own `forward`. If a model's configuration says so, sequences that are too long for the model
 are divided into windows.
 """
 
@@ -17,7 +18,9 @@ from torch import Tensor
 
 from dnasweep.config.model import CONVNET
 from dnasweep.errors import InputError
+from dnasweep.models.encoder import unpadded
 from dnasweep.models.encoder.capacity import ALIBI, WINDOWS
+from dnasweep.models.encoder.packed import Packed
 from dnasweep.models.encoder.roberta import first_hidden_state, hidden_states_at, is_roberta
 from dnasweep.models.encoder.windows import Windows, cut, mean_over_windows, nearest
 from dnasweep.models.families.registry import (
@@ -57,7 +60,13 @@ _IGNORE_PADDING = frozenset(
 convolutions, Fourier transforms or landmarks, so they are given rows of equal length."""
 
 
-def masked_logits(model: Any, ids: Tensor, attention: Tensor | None, positions: Tensor) -> Tensor:
+def masked_logits(
+    model: Any,
+    ids: Tensor,
+    attention: Tensor | None,
+    positions: Tensor,
+    packed: Packed | None = None,
+) -> Tensor:
     """Return the vocabulary logits at flat `positions`, (m, vocabulary).
 
     Parameters
@@ -71,13 +80,19 @@ def masked_logits(model: Any, ids: Tensor, attention: Tensor | None, positions: 
     positions
         Flat positions `row * tokens + token`, (m,). In a row that is read in windows, the logits
         of a position come from the window whose middle is nearest.
+    packed
+        Where the real tokens are, if only these are to be computed; `positions` must then be
+        positions of real tokens. Only a RoBERTa that does not read in windows uses it.
     """
     tokens = _window_tokens(model, ids)
     if tokens is not None:
+        packed = None
         windows = cut(ids, attention, tokens, _pad_id(model))
         positions = nearest(windows, positions, ids.shape[1])
         ids, attention = windows.ids, windows.attention
     if is_roberta(model):
+        if packed is not None:
+            return model.lm_head(unpadded.hidden_states_at(model.roberta, ids, packed, positions))
         return model.lm_head(hidden_states_at(model.roberta, ids, attention, positions))
     head = _VOCABULARY_HEADS.get(model.config.model_type)
     if head is None:
@@ -99,7 +114,9 @@ def token_logits(model: Any, ids: Tensor) -> Tensor:
     return _run(model, ids, None, "logits")
 
 
-def class_logits(model: Any, ids: Tensor, attention: Tensor | None) -> Tensor:
+def class_logits(
+    model: Any, ids: Tensor, attention: Tensor | None, packed: Packed | None = None
+) -> Tensor:
     """Return the class logits, (rows, classes).
 
     Parameters
@@ -111,12 +128,14 @@ def class_logits(model: Any, ids: Tensor, attention: Tensor | None) -> Tensor:
     attention
         True for real tokens, (rows, tokens); None without padding. Padding must be at the right
         end.
+    packed
+        As for :func:`masked_logits`.
     """
     if getattr(model.config, "bases_per_token", None):
         raise ValueError("a classifier of bases has no logits of rows")
     tokens = _window_tokens(model, ids)
     if tokens is None:
-        return _row_logits(model, ids, attention)
+        return _row_logits(model, ids, attention, packed)
     windows = cut(ids, attention, tokens, _pad_id(model))
     if pool_of(model) == "hidden":
         states = _of_windows(_head_input, model, windows, len(ids))
@@ -126,7 +145,9 @@ def class_logits(model: Any, ids: Tensor, attention: Tensor | None) -> Tensor:
     return mean_over_windows(_of_windows(_row_logits, model, windows, len(ids)), windows)
 
 
-def last_hidden_state(model: Any, ids: Tensor, attention: Tensor | None) -> Tensor:
+def last_hidden_state(
+    model: Any, ids: Tensor, attention: Tensor | None, packed: Packed | None = None
+) -> Tensor:
     """Return the encoder's last hidden state of every token, (rows, tokens, hidden).
 
     Parameters
@@ -137,8 +158,12 @@ def last_hidden_state(model: Any, ids: Tensor, attention: Tensor | None) -> Tens
         Token ids, shape (rows, tokens).
     attention
         True for real tokens, shape (rows, tokens); None without padding.
+    packed
+        As for :func:`masked_logits`; the states of padding are then 0.
     """
     if is_roberta(model):
+        if packed is not None:
+            return unpadded.all_hidden_states(model.roberta, ids, packed)
         positions = torch.arange(ids.numel(), device=ids.device)
         states = hidden_states_at(model.roberta, ids, attention, positions)
         return states.unflatten(0, tuple(ids.shape))
@@ -229,8 +254,12 @@ def _run(model: Any, ids: Tensor, attention: Tensor | None, output: str) -> Tens
     return torch.cat(values)[torch.cat(order).argsort()]
 
 
-def _row_logits(model: Any, ids: Tensor, attention: Tensor | None) -> Tensor:
+def _row_logits(
+    model: Any, ids: Tensor, attention: Tensor | None, packed: Packed | None = None
+) -> Tensor:
     if is_roberta(model):
+        if packed is not None:
+            return _class_head(model, unpadded.first_hidden_state(model.roberta, ids, packed))
         return _class_head(model, first_hidden_state(model.roberta, ids, attention))
     return _run(model, ids, attention, "logits")
 

@@ -101,6 +101,8 @@ class Loop:
         self.best = self._weights()
         self.probabilities: Tensor | None = None
         self.objective: nn.Module = _Objective(task, model)
+        # Packed batches have a new shape in each step, for which compiled code would be compiled anew.
+        self._unpad = config.unpadding and not config.compile and is_roberta(model)
         if config.compile:
             # In place: the names of the weights stay, and evaluations are not compiled.
             self.objective.compile()
@@ -135,7 +137,9 @@ class Loop:
         parts = self.schedule.micro_batches(progress.step)
         mine = parts[self.context.rank :: self.context.world_size] or [parts[0][:1]]
         return [
-            self.task.batch(self.task.train_rows[part], epoch, progress).to(self.context.device)
+            self.task.batch(self.task.train_rows[part], epoch, progress).to(
+                self.context.device, unpad=self._unpad
+            )
             for part in mine
         ]
 

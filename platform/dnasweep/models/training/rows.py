@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from dnasweep.devices import is_accelerator, to_device
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.bases import Spans
+from dnasweep.models.encoder.packed import Packed, pack
 from dnasweep.models.encoder.precision import Precision, autocast
 from dnasweep.models.training.distributed import DistributedContext
 from dnasweep.tasks.task import Task as LearnedTask
@@ -40,12 +41,25 @@ class TensorBatch(NamedTuple):
     """Flat positions of the masked tokens, (m,); None for a classifier."""
     spans: Spans | None = None
     """Bases of each token, for classes of bases; None for others."""
+    packed: Packed | None = None
+    """Where the real tokens are; None if the model computes padding as well."""
 
-    def to(self, device: torch.device) -> TensorBatch:
-        """Return the batch on `device`."""
+    def to(self, device: torch.device, *, unpad: bool = False) -> TensorBatch:
+        """Return the batch, which is on the CPU, on `device`.
+
+        Parameters
+        ----------
+        device
+            Device of the model.
+        unpad
+            Whether the model is to compute only real tokens if there is enough padding to gain from it.
+        """
         moved = (to_device(t, device) if isinstance(t, Tensor) else t for t in self)
         batch = TensorBatch(*moved)  # type: ignore[arg-type]
-        return batch if self.spans is None else batch._replace(spans=self.spans.to(device))
+        return batch._replace(
+            spans=None if self.spans is None else self.spans.to(device),
+            packed=pack(self.attention, device) if unpad else None,
+        )
 
 
 class Task:
