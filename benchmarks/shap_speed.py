@@ -14,8 +14,6 @@ string and tokenises again, which for most other tokenizers is another input.
 from __future__ import annotations
 
 import statistics
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +30,7 @@ from explained_models import Trained, trained_classifier
 from rich.console import Console
 from rich.table import Table
 from shap_families import compare_families
+from shap_pipeline import explainer_of_pipeline, timed
 from train import matmul_peak
 
 TARGETS = {("tiny", "default"): 25.0, ("small", "default"): 6.0}
@@ -79,34 +78,10 @@ def flops_a_row(model: Any, tokens: int) -> float:
     return (layers - 2) * projections + (layers - 1) * (attention + rest) + last
 
 
-def their_explainer(directory: Path) -> Any:
-    """Return the function that a user would call."""
-    import shap
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
-
-    classify = pipeline(
-        "text-classification",
-        model=AutoModelForSequenceClassification.from_pretrained(directory),
-        tokenizer=AutoTokenizer.from_pretrained(directory),
-        top_k=None,
-        device=best_device(),
-    )
-    return shap.Explainer(classify)
-
-
-def timed(work: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[float, Any]:
-    """Return the seconds that `work(*args, **kwargs)` takes, and its result."""
-    start = time.perf_counter()
-    result = work(*args, **kwargs)
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.perf_counter() - start, result
-
-
 def measure(options: Options, preset: str, trained: Trained, console: Console) -> None:
     """Measure one model size and print its table."""
     sequences = trained.table["sequence"].tolist()[: options.sequences]
-    theirs = their_explainer(trained.directory)
+    theirs = explainer_of_pipeline(trained.directory)
     model = load_classifier(trained.directory)
     peak = matmul_peak("fp32")
     tokens = len(Explainer(trained.directory).tokenizer.encode(sequences[:1]).ids)
