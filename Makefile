@@ -62,6 +62,8 @@ chaos: setup ## Disturb a sweep by failures of every kind, and print the cost of
 	@OMP_NUM_THREADS=1 $(RUN) -m pytest -q --tb=short $(addprefix tests/chaos/test_,$(CHAOS)) $(ARGS)
 
 rehearsal: setup ## As root: `ray up`, jobs and `ray down` on three hosts simulated on this machine
+	@command -v sshd >/dev/null || { apt-get update -q && \
+		apt-get install -y -q --no-install-recommends openssh-server iproute2 util-linux; }
 	@$(PIP) install -qq -c constraints.txt --no-build-isolation -e '.[dev,onprem]'
 	@$(RUN) -m pytest -q -m "" --ignore-glob '*/test_slurm*.py' tests/cluster $(ARGS)
 
