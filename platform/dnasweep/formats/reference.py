@@ -120,14 +120,14 @@ def open_genome(path: Path) -> Iterator[Genome]:
         For a file that is missing or cannot be read, a corrupt gzip or not FASTA.
     """
     path = user_path(path)
+    check_readable(path, holds="genome", folder=True)
     if path.is_dir():
         raise InputError(
             "is a folder, not a file",
             file=path,
             remedy="Join the FASTA files of its chromosomes: cat *.fa > genome.fa",
         )
-    check_readable(path, holds="genome")
-    with path.open("rb") as stream:
+    with file_errors(path, remedy="Check the disk."), path.open("rb") as stream:
         if stream.read(4) in _TWO_BIT:
             raise InputError(
                 "is a 2bit file", file=path, remedy="Convert it to FASTA with UCSC's twoBitToFa."

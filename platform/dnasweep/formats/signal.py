@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnasweep.errors import InputError
+from dnasweep.formats.content import file_errors
 from dnasweep.formats.paths import check_readable
 
 _BIGWIG = (b"\x26\xfc\x8f\x88", b"\x88\x8f\xfc\x26")
@@ -74,7 +75,7 @@ def open_signal(path: Path) -> Iterator[Signal]:
     import pyBigWig
 
     check_readable(path, holds="track")
-    with path.open("rb") as stream:
+    with file_errors(path, remedy="Check the disk."), path.open("rb") as stream:
         head = stream.read(_HEAD)
     # pyBigWig writes to standard error about any other file.
     if not head.startswith(_BIGWIG):
