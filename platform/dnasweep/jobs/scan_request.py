@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import dataclasses
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
