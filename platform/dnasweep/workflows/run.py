@@ -25,7 +25,7 @@ def run(
     options: JobOptions,
     console: Console,
     *,
-    reading: str = "",
+    waiting: str = "",
     executor: Executor | None = None,
 ) -> FinishedJob | None:
     """Run the job of a command; return None after a dry run.
@@ -38,8 +38,8 @@ def run(
         Options of the command.
     console
         Console for progress and results.
-    reading
-        What is read before the job starts, if that takes long; shown meanwhile.
+    waiting
+        Shown while the job is made, if that takes long, such as `reading the model`.
     executor
         Executor; None: Ray, or this process for a job that needs no cluster and for which none is requested.
 
@@ -51,7 +51,7 @@ def run(
     if executor is None:
         near = isinstance(options, NearOptions) and not options.wants_ray
         executor = InProcess(one_thread=False) if near else on_ray()
-    with console.status(f"reading {reading}") if reading else contextlib.nullcontext():
+    with console.status(waiting) if waiting else contextlib.nullcontext():
         job = make(options, executor, console, partial(note, console=console))
     return run_job(job, console, executor=executor)
 

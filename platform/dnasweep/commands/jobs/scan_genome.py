@@ -18,4 +18,4 @@ def main(options: ScanOptions, console: Console) -> None:
     from dnasweep.workflows.run import run
     from dnasweep.workflows.scans import scan_job
 
-    run(scan_job, options, console, reading="the genome and the model")
+    run(scan_job, options, console, waiting="reading the genome and the model")

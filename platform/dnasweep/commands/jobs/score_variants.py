@@ -21,4 +21,4 @@ def main(options: VariantOptions, console: Console) -> None:
     from dnasweep.workflows.run import run
     from dnasweep.workflows.variants import VariantJob
 
-    run(VariantJob.of, options, console, reading="the variants and the model")
+    run(VariantJob.of, options, console, waiting="reading the variants and the model")

@@ -17,4 +17,4 @@ def main(options: AttributionOptions, console: Console) -> None:
     from dnasweep.workflows.attributions import AttributionJob
     from dnasweep.workflows.run import run
 
-    run(AttributionJob.of, options, console, reading="the sequences and the model")
+    run(AttributionJob.of, options, console, waiting="reading the sequences and the model")
