@@ -18,7 +18,7 @@ STAGES = 3
 """Tokenizers, corpora, encoders, trials and k-mer baselines (`stages.specs`)."""
 CONTINUED_PRETRAINING = 2
 """Encoders pretrained further from a checkpoint, in addition to `STAGES` (`stages.specs`)."""
-CHECKPOINTS = 2
+CHECKPOINTS = 3
 """How published checkpoints are read, as part of what identifies one (`stages.models`)."""
 BASELINE = 3
 """The k-mer baseline, in addition to `STAGES` (`stages.scores`)."""

@@ -24,6 +24,17 @@ BASES_PER_TOKEN = "bases_per_token"
 head."""
 BINS_PER_ROW = "bins_per_row"
 """Setting in the `config.json` of a model of bins: number of bins per row."""
+NAME_OUTPUTS = (
+    'Write the class of each output there, such as "id2label": {"0": "other", "1": "promoter"}, and '
+    "leave out label2id and num_labels."
+)
+"""Remedy for names of outputs that cannot be read."""
+_PROBLEMS: dict[Any, type[Task] | None] = {
+    "single_label_classification": None,
+    "multi_label_classification": Multilabel,
+    "regression": Regression,
+}
+"""Tasks by the values of `problem_type`; None: by the number of classes."""
 BINARY = Binary(ZERO_AND_ONE.names)
 """The task of the labels 0 and 1."""
 
@@ -41,14 +52,44 @@ def task_of_classes(names: Sequence[str]) -> Task:
 def id2label_of(config: Mapping[str, Any]) -> dict[int, str]:
     """Return the name of each class or output of a classifier from its `config.json`.
 
-    transformers omits the names of two classes if they are its defaults, `LABEL_0` and `LABEL_1`.
+    transformers omits the names of two classes if they are its defaults, `LABEL_0` and `LABEL_1`. If only
+    `label2id` is there, it names the classes.
+
+    Raises
+    ------
+    InputError
+        If the settings do not name each output once, or contradict each other.
     """
-    found = {int(i): str(name) for i, name in (config.get("id2label") or {}).items()}
-    return found or {i: f"LABEL_{i}" for i in range(int(config.get("num_labels") or 2))}
+    named, number = config.get("id2label"), config.get("num_labels")
+    source = "id2label" if named or not config.get("label2id") else "label2id"
+    named = config.get(source) or {}
+    try:
+        pairs = [pair if source == "id2label" else pair[::-1] for pair in named.items()]
+        found = {int(i): str(name) for i, name in pairs}
+        once = sorted(found) == list(range(len(named)))
+    except (AttributeError, TypeError, ValueError):
+        once = False
+    if not once:
+        raise InputError(
+            f"{source} is {named!r}, which does not name each output once, counting from 0",
+            remedy=NAME_OUTPUTS,
+        )
+    if found and number is not None and number != len(found):
+        raise InputError(
+            f"{source} names {len(found)} outputs, and num_labels is {number!r}",
+            remedy=NAME_OUTPUTS,
+        )
+    return found or {i: f"LABEL_{i}" for i in range(int(number or 2))}
 
 
 def task_of_model(config: Mapping[str, Any]) -> Task:
-    """Return the task that a model was trained for, from its `config.json`."""
+    """Return the task that a model was trained for, from its `config.json`.
+
+    Raises
+    ------
+    InputError
+        As :func:`id2label_of`, and for a kind of task that is not known.
+    """
     found = id2label_of(config)
     names = [found[i] for i in sorted(found)]
     if bins := config.get(BINS_PER_ROW):
@@ -61,8 +102,13 @@ def task_of_model(config: Mapping[str, Any]) -> Task:
     if config.get(BASES_PER_TOKEN):
         return Token(names)
     # transformers uses this term.
-    kinds = {"regression": Regression, "multi_label_classification": Multilabel}
-    kind = kinds.get(str(config.get("problem_type")))
+    said = config.get("problem_type")
+    if said not in (None, *_PROBLEMS):
+        raise InputError(
+            f"problem_type is {said!r}, which is no kind of task of transformers",
+            remedy=f"Write one of {', '.join(_PROBLEMS)} there.",
+        )
+    kind = _PROBLEMS.get(said)
     return task_of_classes(names) if kind is None else kind(names)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dnasweep.errors import InputError
 from dnasweep.models.pretrained.config_file import CONFIG_FILE
-from dnasweep.tasks.registry import BASES_PER_TOKEN, BINS_PER_ROW
+from dnasweep.tasks.registry import BASES_PER_TOKEN, BINS_PER_ROW, NAME_OUTPUTS, task_of_model
 
 
 def check_classes(settings: Any, directory: Path) -> None:
@@ -39,11 +39,36 @@ def check_classes(settings: Any, directory: Path) -> None:
         raise InputError(
             reason,
             file=directory / CONFIG_FILE,
-            remedy='Write the class of each output there, such as "id2label": {"0": "other", "1": "promoter"}, and '
-            "leave out label2id.",
+            remedy=NAME_OUTPUTS,
         )
     if back is not None:
         settings.label2id = inverse
+
+
+def check_outputs(config: Mapping[str, Any], directory: Path) -> None:
+    """Refuse the `config.json` of a classifier that does not say what its outputs are.
+
+    transformers drops names whose number differs from `num_labels`, so a model of three classes could seem to be
+    one of two.
+
+    Parameters
+    ----------
+    config
+        Contents of `config.json`.
+    directory
+        Directory of the model, for error messages.
+
+    Raises
+    ------
+    InputError
+        As :func:`~dnasweep.tasks.registry.task_of_model`.
+    """
+    try:
+        task_of_model(config)
+    except InputError as error:
+        raise InputError(
+            error.reason, file=directory / CONFIG_FILE, remedy=error.remedy
+        ) from error
 
 
 def check_single_output(settings: Any, directory: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 from dnasweep.errors import InputError
 from dnasweep.models.families.family import Family
 from dnasweep.models.families.registry import CADUCEUS, family_of
+from dnasweep.models.pretrained.class_names import check_outputs
 from dnasweep.models.pretrained.config_file import CONFIG_FILE, read_settings
 
 CLASSIFIER = "ForSequenceClassification"
@@ -59,9 +60,17 @@ def kind_of(directory: Path) -> ModelKind:
     Raises
     ------
     InputError
-        If `config.json` is missing or damaged, or if the weights are needed and cannot be read.
+        If `config.json` is missing or damaged, if the weights are needed and cannot be read, or if the outputs of a
+        classifier are not known.
     """
     config = read_settings(directory)
+    found = _kind_of(config, directory)
+    if found.head == "classifier":
+        check_outputs(config, directory)
+    return found
+
+
+def _kind_of(config: Mapping[str, Any], directory: Path) -> ModelKind:
     named = [str(name) for name in config.get("architectures") or []]
     if len(named) == 1:
         return ModelKind(_head_named(named[0]), named[0])

@@ -28,7 +28,7 @@ from dnasweep.models.families.family import Family
 from dnasweep.models.families.registry import family_of
 from dnasweep.models.pretrained.config_file import CONFIG_FILE, KNOWN, USE_KNOWN_KIND, is_number
 from dnasweep.tasks.calls import DECISION_THRESHOLD, DECISION_THRESHOLDS
-from dnasweep.tasks.registry import BASES_PER_TOKEN, BINS_PER_ROW
+from dnasweep.tasks.registry import BASES_PER_TOKEN, BINS_PER_ROW, id2label_of
 from dnasweep.tasks.trained_lengths import TRAINED_LENGTHS
 from dnasweep.tokens.model_files import AGAIN, reading
 
@@ -83,7 +83,7 @@ _WITHOUT_EFFECT = frozenset(
     "temperature tf_legacy_loss tie_encoder_decoder tokenizer_class top_k top_p torchscript "
     "training_args transformers_weights typical_p use_bfloat16 use_cache vocab_list xla_device "
     "cross_attention_hidden_size esmfold_config "
-    "max_seq_length mlm_probability padding_idx tie_weights_ "
+    "max_seq_length mlm_probability n_ctx padding_idx tie_weights_ "
     "transformers.js_config unsloth_fixed unsloth_version".split()
 )
 # Settings that are ignored, with the values for which this makes no difference.
@@ -116,6 +116,8 @@ _ONLY: dict[str, tuple[Any, ...]] = {
     "num_memory_blocks": (0,),
     "down_scale_factor": (1,),
 }
+_RENAMED = {"eurobert": {"clf_pooling": "classifier_pooling"}}
+"""Settings, by kind of model, under the names that its authors write and those that transformers reads."""
 _DUPLICATES = {"layer_norm_eps": "norm_eps"}
 """Settings that ModernBERT's authors write under two names; the second name is read."""
 _EPSILONS = ("layer_norm_eps", "layer_norm_epsilon", "norm_epsilon", "norm_eps")
@@ -146,6 +148,9 @@ def settings_of(found: Mapping[str, Any], directory: Path) -> Any:
         kind = _OUR_KINDS[model_type]
     elif isinstance(model_type, str) and model_type in CONFIG_MAPPING:
         kind = CONFIG_MAPPING[model_type]
+    names = _RENAMED.get(str(model_type), {})
+    names = {} if found.keys() & set(names.values()) else names
+    found = {names.get(name, name): value for name, value in found.items()}
     own_code = _own_code(found)
     if kind is None:
         what = (
@@ -168,7 +173,14 @@ def settings_of(found: Mapping[str, Any], directory: Path) -> Any:
             remedy=f"Only if you know that it computes the same, remove auto_map from "
             f"{CONFIG_FILE}.",
         )
-    return _made(kind, found, directory)
+    settings = _made(kind, found, directory)
+    if getattr(settings, "is_encoder_decoder", False):
+        raise InputError(
+            f"a {model_type} model has an encoder and a decoder, and only one of them is read here",
+            file=directory,
+            remedy="Use a model that is an encoder alone or a decoder alone, such as BERT, ESM or GPT-2.",
+        )
+    return settings
 
 
 def _family_settings(found: Mapping[str, Any], family: Family, directory: Path) -> Any:
@@ -185,6 +197,8 @@ def _family_settings(found: Mapping[str, Any], family: Family, directory: Path) 
 
 def _made(kind: Any, found: Mapping[str, Any], directory: Path) -> Any:
     plain = {name: value for name, value in found.items() if name not in _CHOSEN_HERE}
+    if found.get("label2id") and not found.get("id2label"):  # transformers would number them
+        plain["id2label"] = id2label_of(found)
     with reading(directory / CONFIG_FILE):
         # JSON has no infinity; transformers writes it as an object.
         settings = kind.from_dict(kind._decode_special_floats(plain))
@@ -221,6 +235,8 @@ def _refuse_unknown(
         # Earlier versions of transformers read this one as false where it is null, and add no positions.
         if value is None and name != "position_embedding_type":
             continue
+        if name == "rotary_emb_base" and name in _read_undeclared(kind):
+            only = None
         if value in ({}, []) or (only is not None and value in only):
             continue
         if only is None and (name in declared or name in (*_CHOSEN_HERE, *_OWN)):
