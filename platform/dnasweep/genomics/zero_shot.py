@@ -25,12 +25,15 @@ import torch
 from numpy.typing import NDArray
 
 from dnasweep.devices import read_together, to_device
+from dnasweep.errors import InputError
 from dnasweep.genomics.allele_windows import Allele, Pair, numbered, pairs
 from dnasweep.genomics.sequence_values import BatchModel, batches, check_finite
 from dnasweep.models.encoder.forward import masked_logits, token_logits
 from dnasweep.models.encoder.precision import autocast
+from dnasweep.models.families.registry import family_of
 from dnasweep.models.pretrained.checkpoint import load_causal_lm, load_masked_lm
 from dnasweep.models.pretrained.heads import kind_of
+from dnasweep.models.pretrained.smoke_test import reads_ahead
 
 
 class MaskedWindow(NamedTuple):
@@ -155,10 +158,24 @@ class ZeroShot(LanguageModel):
         return logits.double().log_softmax(-1).view(*flat.shape, -1)
 
 
+def _load_causal(directory: Path) -> Any:
+    """Return a causal language model, refusing one whose predictions are no likelihoods."""
+    model = load_causal_lm(directory)
+    # What HyenaDNA reads is known from its settings (`variant_models.open_model`).
+    if family_of(model.config.to_dict()) is None and reads_ahead(model):
+        raise InputError(
+            "what it predicts of a base has read that base or later ones already, and is no likelihood",
+            file=directory,
+            remedy="If it was pretrained by masking tokens, name its class for them (...ForMaskedLM) in "
+            "config.json; else fine-tune it and score variants with the classifier.",
+        )
+    return model
+
+
 class CausalZeroShot(LanguageModel):
     """A causal language model."""
 
-    load = staticmethod(load_causal_lm)
+    load = staticmethod(_load_causal)
 
     def log_likelihoods(self, windows: Sequence[Pair]) -> NDArray[np.float64]:
         """Return the log probability of all tokens of either allele, (windows, 2).
@@ -175,7 +192,7 @@ class CausalZeroShot(LanguageModel):
         encoded = self.tokenizer.encode(texts)
         counts = encoded.num_tokens()
         self.check_capacity(counts)
-        first = 1 if self.tokenizer.cls_id != self.tokenizer.pad_id else 2
+        first = 1 if self.tokenizer.has_first else 2
         found = np.empty(len(texts))
         with torch.inference_mode(), autocast(self.device, self.precision):
             sums = (

@@ -63,7 +63,7 @@ def embed(
         raise InputError(f"pooling is {pooling!r}", remedy=f"Use one of {', '.join(POOLINGS)}.")
     corpus = encoded_rows(model.config.to_dict(), tokenizer, sequences, pooling=pooling)
     # If rows end without a special token, padding is in its place.
-    after = 1 if tokenizer.sep_id != tokenizer.pad_id else 2
+    after = 1 if tokenizer.has_last else 2
     chosen = best_device() if device is None else torch.device(device)
     nn.Module.to(model, chosen).eval()
     found = compute_rows(

@@ -62,7 +62,7 @@ def encoded_rows(
     InputError
         For the first sequence (counted from 1) that is too long or has no token.
     """
-    if pooling == "first" and tokenizer.cls_id == tokenizer.pad_id:
+    if pooling == "first" and not tokenizer.has_first:
         raise InputError(
             "rows of this model do not begin with a special token", remedy="Use the pooling mean."
         )

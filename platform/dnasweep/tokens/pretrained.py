@@ -50,6 +50,8 @@ class PretrainedTokenizer(DnaTokenizer):
     ) -> None:
         super().__init__(config, tokenizer)
         self.roles = dict(roles)
+        # Either of them may be the padding token too.
+        self.has_first, self.has_last = "cls" in roles, "sep" in roles
         vocabulary = tokenizer.get_vocab(with_added_tokens=True)
         ids = {role: vocabulary[token] for role, token in roles.items()}
         self.pad_id = ids["pad"]

@@ -186,18 +186,23 @@ def _by_file(vocabulary: Vocabulary) -> PretrainedTokenizer:
     if found.unk_id < 0:
         _refuse(vocabulary, "it has neither an unknown token nor one for N")
     for probe in _PROBES:
-        if problem := _problem(found, probe, vocabulary.file):
+        if vocabulary.file.encode(probe).ids != _row(found, probe):
+            raise InputError(
+                f"its tokenizer cannot be used: of {probe!r} it makes a row that does not begin and end with its "
+                "special tokens",
+                file=vocabulary.directory,
+                remedy="Use a model whose rows begin with one special token and end with one.",
+            )
+        if problem := _problem(found, probe):
             shown = f"{probe[:20]!r}... ({len(probe)} letters)" if len(probe) > 40 else repr(probe)
             _refuse(vocabulary, f"of {shown} it makes {problem}")
     return found
 
 
-def _problem(tokenizer: PretrainedTokenizer, probe: str, file: Tokenizer) -> str | None:
+def _problem(tokenizer: PretrainedTokenizer, probe: str) -> str | None:
     """Return a description of a problem with the tokens of a sequence, or None."""
     encoded = tokenizer.encode([probe])
     ids, starts, ends = encoded.ids, encoded.starts[1:-1], encoded.ends[1:-1]
-    if file.encode(probe).ids != _row(tokenizer, probe):
-        return "a row that does not begin and end with its special tokens"
     edges = np.concatenate([[0], ends])
     if edges[-1] != len(probe) or (starts != edges[:-1]).any() or (ends <= starts).any():
         return "tokens that do not show every base once and in order"

@@ -81,6 +81,8 @@ class DnaTokenizer:
     """
 
     pad_id, unk_id, cls_id, sep_id, mask_id = PAD_ID, UNK_ID, CLS_ID, SEP_ID, MASK_ID
+    has_first, has_last = True, True
+    """Whether rows begin and end with a special token; otherwise padding is in its place."""
 
     def __init__(self, config: TokenizerConfig, tokenizer: Tokenizer) -> None:
         self.config = config

@@ -14,8 +14,7 @@ ALIBI = "dnasweep-alibi-roberta"
 WINDOWS = "dnasweep_windows"
 """Setting in `config.json` for reading longer sequences: the `tokens` of a window and the
 `pool`."""
-# In these models, the first position is the one after the id of the padding token.
-_OFFSET = (
+FROM_PADDING = (
     "camembert",
     "data2vec-text",
     "esm",
@@ -29,6 +28,7 @@ _OFFSET = (
     "xlm-roberta-xl",
     "xmod",
 )
+"""Kinds of models whose first position is the one after the id of the padding token."""
 
 
 def tokens_at_once(config: Mapping[str, Any]) -> int:
@@ -52,7 +52,7 @@ def tokens_at_once(config: Mapping[str, Any]) -> int:
     if config.get("model_type") == "big_bird" and sparse:
         # Rows are padded to whole blocks.
         offset = int(positions) % int(config.get("block_size") or 64)
-    if config.get("model_type") in _OFFSET:
+    if config.get("model_type") in FROM_PADDING:
         # MPNet counts from 2, whatever its padding token.
         pad = None if config.get("model_type") == "mpnet" else config.get("pad_token_id")
         offset = (1 if pad is None else int(pad)) + 1

@@ -239,19 +239,32 @@ def _pad_id(model: Any) -> int:
 def _run(model: Any, ids: Tensor, attention: Tensor | None, output: str) -> Tensor:
     """Return an output of a model's own forward pass, (rows, ...)."""
     if attention is None:
-        return getattr(model(input_ids=ids), output)
+        return _checked(getattr(model(input_ids=ids), output), ids, output)
     if model.config.model_type in _IGNORE_PADDING:
         return getattr(model(input_ids=ids, attention_mask=attention.long()), output)
     lengths = attention.sum(1)
     values, order = [], []
     for length in lengths.unique().tolist():
         rows = (lengths == length).nonzero()[:, 0]
-        value = getattr(model(input_ids=ids[rows, :length]), output)
+        value = _checked(
+            getattr(model(input_ids=ids[rows, :length]), output), ids[rows, :length], output
+        )
         # Values of tokens are padded again to the width of the batch.
         missing = ids.shape[1] - length
         values.append(F.pad(value, (0, 0, 0, missing)) if value.ndim == 3 else value)
         order.append(rows)
     return torch.cat(values)[torch.cat(order).argsort()]
+
+
+def _checked(value: Tensor, ids: Tensor, output: str) -> Tensor:
+    """Refuse hidden states that are not one for each token, such as those of a Funnel encoder without a decoder."""
+    if output == "last_hidden_state" and value.shape[1] != ids.shape[1]:
+        raise InputError(
+            f"the model has {value.shape[1]} hidden states for {ids.shape[1]} tokens, so which bases one is of is "
+            "not known",
+            remedy="Use a model with one hidden state for each token, such as BERT, RoBERTa or ESM.",
+        )
+    return value
 
 
 def _row_logits(

@@ -59,6 +59,10 @@ def _bare_encoder(directory: Path) -> PreTrainedModel:
             remedy="Give the model with its head, as written by save_pretrained.",
         )
     kind: Any = MODEL_MAPPING[type(settings)] if family is None else family.encoder
+    if isinstance(kind, tuple):
+        # Funnel has two encoders.
+        named = config.get("architectures") or []
+        kind = next((one for one in kind if one.__name__ in named), kind[0])
     found = load_model(kind, directory, settings)
     check_encoder_weights(found, settings, directory)
     check_own_vocabulary(directory)

@@ -146,7 +146,7 @@ def _load(directory: Path, wanted: Head, dropout: float | None = None) -> PreTra
     refuse_misfit(
         str(settings.model_type),
         directory,
-        missing=loaded.missing,
+        missing=[name for name in loaded.missing if not is_counter(name)],
         unexpected=[name for name in loaded.unexpected if not is_counter(name)],
     )
     check_own_vocabulary(directory)

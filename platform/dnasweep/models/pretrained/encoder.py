@@ -287,10 +287,11 @@ def _encoder_config(directory: Path) -> Any:
         and type(config) in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
         and not config.is_encoder_decoder
         and not getattr(config, "is_decoder", False)
+        and not isinstance(MODEL_MAPPING[type(config)], tuple)
     )
     if not is_encoder:
         raise InputError(
-            f"a {config.model_type} model is not a bidirectional encoder",
+            f"a {config.model_type} model is not a bidirectional encoder of every token",
             file=directory,
             remedy="Use a masked language model, such as BERT, RoBERTa or ESM.",
         )

@@ -19,6 +19,8 @@ _TOKENS = (9, 6)
 """Number of tokens of each of the two rows."""
 _TOLERANCE = 1e-3
 """Largest difference between a row alone and in a batch, relative to the largest value, in fp32."""
+_AHEAD = 1e-5
+"""Largest influence of a token on what is predicted of those before it, relative to the largest value."""
 
 
 def check_runs(model: Any, directory: Path) -> None:
@@ -66,13 +68,40 @@ def check_runs(model: Any, directory: Path) -> None:
         )
 
 
+def reads_ahead(model: Any) -> bool:
+    """Return whether what a language model predicts of a token depends on that token or on later ones.
+
+    This is so for a class of causal models on an encoder, such as `BertLMHeadModel` without `is_decoder`, and for
+    XLNet.
+
+    Parameters
+    ----------
+    model
+        A causal language model, on the CPU in fp32.
+    """
+    known = _known_ids(model.config)
+    row = [known[i % len(known)] for i in range(_TOKENS[1])]
+    other = next(i for i in known if i != row[-1])
+    with torch.inference_mode():
+        first, second = (
+            model(input_ids=torch.tensor([ids])).logits[0, :-1]
+            for ids in (row, [*row[:-1], other])
+        )
+    return bool((first - second).abs().max() > _AHEAD * max(1.0, float(first.abs().max())))
+
+
+def _known_ids(config: Any) -> list[int]:
+    """Return ids of tokens without the roles of padding and masking."""
+    special = {getattr(config, f"{role}_token_id", None) for role in ("pad", "mask")}
+    return [i for i in range(min(int(config.vocab_size), 64)) if i not in special]
+
+
 def _values(model: Any) -> tuple[Tensor, Tensor]:
     """Return the logits of two rows, first each row alone and then both in one batch."""
     config = model.config
     limit = tokens_at_once(config.to_dict())
     long, short = (max(1, min(tokens, limit)) for tokens in _TOKENS)
-    special = {getattr(config, f"{role}_token_id", None) for role in ("pad", "mask")}
-    known = [i for i in range(min(int(config.vocab_size), 64)) if i not in special]
+    known = _known_ids(config)
     row = [known[i % len(known)] for i in range(long)]
     pad = int(config.pad_token_id or 0)
     ids = torch.tensor([row, row[:short] + [pad] * (long - short)])
