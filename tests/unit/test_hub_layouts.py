@@ -199,7 +199,8 @@ def test_what_a_trainer_writes_before_every_name_is_taken_off(case: Path, tmp_pa
     wrappers = ("module.", "_orig_mod.module.", "model.", "base_model.model.", "backbone.", "net.")
     for wrapper in wrappers:
         rewrite(folder, lambda _, w=wrapper: {w + name: value for name, value in weights.items()})
-        assert same(computed(folder, case), expected, 0.0)
+        # Weights lie elsewhere in the file, and matrix products round by the alignment of their operands.
+        assert same(computed(folder, case), expected, 1e-6)
 
 
 @pytest.mark.parametrize("part", PARTS)

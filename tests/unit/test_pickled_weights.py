@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,25 @@ def test_a_sweep_says_what_it_converted_and_what_is_new(source, tmp_path):
     )
     with pytest.raises(InputError, match="the weights are pickled"):
         prepare_checkpoints(Storage(tmp_path / "other"), [str(folder)], pickle=False, **common)
+
+
+def test_pieces_that_do_not_fit_their_index_are_named_as_they_are_on_disk(source, tmp_path):
+    weights = load_file(source / "model.safetensors")
+    names = sorted(weights)
+    first, second = (f"pytorch_model-0000{i}-of-00002" for i in (1, 2))
+    pieces = {first: {n: weights[n] for n in names[::2]}}
+    pieces[second] = {n: weights[n] for n in names[1::2]}
+    index = {name: f"{file}.bin" for file, piece in pieces.items() for name in piece}
+    twice = pieces | {second: pieces[second] | {names[0]: weights[names[0]]}}
+    cases = {
+        "twice": (twice, index, f"{names[0]} is in {first}.bin and in {second}.bin"),
+        "other": (pieces, index | {"a.weight": f"{first}.bin"}, "which file has a.weight"),
+        "fewer": (pieces, {n: index[n] for n in names[1:]}, f"which file has {names[0]}"),
+    }
+    for name, (files, weight_map, said) in cases.items():
+        folder = pickled(source, tmp_path / name, **files)
+        path = folder / "pytorch_model.bin.index.json"
+        path.write_text(json.dumps({"weight_map": weight_map}))
+        with pytest.raises(InputError, match=re.escape(said)) as error:
+            as_safetensors(folder, Storage(tmp_path / "runs"), tmp_path)
+        assert error.value.file == str(folder)

@@ -23,6 +23,8 @@ from transformers import (
     BertForMaskedLM,
     BertForPreTraining,
     BertForTokenClassification,
+    RoFormerConfig,
+    RoFormerForMaskedLM,
 )
 
 WEIGHTS = "model.safetensors"
@@ -211,3 +213,57 @@ def test_an_adapter_beside_the_weights_is_not_followed(folder):
     )
     found = build(folder).state_dict()
     assert all(torch.equal(found[name], value) for name, value in expected.items())
+
+
+@pytest.mark.parametrize("wrapper", ["model._orig_mod.", "module.model.", "backbone.", "net."])
+@pytest.mark.parametrize(
+    ("kind", "config"), [(BertForMaskedLM, BertConfig), (RoFormerForMaskedLM, RoFormerConfig)]
+)
+def test_names_that_wrappers_of_any_kind_of_model_add_are_taken_off(
+    kind, config, wrapper, tmp_path
+):
+    torch.manual_seed(0)
+    model = kind(config(vocab_size=69, **SIZE)).eval()
+    folder = save(model, tmp_path / "model", dnabert_kmers())
+    weights = load_file(folder / WEIGHTS)
+    save_file({wrapper + name: v for name, v in weights.items()}, folder / WEIGHTS)
+    ids = torch.arange(2, 20)[None]
+    with torch.no_grad():
+        assert torch.equal(load_masked_lm(folder)(ids).logits, model(ids).logits)
+
+
+def test_an_adapter_that_was_not_merged_is_to_be_merged(folder):
+    def split(weights):
+        weights[QUERY.replace(".weight", ".base_layer.weight")] = weights.pop(QUERY)
+        weights[QUERY.replace(".weight", ".lora_A.default.weight")] = torch.ones(2, 32)
+
+    rewrite(folder, split)
+    with pytest.raises(InputError, match=r"query\.base_layer\.weight") as error:
+        load_masked_lm(folder)
+    assert "merge_and_unload" in str(error.value.remedy)
+
+
+@pytest.mark.parametrize(
+    ("files", "said", "remedy"),
+    [
+        (("tf_model.h5",), "the weights are in tf_model.h5", "save_pretrained"),
+        (("onnx/model.onnx",), "the weights are in onnx/model.onnx", "save_pretrained"),
+        (("model-q4.gguf", "README.md"), "the weights are in model-q4.gguf", "save_pretrained"),
+        (("model.fp16.safetensors",), "in model.fp16.safetensors", "rename it to model.safetens"),
+        (
+            ("optimizer.pt", "training_args.bin", "rng_state_0.pth"),
+            "no weights",
+            "save_pretrained",
+        ),
+        (("optimizer.pt", "last.ckpt"), "the weights are pickled", "safetensors"),
+    ],
+    ids=str,
+)
+def test_weights_in_files_that_are_not_read_are_named(folder, files, said, remedy):
+    (folder / WEIGHTS).unlink()
+    for name in files:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"x" * 100)
+    with pytest.raises(InputError, match=said) as error:
+        load_masked_lm(folder)
+    assert remedy in str(error.value.remedy)

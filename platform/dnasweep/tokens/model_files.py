@@ -31,6 +31,11 @@ TEXT_FILES = (
 )
 """Files of a model directory that are read in addition to its weights."""
 _ADAPTERS = ("adapter_model.safetensors", "adapter_model.bin")
+MERGE = (
+    "Merge them and give the result with its tokenizer: "
+    "model.merge_and_unload().save_pretrained(FOLDER)."
+)
+"""Remedy for an adapter of peft beside or within the weights."""
 AGAIN = "Copy it again from where the model came from."
 
 
@@ -83,8 +88,7 @@ def refuse_adapter(directory: Path) -> None:
     raise InputError(
         f"the directory has an adapter of peft ({found}), {what}",
         file=directory,
-        remedy="Merge them and give the result with its tokenizer: "
-        "model.merge_and_unload().save_pretrained(FOLDER).",
+        remedy=MERGE,
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,10 @@ KNOWN = (
 )
 """Remedy if a model requires its own code."""
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+_OF_TRAINERS = re.compile(r"(training_args|optimizer|scheduler|scaler|rng_state\w*)\.\w+")
+"""Pickled files that trainers write beside the weights."""
+_NOT_READ = ("*.safetensors", "*.h5", "*.msgpack", "*.gguf", "*.onnx", "onnx/*.onnx")
+"""Files of weights under other names or in other formats."""
 CONVERT = (
     "Where you trust it, write its weights as safetensors beside it, everything else as it is: "
     'python -c "import sys, glob, torch; from safetensors.torch import save_file; '
@@ -77,11 +82,23 @@ def read_config(directory: str | Path) -> dict[str, Any]:
         return config
     if any(directory.glob("pytorch_model*.bin")):
         reason, remedy = "the weights are pickled", CONVERT.format(shlex.quote(str(directory)))
-    elif any(any(directory.glob(pattern)) for pattern in PICKLES):
+    elif any(not _OF_TRAINERS.fullmatch(name) for name in _names(directory, PICKLES)):
         reason, remedy = "the weights are pickled", "Ask its authors for safetensors."
     else:
-        reason, remedy = "there are no weights", "Give a directory written by save_pretrained."
+        others = _names(directory, _NOT_READ)
+        reason = (
+            f"the weights are in {', '.join(others[:3])}" if others else "there are no weights"
+        )
+        remedy = "Give a directory written by save_pretrained."
+        if others and all(name.endswith(".safetensors") for name in others):
+            remedy += f" If one of these files has all weights, rename it to {WEIGHTS_FILE}."
     raise InputError(f"{reason}, only {WEIGHTS_FILE} is read", file=directory, remedy=remedy)
+
+
+def _names(directory: Path, patterns: Sequence[str]) -> list[str]:
+    """Return the files that match any of the patterns, relative to the directory."""
+    found = [path for pattern in patterns for path in directory.glob(pattern)]
+    return sorted(str(path.relative_to(directory)) for path in found)
 
 
 def config_misfit(reason: str, file: Path) -> InputError:

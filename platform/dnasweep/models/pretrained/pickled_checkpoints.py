@@ -12,8 +12,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
+
+from safetensors import safe_open
 
 from dnasweep.errors import InputError
 from dnasweep.models.pretrained import unpickle_process
@@ -84,12 +87,38 @@ def convert_pickled(directory: Path, target: Path) -> None:
         written[name] = WEIGHTS_FILE if len(names) == 1 else piece
         _unpickle(path, target / written[name])
     if len(names) > 1:
-        places = {weight: written[name] for weight, name in _weight_map(directory).items()}
+        weight_map = _weight_map(directory)
+        _check_pieces(directory, weight_map, {name: target / written[name] for name in names})
+        places = {weight: written[name] for weight, name in weight_map.items()}
         index = {"metadata": {}, "weight_map": places}
         (target / INDEX_FILE).write_text(json.dumps(index, indent=2, sort_keys=True) + "\n")
     for name in TEXT_FILES:
         if (directory / name).is_file():
             shutil.copyfile(directory / name, target / name)
+
+
+def _check_pieces(
+    directory: Path, weight_map: Mapping[str, str], pieces: Mapping[str, Path]
+) -> None:
+    """Refuse pieces with other weights than the index says, by the names of the files of the directory."""
+    found: dict[str, str] = {}
+    for name, path in pieces.items():
+        with safe_open(path, framework="pt") as piece:
+            for weight in piece.keys():  # noqa: SIM118
+                if weight in found:
+                    raise InputError(
+                        f"{weight} is in {found[weight]} and in {name}",
+                        file=directory,
+                        remedy=AGAIN,
+                    )
+                found[weight] = name
+    if found != dict(weight_map):
+        wrong = sorted(weight for weight, _ in found.items() ^ weight_map.items())
+        raise InputError(
+            f"{PICKLED_INDEX} and its files do not agree on which file has {wrong[0]}",
+            file=directory,
+            remedy=AGAIN,
+        )
 
 
 def _weight_map(directory: Path) -> dict[str, str]:

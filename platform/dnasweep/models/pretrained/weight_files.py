@@ -40,7 +40,7 @@ _WRAPPERS = ("module.", "_orig_mod.")
 _ATTRIBUTES = ("model.", "base_model.", "backbone.", "net.", "encoder.")
 """Prefixes added by modules that wrap a model, such as those of Lightning and peft."""
 _ENCODERS = re.compile(
-    "(bert|roberta|esm|electra|albert|distilbert|deberta|hyena|caduceus|transformer|model)[.]"
+    r"(\w*bert\w*|roberta|\w*former|esm|electra|deberta|mpnet|fnet|hyena|caduceus|model)[.]"
 )
 
 
@@ -108,7 +108,8 @@ def _unwrapped(found: dict[str, StoredTensor]) -> dict[str, StoredTensor]:
         if not found or not all(name.startswith(wrapper) for name in found):
             continue
         # LLaMA, HyenaDNA without a head and other models have such names themselves.
-        if wrapper in _WRAPPERS or any(map(_ENCODERS.match, bare)):
+        again = any(all(name.startswith(one) for name in bare) for one in _WRAPPERS)
+        if again or wrapper in _WRAPPERS or any(map(_ENCODERS.match, bare)):
             return _unwrapped(bare)
     return found
 

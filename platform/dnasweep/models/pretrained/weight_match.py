@@ -17,12 +17,14 @@ from dnasweep.errors import InputError
 from dnasweep.models.families.registry import family_of
 from dnasweep.models.pretrained.config_file import KNOWN, config_misfit
 from dnasweep.models.pretrained.weight_files import StoredTensor
-from dnasweep.tokens.model_files import AGAIN, first_line
+from dnasweep.tokens.model_files import AGAIN, MERGE, first_line
 
 _SPARE = 200
 """Maximum number of weights, such as those of heads and poolers, that a file may lack."""
 _LARGE = 1 << 20
 """Settings up to this value are always allowed; larger ones must not exceed the largest dimension of a weight."""
+_OF_ADAPTERS = (".base_layer.", ".lora_", ".ia3_", ".modules_to_save.")
+"""Parts of the names of weights of a model with an adapter that was not merged."""
 _SHOWN = 3
 """Number of names shown in an error message."""
 
@@ -112,11 +114,12 @@ def refuse_misfit(
         parts.append(f"{_named(missing)} missing or of another shape")
     if unexpected:
         parts.append(f"{_named(unexpected)} unknown to it")
+    of_adapter = any(part in name for name in unexpected for part in _OF_ADAPTERS)
     raise InputError(
         f"its weights are not those of {_whose(model_type)} that config.json describes: "
         + "; ".join(parts),
         file=directory,
-        remedy=KNOWN,
+        remedy=MERGE if of_adapter else KNOWN,
     )
 
 
