@@ -94,6 +94,6 @@ def test_ctrl_c_says_how_far_it_came_and_how_to_go_on(
     process.send_signal(signal.SIGINT)
     output = finish_job(process, code=130)
     done = len(published(tmp_path)) // 3
-    assert f"Stopped with {SIZE * done} of {NUM} sequences done" in output
+    assert f"Stopped after {SIZE * done} of {NUM} sequences" in output
     assert "run the same command again" in output
     assert list((tmp_path / "work" / "building").iterdir()) == []

@@ -148,7 +148,8 @@ def test_a_complement_has_an_embedding(tmp_path):
 def letters() -> SimpleNamespace:
     """Return what is checked of the tokenizer of a Caduceus."""
     tokens = "[CLS] [SEP] [BOS] [MASK] [PAD] [RESERVED] [UNK] A C G T N".split()
-    return SimpleNamespace(vocab_size=12, pad_id=4, cls_id=4, sep_id=1, tokens=tokens)
+    ends = {"has_first": False, "has_last": True}
+    return SimpleNamespace(vocab_size=12, pad_id=4, cls_id=4, sep_id=1, tokens=tokens, **ends)
 
 
 def test_complements_are_those_of_dna(tmp_path):
@@ -160,7 +161,8 @@ def test_complements_are_those_of_dna(tmp_path):
 
 
 def test_the_padding_that_trainers_write_for_dnabert2_is_not_read(tmp_path):
-    tokenizer = SimpleNamespace(vocab_size=24, pad_id=3, cls_id=1, sep_id=2)
+    ends = {"has_first": True, "has_last": True}
+    tokenizer = SimpleNamespace(vocab_size=24, pad_id=3, cls_id=1, sep_id=2, **ends)
     config = DnaBert2Config(**SIZE)
     for pad in (0, 3, None):
         config.pad_token_id = pad

@@ -57,7 +57,8 @@ def test_frequencies_are_those_that_are_stored(name, tmp_path):
     model.esm.rotary_embeddings.inv_freq.copy_(rounded)
     with torch.no_grad():
         torch.testing.assert_close(again(ROWS).logits, model(ROWS).logits, atol=1e-6, rtol=1e-6)
-    tokenizer = SimpleNamespace(vocab_size=24, pad_id=1, cls_id=3, sep_id=1)
+    ends = {"has_first": True, "has_last": False}
+    tokenizer = SimpleNamespace(vocab_size=24, pad_id=1, cls_id=3, sep_id=1, **ends)
     built = build_on_checkpoint(
         tmp_path,
         describe(tmp_path),
