@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import tempfile
 from collections.abc import Sequence
@@ -14,10 +13,9 @@ import pandas as pd
 
 from dnasweep.api.execution import console
 from dnasweep.api.files import data_of
-from dnasweep.api.options import make_options
+from dnasweep.api.options import make_options, refuse_unknown
 from dnasweep.data.column_names import ColumnOptions
 from dnasweep.data.reading import read_rows
-from dnasweep.errors import InputError
 from dnasweep.formats.rejects import write_rejects
 
 COLUMN_OPTIONS = {field.name for field in fields(ColumnOptions)}
@@ -64,13 +62,7 @@ def read_data(
     named = {name: options.pop(name) for name in COLUMN_OPTIONS & options.keys()}
     columns = make_options(ColumnOptions, named).columns
     given = {"paths": paths, **{name: options.pop(name) for name in _FILES if name in options}}
-    if unknown := [name for name in options if name not in _OTHERS]:
-        known = sorted({*COLUMN_OPTIONS, *_FILES[1:], *_OTHERS})
-        near = difflib.get_close_matches(unknown[0], known, n=1, cutoff=0.5)
-        raise InputError(
-            f"there is no option {unknown[0]!r}",
-            remedy=f"Did you mean {near[0]!r}?" if near else f"Use {', '.join(known)}.",
-        )
+    refuse_unknown(named | options, {*COLUMN_OPTIONS, *_FILES[1:], *_OTHERS})
     with tempfile.TemporaryDirectory(prefix="dnasweep-") as scratch:
         files: dict[str, Any] = {
             name: data_of(one, Path(scratch), name="data" if name == "paths" else name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import types
+from collections.abc import Collection, Iterable
 from dataclasses import fields
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -38,12 +39,7 @@ def make_options(kind: type[Options], given: dict[str, Any]) -> Options:
     """
     # --dry-run prints a plan for people; from Python, a run on little data tells more.
     known = {field.name for field in fields(kind)} - {"dry_run"}  # type: ignore[arg-type]
-    if unknown := [name for name in given if name not in known]:
-        near = difflib.get_close_matches(unknown[0], sorted(known), n=1)
-        raise InputError(
-            f"there is no option {unknown[0]!r}",
-            remedy=f"Did you mean {near[0]!r}?" if near else f"Use {', '.join(sorted(known))}.",
-        )
+    refuse_unknown(given, known)
     hints = get_type_hints(kind, include_extras=True)
     values = {n: _fitting(n, v, hints[n]) for n, v in given.items() if v is not None}
     try:
@@ -52,6 +48,22 @@ def make_options(kind: type[Options], given: dict[str, Any]) -> Options:
         raise
     except (TypeError, ValueError) as error:
         raise InputError(str(error)) from error
+
+
+def refuse_unknown(given: Iterable[str], known: Collection[str]) -> None:
+    """Refuse the first name that is not a known option.
+
+    Raises
+    ------
+    InputError
+        Names the most similar option or, if there is none, all options.
+    """
+    if unknown := [name for name in given if name not in known]:
+        near = difflib.get_close_matches(unknown[0], sorted(known), n=1, cutoff=0.5)
+        raise InputError(
+            f"there is no option {unknown[0]!r}",
+            remedy=f"Did you mean {near[0]!r}?" if near else f"Use {', '.join(sorted(known))}.",
+        )
 
 
 def _fitting(name: str, value: Any, hint: Any) -> Any:

@@ -131,16 +131,23 @@ class LabelReading(NamedTuple):
         missing = text.str.lower().isin([*MISSING, MAYBE_MISSING]) & ~known
         none = "Write none if a row has none of the labels." if self.separator else ""
         checks.add(missing, "the label is missing", none)
-        by_place = bool(self.separator) and self.codes is None
-        for i, name in enumerate(self.labels.names if by_place else ()):
-            parts = text.str.split(self.separator)
-            gap = parts.str[i].str.strip().str.lower().isin([*MISSING, MAYBE_MISSING])
-            which = f"label {i + 1}" if name.isdecimal() else f"label {name}"
-            gap &= ~known & (parts.map(len) == len(self.labels.names))
-            checks.add(gap, f"the {which} is missing", "Fill it in, or leave the row out.")
+        if self.separator and self.codes is None:
+            gaps = text[~known & ~missing].map(self._first_gap).reindex(text.index, fill_value="")
+            checks.add(
+                gaps != "", "the " + gaps + " is missing", "Fill it in, or leave the row out."
+            )
         quoted = text.str[:40].map(repr)
         reason = "the label " + quoted + f" is not {self.expected}"
         checks.add(~missing & ~known, reason, self.remedy)
+
+    def _first_gap(self, text: str) -> str:
+        """Return the first label that is missing in a row with one place for each; "" if there is none."""
+        cells, names = text.split(self.separator), self.labels.names
+        if len(cells) == len(names):
+            for number, (cell, name) in enumerate(zip(cells, names, strict=True), start=1):
+                if cell.strip().lower() in (*MISSING, MAYBE_MISSING):
+                    return f"label {number}" if name.isdecimal() else f"label {name}"
+        return ""
 
 
 def canonical(text: pd.Series) -> pd.Series:

@@ -24,6 +24,8 @@ _COLUMNAR: dict[bytes, Literal["parquet", "arrow"]] = {
     b"FEA1": "arrow",
     b"\xff\xff\xff\xff": "arrow",
 }
+TWO_BIT = (b"\x43\x27\x41\x1a", b"\x1a\x41\x27\x43")
+"""Beginning of a 2bit file, for either order of bytes."""
 _BINARY = {
     b"%PDF": "a PDF",
     b"{\\rtf": "a document (RTF)",
@@ -31,8 +33,7 @@ _BINARY = {
     b"RDX": "an R workspace",
     b"\x89HDF": "an HDF5 file",
     b"\xd0\xcf\x11\xe0": "a spreadsheet",
-    b"\x43\x27\x41\x1a": "a 2bit file",
-    b"\x1a\x41\x27\x43": "a 2bit file",
+    **dict.fromkeys(TWO_BIT, "a 2bit file"),
     b"BAM\1": "a BAM file",
     b"CRAM": "a CRAM file",
     b"SQLite format 3": "a database (SQLite)",

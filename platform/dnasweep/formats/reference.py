@@ -18,13 +18,11 @@ from Bio import bgzf
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import reverse_complement
 from dnasweep.formats.chromosomes import Contigs
-from dnasweep.formats.content import file_errors
+from dnasweep.formats.content import TWO_BIT, file_errors
 from dnasweep.formats.indexes import fits, write_blocks
 from dnasweep.formats.packing import GZIP
 from dnasweep.formats.paths import check_readable, user_path
 from dnasweep.formats.rejects import RejectedRow
-
-_TWO_BIT = (b"\x43\x27\x41\x1a", b"\x1a\x41\x27\x43")
 
 
 class Genome(pyfaidx.Fasta):
@@ -128,7 +126,7 @@ def open_genome(path: Path) -> Iterator[Genome]:
             remedy="Join the FASTA files of its chromosomes: cat *.fa > genome.fa",
         )
     with file_errors(path, remedy="Check the disk."), path.open("rb") as stream:
-        if stream.read(4) in _TWO_BIT:
+        if stream.read(4) in TWO_BIT:
             raise InputError(
                 "is a 2bit file", file=path, remedy="Convert it to FASTA with UCSC's twoBitToFa."
             )

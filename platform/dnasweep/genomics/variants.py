@@ -26,7 +26,7 @@ PLACED = (
 )
 """Columns of placed variants: the columns read, with `pos`, `ref` and `alt` normalised; the original
 notation; and the flanks."""
-_REGION = re.compile(r"(?P<chrom>.+):(?P<first>[0-9,]+)-(?P<last>[0-9,]+)")
+_REGION = re.compile(r"(?P<chrom>.+):(?P<first>[0-9,_]+)-(?P<last>[0-9,_]+)")
 WRONG_ASSEMBLY = "Check that the variants refer to this assembly of the genome."
 """Remedy for a variant whose REF is not that of the genome."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,7 @@ from dnasweep.formats.rejects import RejectedRow
 from dnasweep.genomics.genome_store import genome_key, keep_genome
 from dnasweep.genomics.peak_overlap import widened
 from dnasweep.genomics.scan_plan import PeakConfig, ScanConfig, ScanPlan, TrackConfig, plan_scan
-from dnasweep.genomics.variants import Region, is_region, position
+from dnasweep.genomics.variants import Region, is_region
 from dnasweep.jobs.request import JobRequest, model_directory, model_key, open_storage
 from dnasweep.jobs.scan_layout import layout_of
 from dnasweep.jobs.scan_options import ScanOptions
@@ -36,7 +35,6 @@ from dnasweep.tasks.trained_lengths import note_on_window
 
 KIND = "scans"
 _PROBES = 64
-_REGION = re.compile(r"(.+):([0-9,_]+)-([0-9,_]+)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,20 +188,11 @@ def _annotations(
 def _picture(text: str | None, contigs: Contigs) -> Region | None:
     if text is None:
         return None
-    match = _REGION.fullmatch(text)
-    if match is None:
+    if not is_region(text):
         raise InputError(
             f"picture is {text!r}", remedy="Give CHROM:START-END, such as chr2R:1000-21000."
         )
-    name = contigs.record(match[1])
-    start, end = map(position, match.groups()[1:])
-    if not 1 <= start <= end <= contigs.lengths[name]:
-        raise InputError(
-            f"picture is {text!r}, but {name} has bases 1 to {contigs.lengths[name]:,}",
-            file=contigs.genome,
-            remedy="Give CHROM:START-END, both included, counted from 1.",
-        )
-    return Region(name, start - 1, end)
+    return Region.parse(text, contigs)
 
 
 def _one_region(text: str, contigs: Contigs) -> pd.DataFrame | None:

@@ -239,6 +239,8 @@ def _explained(
         If most of them differ: one in four agrees by chance.
     """
     differing = [reject for reject in placed.rejects if reject.remedy == WRONG_ASSEMBLY]
+    if not differing:
+        return placed
     rows = {(reject.file, reject.row) for reject in differing}
     at = [place in rows for place in zip(table["file"], table["row"], strict=True)]
     remedy = mismatch_remedy(table.iloc[np.flatnonzero(at)], fasta, contigs)

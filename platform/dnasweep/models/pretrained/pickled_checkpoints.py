@@ -12,7 +12,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -20,6 +19,7 @@ from safetensors import safe_open
 
 from dnasweep.errors import InputError
 from dnasweep.models.pretrained import unpickle_process
+from dnasweep.models.pretrained.weight_files import check_pieces
 from dnasweep.tokens.model_files import (
     AGAIN,
     INDEX_FILE,
@@ -88,7 +88,8 @@ def convert_pickled(directory: Path, target: Path) -> None:
         _unpickle(path, target / written[name])
     if len(names) > 1:
         weight_map = _weight_map(directory)
-        _check_pieces(directory, weight_map, {name: target / written[name] for name in names})
+        pieces = {name: _names_in(target / written[name]) for name in names}
+        check_pieces(pieces, weight_map, directory / PICKLED_INDEX)
         places = {weight: written[name] for weight, name in weight_map.items()}
         index = {"metadata": {}, "weight_map": places}
         (target / INDEX_FILE).write_text(json.dumps(index, indent=2, sort_keys=True) + "\n")
@@ -97,28 +98,10 @@ def convert_pickled(directory: Path, target: Path) -> None:
             shutil.copyfile(directory / name, target / name)
 
 
-def _check_pieces(
-    directory: Path, weight_map: Mapping[str, str], pieces: Mapping[str, Path]
-) -> None:
-    """Refuse pieces with other weights than the index says, by the names of the files of the directory."""
-    found: dict[str, str] = {}
-    for name, path in pieces.items():
-        with safe_open(path, framework="pt") as piece:
-            for weight in piece.keys():  # noqa: SIM118
-                if weight in found:
-                    raise InputError(
-                        f"{weight} is in {found[weight]} and in {name}",
-                        file=directory,
-                        remedy=AGAIN,
-                    )
-                found[weight] = name
-    if found != dict(weight_map):
-        wrong = sorted(weight for weight, _ in found.items() ^ weight_map.items())
-        raise InputError(
-            f"{PICKLED_INDEX} and its files do not agree on which file has {wrong[0]}",
-            file=directory,
-            remedy=AGAIN,
-        )
+def _names_in(path: Path) -> list[str]:
+    """Return the names of the weights of a safetensors file."""
+    with safe_open(path, framework="pt") as piece:
+        return list(piece.keys())
 
 
 def _weight_map(directory: Path) -> dict[str, str]:

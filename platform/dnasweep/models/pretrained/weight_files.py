@@ -7,7 +7,7 @@ is read.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,24 +73,10 @@ def read_headers(directory: Path) -> dict[str, StoredTensor]:
     in_pieces = not (directory / WEIGHTS_FILE).is_file()
     index = read_index(directory / INDEX_FILE) if in_pieces else None
     files = [WEIGHTS_FILE] if index is None else sorted(set(index.values()))
-    found: dict[str, StoredTensor] = {}
-    for name in files:
-        for weight, stored in _header(directory / name).items():
-            if weight in found:
-                raise InputError(
-                    f"{weight} is in {found[weight].file} and in {name}",
-                    file=directory,
-                    remedy=AGAIN,
-                )
-            found[weight] = stored
-    file_of = {weight: stored.file for weight, stored in found.items()}
-    if index is not None and index != file_of:
-        wrong = sorted(weight for weight, _ in index.items() ^ file_of.items())
-        raise InputError(
-            f"{INDEX_FILE} and its files do not agree on which file has {wrong[0]}",
-            file=directory,
-            remedy=AGAIN,
-        )
+    headers = {name: _header(directory / name) for name in files}
+    if index is not None:
+        check_pieces(headers, index, directory / INDEX_FILE)
+    found = {weight: stored for one in headers.values() for weight, stored in one.items()}
     for weight, stored in found.items():
         if stored.dtype not in _FLOATS and not is_counter(weight):
             raise InputError(
@@ -99,6 +85,39 @@ def read_headers(directory: Path) -> dict[str, StoredTensor]:
                 remedy=f"Weights are read from {', '.join(_FLOATS)}; quantised ones are not.",
             )
     return _unwrapped(found)
+
+
+def check_pieces(
+    pieces: Mapping[str, Iterable[str]], index: Mapping[str, str], index_file: Path
+) -> None:
+    """Refuse files of weights that contain other weights than their index says.
+
+    Parameters
+    ----------
+    pieces
+        Names of the weights in each file.
+    index
+        File of each weight, as the index says.
+    index_file
+        Path of the index.
+    """
+    found: dict[str, str] = {}
+    for name, weights in pieces.items():
+        for weight in weights:
+            if weight in found:
+                raise InputError(
+                    f"{weight} is in {found[weight]} and in {name}",
+                    file=index_file.parent,
+                    remedy=AGAIN,
+                )
+            found[weight] = name
+    if found != index:
+        wrong = sorted(weight for weight, _ in index.items() ^ found.items())
+        raise InputError(
+            f"{index_file.name} and its files do not agree on which file has {wrong[0]}",
+            file=index_file.parent,
+            remedy=AGAIN,
+        )
 
 
 def _unwrapped(found: dict[str, StoredTensor]) -> dict[str, StoredTensor]:
