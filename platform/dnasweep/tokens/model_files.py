@@ -7,7 +7,7 @@ Parsers of JSON, tokenizers and weights raise many kinds of errors; here they ar
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -184,6 +184,39 @@ def read_index(path: Path) -> dict[str, str]:
                 remedy=AGAIN,
             )
     return weight_map
+
+
+def check_pieces(
+    pieces: Mapping[str, Iterable[str]], index: Mapping[str, str], index_file: Path
+) -> None:
+    """Refuse files of weights that contain other weights than their index says.
+
+    Parameters
+    ----------
+    pieces
+        Names of the weights in each file.
+    index
+        File of each weight, as the index says.
+    index_file
+        Path of the index.
+    """
+    found: dict[str, str] = {}
+    for name, weights in pieces.items():
+        for weight in weights:
+            if weight in found:
+                raise InputError(
+                    f"{weight} is in {found[weight]} and in {name}",
+                    file=index_file.parent,
+                    remedy=AGAIN,
+                )
+            found[weight] = name
+    if found != index:
+        wrong = sorted(weight for weight, _ in index.items() ^ found.items())
+        raise InputError(
+            f"{index_file.name} and its files do not agree on which file has {wrong[0]}",
+            file=index_file.parent,
+            remedy=AGAIN,
+        )
 
 
 def model_files(directory: Path) -> list[str]:

@@ -19,12 +19,12 @@ from safetensors import safe_open
 
 from dnasweep.errors import InputError
 from dnasweep.models.pretrained import unpickle_process
-from dnasweep.models.pretrained.weight_files import check_pieces
 from dnasweep.tokens.model_files import (
     AGAIN,
     INDEX_FILE,
     TEXT_FILES,
     WEIGHTS_FILE,
+    check_pieces,
     raise_missing,
     read_json,
     refuse_pointer,

@@ -7,7 +7,7 @@ is read.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ from dnasweep.tokens.model_files import (
     AGAIN,
     INDEX_FILE,
     WEIGHTS_FILE,
+    check_pieces,
     raise_missing,
     read_index,
     read_json,
@@ -85,39 +86,6 @@ def read_headers(directory: Path) -> dict[str, StoredTensor]:
                 remedy=f"Weights are read from {', '.join(_FLOATS)}; quantised ones are not.",
             )
     return _unwrapped(found)
-
-
-def check_pieces(
-    pieces: Mapping[str, Iterable[str]], index: Mapping[str, str], index_file: Path
-) -> None:
-    """Refuse files of weights that contain other weights than their index says.
-
-    Parameters
-    ----------
-    pieces
-        Names of the weights in each file.
-    index
-        File of each weight, as the index says.
-    index_file
-        Path of the index.
-    """
-    found: dict[str, str] = {}
-    for name, weights in pieces.items():
-        for weight in weights:
-            if weight in found:
-                raise InputError(
-                    f"{weight} is in {found[weight]} and in {name}",
-                    file=index_file.parent,
-                    remedy=AGAIN,
-                )
-            found[weight] = name
-    if found != index:
-        wrong = sorted(weight for weight, _ in index.items() ^ found.items())
-        raise InputError(
-            f"{index_file.name} and its files do not agree on which file has {wrong[0]}",
-            file=index_file.parent,
-            remedy=AGAIN,
-        )
 
 
 def _unwrapped(found: dict[str, StoredTensor]) -> dict[str, StoredTensor]:
