@@ -92,6 +92,16 @@ def test_data_may_be_a_table_and_are_never_the_sequences_themselves() -> None:
         assert "pandas.DataFrame" in (refused.value.remedy or "")
 
 
+def test_errors_name_the_row_of_a_table_in_memory() -> None:
+    table = TABLE.assign(sequence=[*TABLE["sequence"][:2], "ACGJ", *TABLE["sequence"][3:]])
+    with pytest.raises(dnasweep.InputError, match=r"^the table data, row 3: 'J' at position 4"):
+        dnasweep.read_data(table, progress=False)
+    with pytest.raises(
+        dnasweep.InputError, match=r"^the table data: there is no column with labels"
+    ):
+        dnasweep.read_data(TABLE[["sequence"]], progress=False)
+
+
 def test_an_unknown_option_is_refused_with_the_nearest_one() -> None:
     with pytest.raises(
         dnasweep.InputError, match=r"no option 'label'. Did you mean 'label_column'"

@@ -66,6 +66,7 @@ DATA: dict[str, Any] = {
     "format": "csv",
     "positives": "fasta",
     "negatives": "fasta",
+    "sequences": "fasta",
     "genome": "fasta",
     "species": "mouse",
     "species_table": "table of species",
@@ -272,6 +273,8 @@ def test_an_option_of_the_data_makes_another_data_set(name: str, files: Mapping[
         value, base = (value,), {"data": ()}
     elif name not in ("simulated_rows", "decoy_rate"):
         base = {"data": (files["toy"],)}
+    if name == "sequences":
+        value = (value,)
     if name == "bins":
         base["tracks"] = files["track"]
     changed = DataOptions(**{**base, name: value})

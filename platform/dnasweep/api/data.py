@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import tempfile
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from dnasweep.api.execution import console
-from dnasweep.api.files import data_of
+from dnasweep.api.files import data_of, scratch_folder
 from dnasweep.api.options import make_options, refuse_unknown
 from dnasweep.data.column_names import ColumnOptions
 from dnasweep.data.reading import read_rows
@@ -63,9 +62,9 @@ def read_data(
     columns = make_options(ColumnOptions, named).columns
     given = {"paths": paths, **{name: options.pop(name) for name in _FILES if name in options}}
     refuse_unknown(named | options, {*COLUMN_OPTIONS, *_FILES[1:], *_OTHERS})
-    with tempfile.TemporaryDirectory(prefix="dnasweep-") as scratch:
+    with scratch_folder() as scratch:
         files: dict[str, Any] = {
-            name: data_of(one, Path(scratch), name="data" if name == "paths" else name)
+            name: data_of(one, scratch, name="data" if name == "paths" else name)
             for name, one in given.items()
         }
         reading = read_rows(columns=columns, **files, **options)

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from dnasweep.api.execution import Workplace
-from dnasweep.api.files import files_of
+from dnasweep.api.files import files_of, scratch_folder
 from dnasweep.api.model import Model, as_model
 from dnasweep.api.options import make_options
 from dnasweep.api.report_folder import ReportFolder
@@ -104,14 +104,14 @@ def design(
     # A download is deleted with its object, so keep the object until the job is done.
     model = as_model(model)
     place = Workplace(storage, address, options.pop("tracking_uri", None), progress=progress)
-    with place.closed_on_error(), tempfile.TemporaryDirectory(prefix="dnasweep-") as scratch:
+    with place.closed_on_error(), scratch_folder() as scratch:
         asked = make_options(
             DesignOptions,
             {
                 **options,
                 **place.options,
                 "model": str(model.directory),
-                "data": files_of(sequences, Path(scratch)),
+                "data": files_of(sequences, scratch),
                 "edits": edits,
                 "goal": goal,
             },

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,31 @@ import pandas as pd
 
 from dnasweep.api.foreign_objects import as_pandas, check_paths
 from dnasweep.api.sequences import GIVEN, Sequences, label_texts, paths_of, read_given
+from dnasweep.errors import InputError
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Make a temporary folder, and name tables in it in errors as the caller knows them.
+
+    Raises
+    ------
+    InputError
+        As the code inside; for a file of this folder, with the name of the table and its row counted from 1.
+    """
+    with tempfile.TemporaryDirectory(prefix="dnasweep-") as folder:
+        try:
+            yield Path(folder)
+        except InputError as error:
+            if error.file is None or Path(error.file).parent != Path(folder):
+                raise
+            raise InputError(
+                error.reason,
+                file=f"the table {Path(error.file).stem}",
+                # The file has a header, the table in memory has none.
+                row=None if error.row in (None, 1) else error.row - 1,
+                remedy=error.remedy,
+            ) from error
 
 
 def files_of(sequences: Sequences, folder: Path) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from dnasweep.api.execution import Workplace
-from dnasweep.api.files import files_of
+from dnasweep.api.files import files_of, scratch_folder
 from dnasweep.api.model import Model, as_model
 from dnasweep.api.options import make_options
 from dnasweep.api.report_folder import ReportFolder
@@ -114,8 +113,8 @@ def compare_explanations(
     # Downloads are deleted with these objects, so keep the objects until the end.
     models = [as_model(one) for one in several]
     place = Workplace(storage, address, options.pop("tracking_uri", None), progress=progress)
-    with place.closed_on_error(), tempfile.TemporaryDirectory(prefix="dnasweep-") as scratch:
-        data = () if sequences is None else files_of(sequences, Path(scratch))
+    with place.closed_on_error(), scratch_folder() as scratch:
+        data = () if sequences is None else files_of(sequences, scratch)
         asked = make_options(
             ComparisonOptions,
             {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,19 +30,19 @@ def predict_by_job(
     options
         Other options of the job.
     """
-    from dnasweep.api.files import files_of
+    from dnasweep.api.files import files_of, scratch_folder
     from dnasweep.jobs.prediction_request import PredictOptions
     from dnasweep.workflows.predictions import PredictionJob
     from dnasweep.workflows.run import run
 
-    with tempfile.TemporaryDirectory(prefix="dnasweep-") as scratch:
-        out = Path(scratch) / "predictions.parquet"
+    with scratch_folder() as scratch:
+        out = scratch / "predictions.parquet"
         asked = make_options(
             PredictOptions,
             {
                 **place.options,
                 "model": str(directory),
-                "data": files_of(sequences, Path(scratch)),
+                "data": files_of(sequences, scratch),
                 "out": str(out),
                 **options,
             },

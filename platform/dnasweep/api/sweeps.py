@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import cached_property
@@ -14,7 +13,7 @@ import pandas as pd
 from markupsafe import escape
 
 from dnasweep.api.execution import Workplace
-from dnasweep.api.files import data_of
+from dnasweep.api.files import data_of, scratch_folder
 from dnasweep.api.model import Model
 from dnasweep.api.options import make_options
 from dnasweep.errors import InputError, NothingLeft
@@ -181,14 +180,14 @@ def sweep(
     make_options(SweepOptions, {f"{axis}s": v for axis, v in given.items() if f"{axis}s" in known})
     with (
         Workplace(storage, address, options.pop("tracking_uri", None), progress=progress) as place,
-        tempfile.TemporaryDirectory(prefix="dnasweep-") as scratch,
+        scratch_folder() as scratch,
     ):
         asked = make_options(
             SweepOptions,
             {
                 **options,
                 **place.options,
-                "data": data_of(data, Path(scratch)),
+                "data": data_of(data, scratch),
                 "checkpoints": options.get("checkpoints", given.get("checkpoint")),
             },
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from dnasweep.api.execution import Workplace
-from dnasweep.api.files import data_of
+from dnasweep.api.files import data_of, scratch_folder
 from dnasweep.api.model import Model, as_model
 from dnasweep.api.options import make_options
 from dnasweep.errors import InputError
@@ -74,7 +73,7 @@ def score_variants(
     language = None if language is None else as_model(language)
     with (
         Workplace(storage, address, options.pop("tracking_uri", None), progress=progress) as place,
-        tempfile.TemporaryDirectory(prefix="dnasweep-") as scratch,
+        scratch_folder() as scratch,
     ):
         if isinstance(variants, pd.DataFrame):
             variants = _checked(variants)
@@ -86,7 +85,7 @@ def score_variants(
                 "model": str(model.directory),
                 "language_model": None if language is None else str(language.directory),
                 "genome": genome,
-                "data": data_of(variants, Path(scratch), name="variants"),
+                "data": data_of(variants, scratch, name="variants"),
                 "saturate": saturate,
             },
         )

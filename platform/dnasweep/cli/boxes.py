@@ -18,7 +18,7 @@ from dnasweep.invocation import as_typed
 BOXES = {
     "axes": """suite tasks presets tokenizers species_sets checkpoints baselines maskings strategies targets tunings shots
         resamples learning_rates warmups weight_decays seeds search num_samples asha""",
-    "input": """model attributions data download positives negatives genome species species_table tree format
+    "input": """model attributions data download positives negatives sequences genome species species_table tree format
         sequence_column label_column split_column id_column species_column task tracks bins positive_label crop limit
         skip_bad_rows generate_negatives negative_distance first_base last_base split split_fractions
         split_identity split_groups train_rows leaks simulated_rows decoy_rate data_seed min_rows regions chromosomes match_chromosomes

@@ -144,7 +144,14 @@ class Finder:
         chrom = plain or known[:1]
         return frozenset([*chrom, *ACCEPTED["start"], *ACCEPTED["end"]] if chrom else ())
 
-    def add_sequence(self, meaning: dict[int, str], notes: list[str], has_genome: bool) -> None:
+    def add_sequence(
+        self,
+        meaning: dict[int, str],
+        notes: list[str],
+        has_genome: bool,
+        *,
+        labelled: bool = False,
+    ) -> None:
         """Add the only column of DNA, unless coordinates replace sequences.
 
         Parameters
@@ -155,6 +162,8 @@ class Finder:
             Notes for the user; appended to.
         has_genome
             Whether coordinates can replace sequences.
+        labelled
+            Whether labels are wanted, so that sequences may also be in a FASTA file of their own.
         """
         placed = set(meaning.values()) >= _COORDINATES
         if placed and has_genome:
@@ -183,7 +192,8 @@ class Finder:
                 f"there is no column with sequences: {self.found}",
                 f"Name it {' or '.join(ACCEPTED['sequence'][:2])} (any case), or say which it is "
                 f"with --sequence-column; or give {', '.join(ACCEPTED['chrom'][:2])}, start and end "
-                "with a genome.",
+                "with a genome"
+                + ("; or give their FASTA file with --sequences." if labelled else "."),
             )
 
     def add_label(self, meaning: dict[int, str], notes: list[str]) -> None:

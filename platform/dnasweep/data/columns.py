@@ -89,7 +89,7 @@ def choose_columns(
     if "stop" in names_known and "start" in meaning.values() and "end" not in meaning.values():
         meaning[names_known.index("stop")] = "end"
     if "sequence" not in meaning.values():
-        finder.add_sequence(meaning, notes, has_genome)
+        finder.add_sequence(meaning, notes, has_genome, labelled=label_wanted)
     if label_wanted and "label" not in meaning.values():
         finder.add_label(meaning, notes)
     elif label_wanted and not names.label:
@@ -207,7 +207,10 @@ def unlabelled(
         file=file,
         remedy="Give it as --positives or --negatives"
         + (
-            ", or write labels into the titles, as in >id|1 or >id label=1." if has_titles else "."
+            ", write labels into the titles, as in >id|1 or >id label=1, or give a table of ids and labels with "
+            "--data and this file with --sequences."
+            if has_titles
+            else "."
         ),
     )
 

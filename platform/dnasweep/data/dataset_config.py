@@ -46,6 +46,9 @@ class DatasetFields(ColumnOptions):
     """Files of positive sequences: FASTA, BED, GTF or any other."""
     negatives: tuple[str, ...] = ()
     """Files of negative sequences."""
+    sequences: tuple[str, ...] = ()
+    """FASTA with the sequences of tables that contain only labels: one file for all tables of --data, or one
+    for each in the same order. Rows are matched by id, or by order if the tables have no ids."""
     genome: str | None = None
     """Genome FASTA, for files of coordinates (EPDnew SGA, BED, GTF) and for negatives cut from it."""
     species: str | None = None
@@ -200,6 +203,7 @@ def dataset_key(config: DatasetConfig) -> str:
         settings["skip_bad_rows"] = "only what cannot be read"
     found = find_sources(
         *(settings.pop(name) for name in ("data", "positives", "negatives")),
+        sequences=settings.pop("sequences"),
         species=resolve(config.species, catalogue_of(config)) if config.species else "",
         split_matters=config.split in ("auto", "given"),
     )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dnasweep.data.audit import Audit, audit
 from dnasweep.data.clustering import similar_pairs
 from dnasweep.data.dataset_config import ANEW, DatasetConfig, catalogue_of
-from dnasweep.data.fewer_rows import fewer_rows
+from dnasweep.data.fewer_rows import distinct_rows, fewer_rows
 from dnasweep.data.findings import READ_AS, Finding, info
 from dnasweep.data.label_checks import check_rare
 from dnasweep.data.labels import ZERO_AND_ONE, Labels
@@ -25,7 +25,7 @@ from dnasweep.data.profiles import with_profiles
 from dnasweep.data.reading import read_rows
 from dnasweep.data.simulate import simulate
 from dnasweep.data.splits import resolve_method, split_table, told_of_splits
-from dnasweep.data.table import SPLITS, check_table, crop_table, make_table, outputs_of
+from dnasweep.data.table import SPLITS, check_table, crop_table, make_table
 from dnasweep.data.twins import place_groups
 from dnasweep.errors import InputError
 from dnasweep.formats.rejects import RejectedRow, write_rejects
@@ -125,7 +125,12 @@ def build_dataset(config: DatasetConfig, *, rejects: str | Path | None = None) -
         )
         table, elements, groups = made.table, made.elements, made.families
     method = resolve_method(table, config.split)
-    table, groups, dropped = _unique(table, groups, config.duplicates, method)
+    dropped = 0
+    if config.duplicates == "drop" or (config.duplicates == "auto" and method != "given"):
+        first = distinct_rows(table)
+        dropped = int((~first).sum())
+        table = table[first].reset_index(drop=True)
+        groups = None if groups is None else groups[first]
     # Equal simulated sequences of related species may be dropped, with their elements.
     if elements is not None:
         elements = elements[elements["id"].isin(table["id"])].reset_index(drop=True)
@@ -230,6 +235,7 @@ def _gather(config: DatasetConfig) -> _Gathered:
         config.data,
         positives=config.positives,
         negatives=config.negatives,
+        sequences=config.sequences,
         species=config.species,
         genome=config.genome,
         window=(config.first_base, config.last_base),
@@ -286,15 +292,3 @@ def _gather(config: DatasetConfig) -> _Gathered:
         (*notes, *made.notes),
         labels,
     )
-
-
-def _unique(
-    table: pd.DataFrame, groups: NDArray[np.int64] | None, duplicates: str, method: str
-) -> tuple[pd.DataFrame, NDArray[np.int64] | None, int]:
-    """Drop repeated rows if requested; return the number of dropped rows."""
-    if duplicates == "keep" or (duplicates == "auto" and method == "given"):
-        return table, groups, 0
-    same = ["sequence", "label", *outputs_of(table), "species"]
-    kept = ~table.duplicated(same).to_numpy()
-    rest = None if groups is None else groups[kept]
-    return table[kept].reset_index(drop=True), rest, int((~kept).sum())

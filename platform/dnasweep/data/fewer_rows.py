@@ -1,4 +1,4 @@
-"""A random subset of training rows to save time; all test rows are kept."""
+"""Which rows of a data set are kept: each once, and a random subset of the training rows to save time."""
 
 from __future__ import annotations
 
@@ -6,8 +6,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dnasweep.data.table import outputs_of
+
 VALIDATION_PART = 2
 """Ratio of kept training rows to kept validation rows."""
+
+
+def distinct_rows(table: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return which rows do not repeat sequence, labels and species of an earlier one, shape (rows,).
+
+    Parameters
+    ----------
+    table
+        Rows with their labels.
+    """
+    same = ["sequence", "label", *outputs_of(table), "species"]
+    return ~table.duplicated(same).to_numpy()
 
 
 def fewer_rows(table: pd.DataFrame, most: int, seed: int = 0) -> NDArray[np.bool_]:

@@ -18,6 +18,7 @@ from dnasweep.data.published_folders import (
     class_sources,
     data_files,
     is_split_folder,
+    label_tables,
     saved_files,
     shards,
 )
@@ -58,6 +59,9 @@ def read_folder(folder: Path, *, split_matters: bool) -> Sources:
     if not parts and (nested := _hub_folder(folder, entries)) is not None:
         return nested
     files = data_files(entries)
+    if not parts and (pairs := label_tables(files)):
+        pairs = sorted(pairs, key=lambda source: (*SPLITS, "").index(source.split))
+        return Sources(pairs, _unread(folder, entries, pairs, split_matters))
     by_split = _by_split(files)
     if by_split:
         split, count = Counter(source.split for source in by_split).most_common(1)[0]
@@ -95,6 +99,7 @@ def _unread(
     folder: Path, entries: Sequence[Path], found: Sequence[Source], split_matters: bool
 ) -> list[str]:
     read = {path for source in found for path in (source.path, *source.files)}
+    read |= {source.sequences for source in found if source.sequences is not None}
     unread = [
         path
         for path in [*entries, *(f for p in entries if is_split_folder(p) for f in entries_of(p))]

@@ -10,6 +10,7 @@ import pandas as pd
 
 from dnasweep.data.column_names import ColumnNames
 from dnasweep.data.columns import choose_columns, unlabelled
+from dnasweep.data.separate_sequences import add_sequences, one_column
 from dnasweep.data.source import Source
 from dnasweep.data.title_labels import check_all_have_labels, read_title_labels
 from dnasweep.errors import InputError
@@ -56,7 +57,8 @@ class Parsed(NamedTuple):
     """Names of the label columns."""
 
 
-_OF_COLUMNS = ("csv", "tsv", "json", "parquet", "arrow", "bed")
+TABLES = ("csv", "tsv", "json", "parquet", "arrow")
+"""Formats with named columns."""
 
 _CERTAIN = {
     CCRE_CLASS: "the class of each cCRE, in the sixth column, is its label, CTCF-bound or not",
@@ -85,6 +87,15 @@ def parse(source: Source, how: How) -> Parsed:
         return _finish(Parsed(frame, [], label, []), source, how)
     data = read_content(path)
     kind = _kind(data, path, how)
+    if source.sequences is not None and kind in ("text", "bed"):
+        # Without sequences, a column of labels looks like text, and three columns of numbers like BED.
+        kind = "tsv"
+    if source.sequences is not None and kind not in TABLES:
+        raise InputError(
+            f"is {kind.upper()}, not a table of labels for the sequences of {source.sequences.name}",
+            file=path,
+            remedy="Give CSV, TSV, JSON or Parquet with --data.",
+        )
     understood = (
         [] if how.format != "auto" or name_tells(path, kind) else [f"read as {kind.upper()}"]
     )
@@ -93,12 +104,19 @@ def parse(source: Source, how: How) -> Parsed:
     header: Sequence[str] = ()
     labels: tuple[str, ...] = ()
     lists_promoters = False
-    if kind in _OF_COLUMNS:
+    if kind in (*TABLES, "bed"):
         wanted = how.require_labels and label is None and not source.class_name
-        cells, columns = _read_cells(data, kind, path, how), how.columns
+        single = None if source.sequences is None else one_column(data)
+        cells, columns = single or _read_cells(data, kind, path, how), how.columns
         cells, had_commas = plain_positions(cells)
         if counted := counts_from_one(cells):
             cells = count_from_zero(cells)
+        places = pd.DataFrame(index=cells.frame.index)
+        if source.sequences is not None:
+            cells, columns, places, note = add_sequences(
+                cells, source.sequences, file=path, names=columns
+            )
+            understood.append(note)
         if kind == "bed" and wanted and not columns.label:
             # Of the columns of BED, only a bedGraph value and a cCRE class are certainly labels.
             told = [name for name in cells.names if name in (VALUE, CCRE_CLASS)]
@@ -113,6 +131,7 @@ def parse(source: Source, how: How) -> Parsed:
             has_genome=how.genome is not None,
         )
         frame, rejected, header = found.frame, cells.rejected, found.header
+        frame = frame.join(places[[name for name in places if name not in frame]])
         if kind == "bed":
             header = [name for i, name in enumerate(header) if i in cells.frame]
         labels = found.labels
@@ -196,7 +215,7 @@ def parse(source: Source, how: How) -> Parsed:
             has_titles=kind == "fasta",
             has_places=kind == "bed",
         )
-    parsed = Parsed(frame, rejected, label, notes, kind in _OF_COLUMNS, labels)
+    parsed = Parsed(frame, rejected, label, notes, kind in (*TABLES, "bed"), labels)
     return _finish(parsed, source, how)
 
 

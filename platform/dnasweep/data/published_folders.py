@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from dnasweep.data.names import LABEL_NAMES, SPLIT_NAMES
+from dnasweep.data.names import LABEL_NAMES, SPLIT_NAMES, label_in_name, split_in_name
 from dnasweep.data.source import Source
 from dnasweep.errors import InputError
 from dnasweep.formats.content import file_errors
@@ -18,6 +18,7 @@ from dnasweep.formats.paths import entries_of, user_path
 KNOWN = frozenset(e for endings in ENDINGS.values() for e in endings)
 """Extensions of files that may contain sequences."""
 
+_TABLES = frozenset(e for kind in ("delimited", "json", "columnar") for e in ENDINGS[kind])
 _ABOUT = re.compile(r"(?:readme|licen[cs]e|citation|changelog)(?:\.\w+)?$", re.IGNORECASE)
 _SHARD = re.compile(r"(?P<split>\w+?)[-.](?P<number>\d{4,6})-of-(?P<total>\d{4,6})(?:-\w+)?")
 
@@ -53,6 +54,31 @@ def saved_files(folder: Path) -> list[Source]:
         for name, files in found
         for file in files
     ]
+
+
+def label_tables(files: Sequence[Path]) -> list[Source]:
+    """Return the tables of a folder that has a FASTA file for each of them, with its sequences.
+
+    In DeepSTARR's folder, `Sequences_activity_Train.txt` has the labels of `Sequences_Train.fa`.
+
+    Parameters
+    ----------
+    files
+        The files of the folder that may contain sequences.
+    """
+    if any(label_in_name(file) is not None for file in files):
+        return []
+    tables: dict[str, list[Path]] = {}
+    fasta: dict[str, list[Path]] = {}
+    for file in files:
+        kind = fasta if ending(file) in ENDINGS["fasta"] else tables
+        if kind is tables and ending(file) not in _TABLES:
+            continue
+        kind.setdefault(split_in_name(file), []).append(file)
+    pairs = [(split, tables[split], fasta[split]) for split in tables if split in fasta]
+    if len(pairs) != len(tables | fasta) or any(len(t) + len(f) != 2 for _, t, f in pairs):
+        return []
+    return [Source(table[0], split=split, sequences=one[0]) for split, table, one in pairs]
 
 
 def _saved(folder: Path) -> list[Path]:

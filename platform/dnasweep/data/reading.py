@@ -61,6 +61,7 @@ def read_rows(
     *,
     positives: Paths = (),
     negatives: Paths = (),
+    sequences: Paths = (),
     species: str | None = None,
     genome: str | Path | None = None,
     window: tuple[int, int] = (-300, 300),
@@ -91,6 +92,9 @@ def read_rows(
         promoters, get label 1, and files named positive and negative get labels 1 and 0.
     positives, negatives
         Files and folders whose rows get label 1, or 0, unless they have labels themselves.
+    sequences
+        FASTA files with the sequences of tables that have none, as for
+        :func:`~dnasweep.data.sources.find_sources`.
     species
         Species of rows that name none; if unset, it may come from file names or RefSeq accessions.
     genome
@@ -134,6 +138,7 @@ def read_rows(
         _listed(paths),
         _listed(positives),
         _listed(negatives),
+        sequences=_listed(sequences),
         species=resolve(species, catalogue) if species else "",
         split_matters=matters,
     )

@@ -28,6 +28,8 @@ class Source(NamedTuple):
     """The files, if the path is a folder of files with one sequence each."""
     shots: int | None = None
     """Rows per class, if the file is one of several training sets named after their size."""
+    sequences: Path | None = None
+    """FASTA file with the sequences of the rows, if the file is a table that has none."""
 
 
 class Sources(NamedTuple):
@@ -47,6 +49,9 @@ def source_digest(source: Source) -> str:
     InputError
         For a file that cannot be read.
     """
+    if source.sequences is not None:
+        both = f"{file_digest(source.path)}\n{file_digest(source.sequences)}\n"
+        return hashlib.sha256(both.encode()).hexdigest()
     if not source.files:
         return file_digest(source.path)
     state = hashlib.sha256()

@@ -20,7 +20,7 @@ from dnasweep.data.names import (
 from dnasweep.data.source import Source, Sources
 from dnasweep.errors import InputError
 from dnasweep.formats.detection import stem
-from dnasweep.formats.paths import check_readable
+from dnasweep.formats.paths import check_readable, user_path
 
 _NAME_ALL_FILES = (
     "Put train, dev or test into the names of all files, or pass --split cluster to split all rows "
@@ -33,6 +33,7 @@ def find_sources(
     positives: Sequence[str | Path] = (),
     negatives: Sequence[str | Path] = (),
     *,
+    sequences: Sequence[str | Path] = (),
     species: str = "",
     split_matters: bool = True,
 ) -> Sources:
@@ -41,7 +42,8 @@ def find_sources(
     From a folder, files named train, dev (validation, valid, val) and test are read, in any case and
     format; or files named positive and negative, perhaps with a split (`train_pos.fa`); or such files in
     folders named after splits (as in genomic_benchmarks); or the train files of folders named after their
-    number of rows per class, with a test file beside them (few-shot sets, as published by GeneMask). A
+    number of rows per class, with a test file beside them (few-shot sets, as published by GeneMask); or
+    tables of labels, each beside a FASTA file with its sequences (as in DeepSTARR). A
     folder may also have been saved by `datasets`, be a clone of a data set of the hub, or contain folders
     named after splits with a file or folder for each class, named after the class.
 
@@ -54,6 +56,8 @@ def find_sources(
     ----------
     data, positives, negatives
         Files and folders; rows of `positives` and `negatives` have the labels 1 and 0.
+    sequences
+        FASTA files with the sequences of the tables of `data`: one for all, or as many as there are tables.
     species
         Species of all rows.
     split_matters
@@ -79,6 +83,7 @@ def find_sources(
                 notes += inside.notes
             else:
                 found.append(Source(path, label=default))
+    found = _beside(found, sequences)
     splits = _splits(found, notes, split_matters)
     names = shortest_names([source.path for source in found])
     files = []
@@ -93,6 +98,33 @@ def find_sources(
             label = label_in_name(source.path)
         files.append(source._replace(name=name, label=label, split=split, species=named_species))
     return Sources(files, notes)
+
+
+def _beside(tables: list[Source], sequences: Sequence[str | Path]) -> list[Source]:
+    """Return tables with the FASTA files of their sequences.
+
+    Raises
+    ------
+    InputError
+        For a path that is no file, files of classes, and neither one FASTA file nor as many as tables.
+    """
+    fasta = [user_path(path) for path in sequences]
+    for path in fasta:
+        check_readable(path)
+    if not fasta:
+        return tables
+    if any(source.label is not None or source.files for source in tables) or not tables:
+        raise InputError(
+            "--sequences are for tables of labels",
+            remedy="Give the tables with --data, without --positives and --negatives.",
+        )
+    if len(fasta) not in (1, len(tables)):
+        raise InputError(
+            f"{len(fasta)} files of sequences are given for {len(tables)} of labels",
+            remedy="Give --sequences one file for all of --data, or one for each, in the same order.",
+        )
+    each = fasta * len(tables) if len(fasta) == 1 else fasta
+    return [source._replace(sequences=path) for source, path in zip(tables, each, strict=True)]
 
 
 def _splits(files: Sequence[Source], notes: list[str], split_matters: bool) -> list[str]:

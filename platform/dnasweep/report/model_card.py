@@ -98,7 +98,9 @@ def scores_of(record: TrainingRecord) -> list[Score]:
 def source_names(request: Mapping[str, Any]) -> list[str]:
     """Return the names of the files that a data set was made from, without the folders of a machine."""
     files = [
-        str(one) for name in ("data", "positives", "negatives") for one in request.get(name) or ()
+        str(one)
+        for name in ("data", "positives", "negatives", "sequences")
+        for one in request.get(name) or ()
     ]
     return [one if one.startswith(_HUB_DATA) else Path(one).name for one in files]
 
