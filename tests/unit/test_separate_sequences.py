@@ -9,7 +9,11 @@ import dnasweep
 import pandas as pd
 import pytest
 from dnasweep.data.dataset_config import DatasetConfig, dataset_key
+from dnasweep.data.sources import find_sources
 from dnasweep.errors import InputError
+from dnasweep.storage import Storage
+from dnasweep.sweeps.data_options import DataOptions
+from dnasweep.sweeps.preparation import prepare_pretraining
 from reading_toys import read_sequences
 
 NUM_ROWS = 30
@@ -136,6 +140,82 @@ def test_labels_are_not_taken_for_ids_of_numbered_sequences(tmp_path: Path) -> N
         table = read_sequences(write(tmp_path / "labels.csv", text), sequences=fasta)
         assert table["sequence"].tolist() == [DNA[i] for i in order]
         assert table["label"].tolist() == [LABELS[i] for i in order]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        # As many rows as sequences, but the rows may be in another order.
+        (
+            "probe,label\n" + "".join(f"p{i},{LABELS[i]}\n" for i in range(NUM_ROWS)),
+            "such as 'p0'",
+        ),
+        (
+            ",label\n" + "".join(f"{NUM_ROWS - i},{LABELS[i]}\n" for i in range(NUM_ROWS)),
+            "not in their first order, as the column 1 shows",
+        ),
+        # A header and a row too few: the header is no label.
+        (
+            "label\n" + "".join(f"{label}\n" for label in LABELS[1:]),
+            "has 29 rows, but all.fa has 30",
+        ),
+    ],
+)
+def test_rows_are_not_paired_by_order_where_they_may_be_out_of_order(
+    fasta: Path, tmp_path: Path, text: str, reason: str
+) -> None:
+    with pytest.raises(InputError, match=reason):
+        read_sequences(write(tmp_path / "labels.csv", text), sequences=fasta)
+
+
+def test_numbers_of_rows_in_order_are_no_labels(fasta: Path, tmp_path: Path) -> None:
+    text = ",label\n" + "".join(f"{i},{LABELS[i]}\n" for i in range(NUM_ROWS))
+    table = read_sequences(write(tmp_path / "labels.csv", text), sequences=fasta)
+    assert table["sequence"].tolist() == DNA
+    assert table["label"].tolist() == LABELS
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_labels_in_other_formats(fasta: Path, tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"labels.{ending}"
+    labels = pd.DataFrame({"label": LABELS})
+    if ending == "jsonl":
+        labels.to_json(path, orient="records", lines=True)
+    else:
+        labels.to_parquet(path)
+    table = read_sequences(path, sequences=fasta)
+    assert table["sequence"].tolist() == DNA
+    assert table["label"].tolist() == LABELS
+
+
+def test_other_files_and_folders_beside_a_pair(tmp_path: Path) -> None:
+    write(tmp_path / "all.fa", "".join(f">e{i}\n{dna}\n" for i, dna in enumerate(DNA)))
+    write(tmp_path / "labels.txt", "".join(f"{label}\n" for label in LABELS))
+    write(tmp_path / "README.txt", "Measured in 2020.\n")
+    assert find_sources([tmp_path]).files[0].sequences == tmp_path / "all.fa"
+    # Folders of splits are read as they were.
+    for split in ("train", "test"):
+        for name in ("positive", "negative"):
+            folder = tmp_path / split
+            folder.mkdir(exist_ok=True)
+            write(folder / f"{name}.txt", "ACGTACGT\n")
+    found = find_sources([tmp_path]).files
+    assert {source.path.parent.name for source in found} == {"train", "test"}
+    assert all(source.sequences is None for source in found)
+
+
+def test_a_readme_is_not_a_table(fasta: Path, tmp_path: Path) -> None:
+    write(tmp_path / "README.txt", "Measured in 2020.\n")
+    with pytest.raises(InputError, match="has no train, dev or test file"):
+        find_sources([tmp_path])
+
+
+def test_pretraining_files_have_sequences_of_their_own(fasta: Path, tmp_path: Path) -> None:
+    table = write(tmp_path / "few.tsv", "id\tlabel\n" + rows())
+    options = DataOptions(data=(str(table),), sequences=(str(fasta),))
+    made = prepare_pretraining(Storage(tmp_path / "runs"), options, (str(fasta),))
+    assert made is not None
+    assert made.table["sequence"].tolist() == DNA
 
 
 def test_a_place_in_the_titles_is_kept(tmp_path: Path) -> None:

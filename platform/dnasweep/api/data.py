@@ -41,7 +41,8 @@ def read_data(
     progress
         Whether to print to standard error how each file was interpreted.
     options
-        `positives` and `negatives` (files of one class), `species`, `genome`, `window`, `format`,
+        `positives` and `negatives` (files of one class), `sequences` (FASTA files of tables that contain
+        only labels), `species`, `genome`, `window`, `format`,
         `require_labels`, `skip_bad_rows`, `task`, `positive_label`, and `sequence_column`,
         `label_column`, `split_column`, `id_column` and `species_column` for columns that are not
         recognised by name;

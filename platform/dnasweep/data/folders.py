@@ -58,10 +58,10 @@ def read_folder(folder: Path, *, split_matters: bool) -> Sources:
     parts = shards(entries)
     if not parts and (nested := _hub_folder(folder, entries)) is not None:
         return nested
-    files = data_files(entries)
-    if not parts and (pairs := label_tables(files)):
+    if not parts and (pairs := label_tables(entries)):
         pairs = sorted(pairs, key=lambda source: (*SPLITS, "").index(source.split))
         return Sources(pairs, _unread(folder, entries, pairs, split_matters))
+    files = data_files(entries)
     by_split = _by_split(files)
     if by_split:
         split, count = Counter(source.split for source in by_split).most_common(1)[0]

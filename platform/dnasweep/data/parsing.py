@@ -57,8 +57,8 @@ class Parsed(NamedTuple):
     """Names of the label columns."""
 
 
-TABLES = ("csv", "tsv", "json", "parquet", "arrow")
-"""Formats with named columns."""
+_TABLES = ("csv", "tsv", "json", "parquet", "arrow")
+_OF_COLUMNS = (*_TABLES, "bed")
 
 _CERTAIN = {
     CCRE_CLASS: "the class of each cCRE, in the sixth column, is its label, CTCF-bound or not",
@@ -87,15 +87,8 @@ def parse(source: Source, how: How) -> Parsed:
         return _finish(Parsed(frame, [], label, []), source, how)
     data = read_content(path)
     kind = _kind(data, path, how)
-    if source.sequences is not None and kind in ("text", "bed"):
-        # Without sequences, a column of labels looks like text, and three columns of numbers like BED.
-        kind = "tsv"
-    if source.sequences is not None and kind not in TABLES:
-        raise InputError(
-            f"is {kind.upper()}, not a table of labels for the sequences of {source.sequences.name}",
-            file=path,
-            remedy="Give CSV, TSV, JSON or Parquet with --data.",
-        )
+    if source.sequences is not None:
+        kind = _kind_of_labels(kind, path, source.sequences)
     understood = (
         [] if how.format != "auto" or name_tells(path, kind) else [f"read as {kind.upper()}"]
     )
@@ -104,10 +97,11 @@ def parse(source: Source, how: How) -> Parsed:
     header: Sequence[str] = ()
     labels: tuple[str, ...] = ()
     lists_promoters = False
-    if kind in (*TABLES, "bed"):
+    if kind in _OF_COLUMNS:
         wanted = how.require_labels and label is None and not source.class_name
-        single = None if source.sequences is None else one_column(data)
-        cells, columns = single or _read_cells(data, kind, path, how), how.columns
+        plain = source.sequences is not None and kind in ("csv", "tsv")
+        cells = (one_column(data) if plain else None) or _read_cells(data, kind, path, how)
+        columns = how.columns
         cells, had_commas = plain_positions(cells)
         if counted := counts_from_one(cells):
             cells = count_from_zero(cells)
@@ -215,7 +209,7 @@ def parse(source: Source, how: How) -> Parsed:
             has_titles=kind == "fasta",
             has_places=kind == "bed",
         )
-    parsed = Parsed(frame, rejected, label, notes, kind in (*TABLES, "bed"), labels)
+    parsed = Parsed(frame, rejected, label, notes, kind in _OF_COLUMNS, labels)
     return _finish(parsed, source, how)
 
 
@@ -228,6 +222,19 @@ def _kind(data: bytes, path: Path, how: How) -> Format:
             f"is {kind or 'text'}, not {how.format}", file=path, remedy="Leave --format out."
         )
     return how.format
+
+
+def _kind_of_labels(kind: Format, path: Path, fasta: Path) -> Format:
+    """Return the format of a table of labels, which looks like text or BED as it has no sequences."""
+    if kind in ("text", "bed"):
+        return "tsv"
+    if kind not in _TABLES:
+        raise InputError(
+            f"is {kind.upper()}, not a table of labels for the sequences of {fasta.name}",
+            file=path,
+            remedy="Give CSV, TSV, JSON or Parquet with --data.",
+        )
+    return kind
 
 
 def _read_cells(data: bytes, kind: Format, path: Path, how: How) -> Cells:

@@ -56,17 +56,20 @@ def saved_files(folder: Path) -> list[Source]:
     ]
 
 
-def label_tables(files: Sequence[Path]) -> list[Source]:
+def label_tables(entries: Sequence[Path]) -> list[Source]:
     """Return the tables of a folder that has a FASTA file for each of them, with its sequences.
 
-    In DeepSTARR's folder, `Sequences_activity_Train.txt` has the labels of `Sequences_Train.fa`.
+    In DeepSTARR's folder, `Sequences_activity_Train.txt` has the labels of `Sequences_Train.fa`. A folder with
+    folders or files named after splits and classes is none of these.
 
     Parameters
     ----------
-    files
-        The files of the folder that may contain sequences.
+    entries
+        The files and folders in it.
     """
-    if any(label_in_name(file) is not None for file in files):
+    files = [file for file in data_files(entries) if not _ABOUT.match(file.name)]
+    numbered = [p for p in entries if p.is_dir() and (p.name.isdecimal() or _is_class(p))]
+    if numbered or any(map(is_split_folder, entries)) or any(map(_is_class, files)):
         return []
     tables: dict[str, list[Path]] = {}
     fasta: dict[str, list[Path]] = {}
@@ -79,6 +82,10 @@ def label_tables(files: Sequence[Path]) -> list[Source]:
     if len(pairs) != len(tables | fasta) or any(len(t) + len(f) != 2 for _, t, f in pairs):
         return []
     return [Source(table[0], split=split, sequences=one[0]) for split, table, one in pairs]
+
+
+def _is_class(path: Path) -> bool:
+    return label_in_name(path) is not None
 
 
 def _saved(folder: Path) -> list[Path]:

@@ -40,8 +40,8 @@ def add_sequences(cells: Cells, fasta: Path, *, file: Path, names: ColumnNames) 
     """Return a table with the sequences of a FASTA file.
 
     A row is matched by the column that contains ids of the file: first words of titles, or whole titles. If no
-    column does, and no column is named id, the first row belongs to the first record, and so on, as in
-    DeepSTARR.
+    column does, the first row belongs to the first record, and so on, as in DeepSTARR; but only if no column
+    seems to contain other ids, and no column of row numbers says that the rows have been shuffled.
 
     Parameters
     ----------
@@ -57,8 +57,9 @@ def add_sequences(cells: Cells, fasta: Path, *, file: Path, names: ColumnNames) 
     Raises
     ------
     InputError
-        For a file that is not FASTA, a table with sequences of its own, ids that do not occur in the FASTA
-        file or occur twice with different sequences, and different numbers of rows and records without ids.
+        For a file that is not FASTA, a table with sequences of its own, ids that are not those of the FASTA
+        file or occur in it twice with different sequences, and, without ids, different numbers of rows and
+        records or rows out of order.
     """
     known = [canonical_name(name) for name in cells.names]
     own = [name for name in known if MEANING.get(name) == "sequence"]
@@ -168,6 +169,8 @@ def _id_column(
         )
     if best is not None:
         return best[1], best[2]
+    # A text that differs in every row identifies it; the rows may then be in any order.
+    ids = ids or [i for i in free if not cells.frame[i].str.strip().str.fullmatch(NUMBER).any()]
     if ids:
         first = str(cells.frame[ids[0]].iloc[0]).strip() if len(cells.frame) else ""
         raise InputError(
@@ -175,7 +178,8 @@ def _id_column(
             f"{fasta.name}, such as {str(records['id'].iloc[0])[:60]!r}",
             file=file,
             row=cells.header_row or None,
-            remedy="Name the column of the ids with --id-column.",
+            remedy="Write the same ids into both files, or name the column of the ids with --id-column; rows "
+            "are matched by their order only if no column differs in every row.",
         )
     return None, records["id"]
 
@@ -190,12 +194,26 @@ def _by_order(
             file=file,
             remedy="Add a column id with the first word of each title, or give as many rows as sequences.",
         )
+    for i, name in enumerate(cells.names):
+        numbers = pd.to_numeric(cells.frame[i], errors="coerce") if _counts(name) else None
+        if numbers is not None and numbers.notna().all() and not numbers.is_monotonic_increasing:
+            raise InputError(
+                f"its rows are not in their first order, as the column {name or 1} shows, and no column contains "
+                f"the ids of {fasta.name}",
+                file=file,
+                remedy="Sort the rows by this column, or add a column id with the first word of each title.",
+            )
     found = records.set_axis(cells.frame.index)
     made = _with_column(cells, "sequence", found["sequence"])
     if not names.id and found["id"].ne("").all():
         made = _with_column(made, "id", found["id"])
     note = f"the sequences are those of {fasta.name}, in the same order, since no column contains their ids"
     return WithSequences(made, names, found[list(_PLACES)], note)
+
+
+def _counts(name: str) -> bool:
+    """Return whether a column is named as pandas and R name the numbers of rows."""
+    return bool(re.fullmatch(r"|index|idx|unnamed.*", canonical_name(name)))
 
 
 def _refuse_ambiguous(keys: pd.Series, records: pd.DataFrame, used: set[str], fasta: Path) -> None:
@@ -223,13 +241,17 @@ def _with_column(cells: Cells, name: str, column: pd.Series) -> Cells:
 def _with_header(cells: Cells, records: pd.DataFrame, titles: pd.Series) -> Cells:
     """Return cells with names: those of the header, or others if what was taken for it is a row.
 
-    It is a row if it contains an id, or if there are as many rows as records only with it. The column of the
-    ids is then named id, a single other one label, and several others after their position.
+    It is a row if it contains an id, or numbers or a recurring label without which there would be one row fewer
+    than records. The column of the ids is then named id, a single other one label, and several others after
+    their position.
     """
+    if cells.header_row is None:
+        return cells
     among = {*records["id"], *titles}
     ids = [i for i, name in enumerate(cells.names) if name in among]
-    plain = len(cells.names) == 1 or all(re.fullmatch(NUMBER, name) for name in cells.names)
-    if not ids and not (plain and len(cells.frame) + 1 == len(records)):
+    label = len(cells.names) == 1 and cells.names[0] in set(cells.frame[0])
+    values = label or all(re.fullmatch(NUMBER, name) for name in cells.names)
+    if not ids and not (values and len(cells.frame) + 1 == len(records)):
         return cells
     others = [i for i in range(len(cells.names)) if i not in ids[:1]]
     told = ["label"] if len(others) == 1 else [f"column_{i + 1}" for i in others]

@@ -67,4 +67,6 @@ class KmerTableOptions(DataOptions):
     @property
     def counts_genome(self) -> bool:
         """Whether the genome itself is counted instead of the rows of a data set."""
-        return bool(self.genome) and not (self.data or self.positives or self.negatives)
+        return bool(self.genome) and not (
+            self.data or self.positives or self.negatives or self.sequences
+        )

@@ -157,6 +157,7 @@ def prepare_pretraining(
         data=files,
         positives=(),
         negatives=(),
+        sequences=(),
         generate_negatives="none",
         # The genome of the labelled rows; the pretraining rows may come from no genome.
         tracks=(),

@@ -63,6 +63,7 @@ class SuiteOptions(SweepOptions):
     # Options for data that suites do not have.
     positives: Suppress[tuple[str, ...]] = ()
     negatives: Suppress[tuple[str, ...]] = ()
+    sequences: Suppress[tuple[str, ...]] = ()
     generate_negatives: Suppress[Literal["none"] | NegativeKind] = "none"
     negative_distance: Suppress[Whole | None] = None
     tracks: Suppress[tuple[str, ...]] = ()
